@@ -1,0 +1,3 @@
+export type { Clock, Disk, Env, FileInfo, Timers } from "./env.ts";
+export { realEnv } from "./real.ts";
+export { ConfigError, EnvironmentError, SignetError } from "./errors.ts";

@@ -1,0 +1,236 @@
+import { EnvironmentError, SignetError } from "../env/mod.ts";
+import { Pipelines } from "./kernel.ts";
+import { Program } from "./program.ts";
+import { Readback } from "./readback.ts";
+import { elements, type ElementType, type Tensor } from "./tensor.ts";
+
+/** The GPU went away: driver reset, memory exhausted, process limit. */
+export class DeviceLostError extends SignetError {
+  override name = "DeviceLostError";
+}
+
+/** No usable adapter on this machine. */
+export class AdapterUnavailableError extends EnvironmentError {
+  override name = "AdapterUnavailableError";
+}
+
+/**
+ * How kernels are written for an adapter: `register` tiles for CPU adapters,
+ * whose workgroup memory is no faster than any other, `tiled` for GPUs.
+ */
+export type KernelForm = "register" | "tiled";
+
+/** Options of {@linkcode Device.open}. */
+export interface DeviceOptions {
+  /** Default: `register` on a CPU adapter, else `tiled`. */
+  form?: KernelForm;
+}
+
+export interface AdapterFacts {
+  /** The adapter's own name, such as `llvmpipe (LLVM 15.0.6, 256 bits)`. */
+  name: string;
+  vendor: number;
+  device: number;
+  /** A CPU adapter. */
+  cpu: boolean;
+}
+
+const WANTED_LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxStorageBuffersPerShaderStage",
+] as const;
+
+/** One GPU: buffers, compiled kernels and the queue. */
+export class Device {
+  readonly gpu: GPUDevice;
+  readonly adapter: AdapterFacts;
+  readonly pipelines: Pipelines;
+  readonly form: KernelForm;
+  readonly hasTimestamps: boolean;
+  #failure: Error | undefined;
+  #allocated = 0;
+
+  private constructor(gpu: GPUDevice, adapter: AdapterFacts, form: KernelForm) {
+    this.gpu = gpu;
+    this.adapter = adapter;
+    this.form = form;
+    this.pipelines = new Pipelines(gpu);
+    this.hasTimestamps = gpu.features.has("timestamp-query");
+    gpu.addEventListener("uncapturederror", (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      this.#failure ??= new SignetError(
+        `Cannot run on ${adapter.name}: ${error.message.trim()}`,
+      );
+    });
+    gpu.lost.then((info) => {
+      if (info.reason === "destroyed") return;
+      this.#failure ??= new DeviceLostError(
+        `Lost the GPU ${adapter.name}: ${info.message}`,
+        { hint: "start again with --resume auto; see `deno task doctor`" },
+      );
+    });
+  }
+
+  /** Opens the high-performance Vulkan adapter, with the limits that kernels use. */
+  static async open(options: DeviceOptions = {}): Promise<Device> {
+    const adapter = await navigator.gpu?.requestAdapter({
+      powerPreference: "high-performance",
+    });
+    if (!adapter) {
+      throw new AdapterUnavailableError("Cannot find a Vulkan adapter", {
+        hint:
+          "sh cluster/run.sh doctor installs a CPU adapter and says what is missing",
+      });
+    }
+    const requiredLimits: Record<string, number> = {};
+    for (const name of WANTED_LIMITS) {
+      requiredLimits[name] = adapter.limits[name];
+    }
+    const requiredFeatures: GPUFeatureName[] =
+      adapter.features.has("timestamp-query") ? ["timestamp-query"] : [];
+    const gpu = await adapter.requestDevice({
+      requiredLimits,
+      requiredFeatures,
+    });
+    const { description, device, vendor } = adapter.info;
+    const name = description || device || vendor;
+    // Fallback adapters and Mesa's llvmpipe (vendor 0x10005) compute on the CPU.
+    const cpu = adapter.info.isFallbackAdapter === true || vendor === "65541" ||
+      /llvmpipe|swiftshader/i.test(name);
+    const facts = { name, vendor: Number(vendor), device: Number(device), cpu };
+    return new Device(gpu, facts, options.form ?? (cpu ? "register" : "tiled"));
+  }
+
+  get limits(): GPUSupportedLimits {
+    return this.gpu.limits;
+  }
+
+  /** Bytes of all buffers made through this device, freed ones included. */
+  get allocatedBytes(): number {
+    return this.#allocated;
+  }
+
+  /** Throws the first error that the GPU reported. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** @throws {RangeError} If the adapter cannot hold a buffer of this size. */
+  buffer(bytes: number, usage: number): GPUBuffer {
+    if (bytes > this.limits.maxBufferSize) {
+      throw new RangeError(
+        `Cannot allocate ${bytes} bytes on ${this.adapter.name}: its largest buffer is ${this.limits.maxBufferSize}`,
+      );
+    }
+    this.#allocated += bytes;
+    return this.gpu.createBuffer({ size: bytes, usage });
+  }
+
+  /** A tensor with the given values, or zeros. */
+  tensor(
+    shape: readonly number[],
+    data?: Float32Array | Uint32Array | Int32Array,
+    type: ElementType = data === undefined || data instanceof Float32Array
+      ? "f32"
+      : "u32",
+  ): Tensor {
+    const length = elements(shape);
+    if (data !== undefined && data.length !== length) {
+      throw new RangeError(
+        `Cannot fill a tensor [${shape}] from ${data.length} values`,
+      );
+    }
+    const buffer = this.buffer(
+      Math.max(4, length * 4),
+      GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM |
+        GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    );
+    const tensor = { buffer, offset: 0, shape, length, type };
+    if (data !== undefined) this.write(tensor, data);
+    return tensor;
+  }
+
+  /** Queues new values for the tensor, from its first element on. */
+  write(
+    tensor: Tensor,
+    data: Float32Array | Uint32Array | Int32Array,
+    start = 0,
+  ): void {
+    if (start + data.length > tensor.length) {
+      throw new RangeError(
+        `Cannot write ${data.length} values at ${start} of a tensor [${tensor.shape}]`,
+      );
+    }
+    this.gpu.queue.writeBuffer(
+      tensor.buffer,
+      tensor.offset + start * 4,
+      data as Float32Array<ArrayBuffer>,
+    );
+  }
+
+  /** Records and runs once; for tests and one-off work. */
+  run(record: (program: Program) => void): void {
+    const program = new Program(this);
+    record(program);
+    program.submit();
+  }
+
+  /** Reads a tensor of any kind, waiting for the queue. */
+  async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    return new Float32Array(await this.#bytes(tensor));
+  }
+
+  /** As {@linkcode Device.read}, for unsigned integers. */
+  async readU32(tensor: Tensor): Promise<Uint32Array<ArrayBuffer>> {
+    return new Uint32Array(await this.#bytes(tensor));
+  }
+
+  async #bytes(tensor: Tensor): Promise<ArrayBuffer> {
+    if (tensor.length === 0) return new ArrayBuffer(0);
+    const staging = this.gpu.createBuffer({
+      size: tensor.length * 4,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    });
+    const encoder = this.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(
+      tensor.buffer,
+      tensor.offset,
+      staging,
+      0,
+      tensor.length * 4,
+    );
+    this.gpu.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    const bytes = staging.getMappedRange().slice(0);
+    staging.destroy();
+    this.check();
+    return bytes;
+  }
+
+  /** Whether {@linkcode Readback.read} returns what was written, tried once. */
+  async checkReadback(): Promise<boolean> {
+    const values = new Uint32Array([0x5eed, 0xf00d, 7, 1]);
+    const source = this.tensor([4], values);
+    using readback = await Readback.create(this, 16);
+    const program = new Program(this);
+    program.copy(source, readback);
+    program.submit();
+    const found = new Uint32Array(4);
+    try {
+      readback.read(new Uint8Array(found.buffer));
+    } catch {
+      return false;
+    } finally {
+      source.buffer.destroy();
+    }
+    return found.every((value, i) => value === values[i]);
+  }
+
+  [Symbol.dispose](): void {
+    this.gpu.destroy();
+  }
+}

@@ -1,0 +1,18 @@
+export {
+  type AdapterFacts,
+  AdapterUnavailableError,
+  Device,
+  DeviceLostError,
+  type DeviceOptions,
+  type KernelForm,
+} from "./device.ts";
+export { type Constants, defineKernel, type Kernel } from "./kernel.ts";
+export { type Dispatch, Program } from "./program.ts";
+export { Readback } from "./readback.ts";
+export {
+  elements,
+  type ElementType,
+  shapeError,
+  type Tensor,
+  view,
+} from "./tensor.ts";

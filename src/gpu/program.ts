@@ -1,0 +1,375 @@
+import type { Device } from "./device.ts";
+import type { Constants, Kernel } from "./kernel.ts";
+import type { Readback } from "./readback.ts";
+import { elements, type ElementType, type Tensor } from "./tensor.ts";
+
+/** Arguments of {@linkcode Program.dispatch}. */
+export interface Dispatch {
+  /**
+   * Fixed for the life of the program: the struct at binding 0, all its `u32`
+   * before all its `f32`. Left out, the first buffer is at binding 0.
+   */
+  uniforms?: { u32?: readonly number[]; f32?: readonly number[] };
+  /** Bound in order after the uniforms. */
+  buffers: readonly Tensor[];
+  /** Values for `override` declarations; each combination is a pipeline. */
+  constants?: Constants;
+  /**
+   * A number is a one-dimensional grid, split over x and y when it exceeds the
+   * limit: such kernels compute `(group.y * groups.x + group.x)` and guard the end.
+   */
+  workgroups: number | readonly number[];
+}
+
+type Command =
+  | {
+    readonly kind: "dispatch";
+    readonly pipeline: GPUComputePipeline;
+    readonly bindings: GPUBindGroup;
+    readonly grid: readonly [number, number, number];
+  }
+  | {
+    readonly kind: "copy";
+    readonly from: GPUBuffer;
+    readonly fromOffset: number;
+    readonly to: GPUBuffer;
+    readonly toOffset: number;
+    readonly size: number;
+  };
+
+/** Dispatches between two exchange points; submitted as one command buffer. */
+interface Piece {
+  readonly sections: { readonly label: string; readonly commands: Command[] }[];
+}
+
+const UNIFORM_SLOT = 256;
+const UNIFORM_SLOTS = 128;
+const MAX_WORKGROUPS = 65535;
+
+/**
+ * A recorded list of GPU commands that is replayed every step.
+ *
+ * Layers record themselves once; bind groups, uniforms and scratch buffers are
+ * made then, so replaying allocates nothing. {@linkcode Program.cut} ends a
+ * piece: what follows is submitted apart, so that the host can read, exchange
+ * and write between the two.
+ */
+export class Program {
+  readonly device: Device;
+  readonly #pieces: Piece[] = [{ sections: [] }];
+  readonly #owned: GPUBuffer[] = [];
+  readonly #free: Tensor[] = [];
+  #uniforms: GPUBuffer | undefined;
+  #usedSlots = 0;
+  #scratchBytes = 0;
+  #querySet: GPUQuerySet | undefined;
+  #queryBuffer: GPUBuffer | undefined;
+
+  constructor(device: Device) {
+    this.device = device;
+    this.section("main");
+  }
+
+  /** Bytes of all scratch buffers. */
+  get scratchBytes(): number {
+    return this.#scratchBytes;
+  }
+
+  /** Number of pieces; one more than the cuts. */
+  get pieces(): number {
+    return this.#pieces.length;
+  }
+
+  /** Labels of the sections in order, as {@linkcode Program.timings} reports them. */
+  get sections(): readonly string[] {
+    return this.#pieces.flatMap((piece) =>
+      piece.sections.filter((section) => section.commands.length > 0)
+        .map((section) => section.label)
+    );
+  }
+
+  /** What follows is timed under this label. */
+  section(label: string): void {
+    this.#piece().sections.push({ label, commands: [] });
+  }
+
+  /**
+   * Ends the piece and returns its index, for {@linkcode Program.submit}. The
+   * next piece starts in a section of the same label.
+   */
+  cut(): number {
+    const label = this.#section().label;
+    this.#pieces.push({ sections: [] });
+    this.section(label);
+    return this.#pieces.length - 2;
+  }
+
+  /**
+   * A buffer for intermediate values, from the pool when a released one fits.
+   * Its content is undefined: kernels write every element they later read.
+   */
+  scratch(shape: readonly number[], type: ElementType = "f32"): Tensor {
+    const length = elements(shape);
+    const bytes = Math.max(4, length * 4);
+    let best = -1;
+    for (let i = 0; i < this.#free.length; i++) {
+      const size = this.#free[i]!.buffer.size;
+      if (size < bytes || size > 2 * bytes + 4096) continue;
+      if (best < 0 || size < this.#free[best]!.buffer.size) best = i;
+    }
+    if (best >= 0) {
+      const [reused] = this.#free.splice(best, 1);
+      return { buffer: reused!.buffer, offset: 0, shape, length, type };
+    }
+    const tensor = this.device.tensor(shape, undefined, type);
+    this.#owned.push(tensor.buffer);
+    this.#scratchBytes += tensor.buffer.size;
+    return tensor;
+  }
+
+  /** Gives a scratch buffer back: commands recorded from here on may reuse it. */
+  release(...tensors: readonly Tensor[]): void {
+    for (const tensor of tensors) {
+      if (!this.#owned.includes(tensor.buffer)) {
+        throw new Error(
+          "Cannot release a tensor that is no scratch of this program",
+        );
+      }
+      if (this.#free.some((free) => free.buffer === tensor.buffer)) {
+        throw new Error(`Cannot release a tensor [${tensor.shape}] twice`);
+      }
+      this.#free.push(tensor);
+    }
+  }
+
+  dispatch(kernel: Kernel, options: Dispatch): void {
+    const pipeline = this.device.pipelines.get(kernel, options.constants);
+    const entries: GPUBindGroupEntry[] = [];
+    if (options.uniforms !== undefined) {
+      entries.push({ binding: 0, resource: this.#uniform(options.uniforms) });
+    }
+    for (const tensor of options.buffers) {
+      if (tensor.length === 0) {
+        throw new RangeError(`Cannot bind an empty tensor to ${kernel.name}`);
+      }
+      const size = tensor.length * 4;
+      if (size > this.device.limits.maxStorageBufferBindingSize) {
+        throw new RangeError(
+          `Cannot bind a tensor [${tensor.shape}] of ${size} bytes to ${kernel.name}: the adapter binds at most ${this.device.limits.maxStorageBufferBindingSize}`,
+        );
+      }
+      entries.push({
+        binding: entries.length,
+        resource: { buffer: tensor.buffer, offset: tensor.offset, size },
+      });
+    }
+    const bindings = this.device.gpu.createBindGroup({
+      label: kernel.name,
+      layout: pipeline.getBindGroupLayout(0),
+      entries,
+    });
+    const grid = gridOf(kernel, options.workgroups);
+    if (grid.some((size) => size === 0)) return;
+    this.#section().commands.push({
+      kind: "dispatch",
+      pipeline,
+      bindings,
+      grid,
+    });
+  }
+
+  /** Copies a tensor into another tensor, or into a readback at a byte offset. */
+  copy(from: Tensor, to: Tensor | Readback, byteOffset = 0): void {
+    const size = from.length * 4;
+    if (size === 0) return;
+    this.#section().commands.push({
+      kind: "copy",
+      from: from.buffer,
+      fromOffset: from.offset,
+      to: to.buffer,
+      toOffset: ("offset" in to ? to.offset : 0) + byteOffset,
+      size,
+    });
+  }
+
+  /** Submits one piece, or all of them. */
+  submit(index?: number): void {
+    this.device.check();
+    const pieces = index === undefined
+      ? this.#pieces
+      : this.#pieces.slice(index, index + 1);
+    const encoder = this.device.gpu.createCommandEncoder();
+    const querySet = this.#timed ? this.#querySet : undefined;
+    for (const piece of pieces) {
+      for (const section of piece.sections) {
+        if (section.commands.length === 0) continue;
+        const query = querySet === undefined ? -1 : this.#queryOf(section);
+        encode(encoder, section.commands, querySet, query);
+      }
+    }
+    if (
+      querySet !== undefined && (index ?? this.pieces - 1) === this.pieces - 1
+    ) {
+      encoder.resolveQuerySet(
+        querySet,
+        0,
+        querySet.count,
+        this.#queryBuffer!,
+        0,
+      );
+    }
+    this.device.gpu.queue.submit([encoder.finish()]);
+  }
+
+  #timed = false;
+  #sectionIndex = new Map<unknown, number>();
+
+  /** Records GPU time per section from now on, where the adapter can. */
+  enableTimings(): boolean {
+    if (!this.device.hasTimestamps) return false;
+    const sections = this.#pieces.flatMap((piece) =>
+      piece.sections.filter((section) => section.commands.length > 0)
+    );
+    sections.forEach((section, i) => this.#sectionIndex.set(section, i));
+    this.#querySet = this.device.gpu.createQuerySet({
+      type: "timestamp",
+      count: sections.length * 2,
+    });
+    this.#queryBuffer = this.device.gpu.createBuffer({
+      size: sections.length * 16,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
+    this.#timed = true;
+    return true;
+  }
+
+  /** Copies the timestamps of the last submit to a readback and parses them. */
+  timings(readback: Readback): { label: string; milliseconds: number }[] {
+    if (!this.#timed) return [];
+    const labels = this.sections;
+    const encoder = this.device.gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(
+      this.#queryBuffer!,
+      0,
+      readback.buffer,
+      0,
+      labels.length * 16,
+    );
+    this.device.gpu.queue.submit([encoder.finish()]);
+    const stamps = new BigUint64Array(labels.length * 2);
+    readback.read(new Uint8Array(stamps.buffer));
+    return labels.map((label, i) => ({
+      label,
+      milliseconds: Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6,
+    }));
+  }
+
+  [Symbol.dispose](): void {
+    for (const buffer of this.#owned) buffer.destroy();
+    this.#queryBuffer?.destroy();
+    this.#querySet?.destroy();
+    this.#owned.length = 0;
+    this.#free.length = 0;
+  }
+
+  #queryOf(section: unknown): number {
+    return this.#sectionIndex.get(section) ?? -1;
+  }
+
+  #piece(): Piece {
+    return this.#pieces[this.#pieces.length - 1]!;
+  }
+
+  #section() {
+    const { sections } = this.#piece();
+    return sections[sections.length - 1]!;
+  }
+
+  #uniform(values: NonNullable<Dispatch["uniforms"]>): GPUBufferBinding {
+    const { u32 = [], f32 = [] } = values;
+    const words = Math.ceil((u32.length + f32.length) / 4) * 4;
+    const data = new Uint32Array(words);
+    data.set(u32);
+    new Float32Array(data.buffer).set(f32, u32.length);
+    if (words * 4 > UNIFORM_SLOT) {
+      throw new RangeError(
+        `Cannot pack ${words * 4} bytes of uniforms: at most 256`,
+      );
+    }
+    if (this.#uniforms === undefined || this.#usedSlots === UNIFORM_SLOTS) {
+      this.#uniforms = this.device.gpu.createBuffer({
+        size: UNIFORM_SLOT * UNIFORM_SLOTS,
+        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      });
+      this.#owned.push(this.#uniforms);
+      this.#usedSlots = 0;
+    }
+    const offset = UNIFORM_SLOT * this.#usedSlots++;
+    this.device.gpu.queue.writeBuffer(this.#uniforms, offset, data);
+    return { buffer: this.#uniforms, offset, size: words * 4 };
+  }
+}
+
+function encode(
+  encoder: GPUCommandEncoder,
+  commands: readonly Command[],
+  querySet: GPUQuerySet | undefined,
+  query: number,
+): void {
+  const groups: Command[][] = [];
+  for (const command of commands) {
+    const last = groups[groups.length - 1];
+    if (last?.[0]?.kind === command.kind) last.push(command);
+    else groups.push([command]);
+  }
+  groups.forEach((group, i) => {
+    if (group[0]!.kind === "copy") {
+      for (const command of group) {
+        if (command.kind !== "copy") continue;
+        encoder.copyBufferToBuffer(
+          command.from,
+          command.fromOffset,
+          command.to,
+          command.toOffset,
+          command.size,
+        );
+      }
+      return;
+    }
+    const first = i === groups.findIndex((g) => g[0]!.kind === "dispatch");
+    const last = i === groups.findLastIndex((g) => g[0]!.kind === "dispatch");
+    const pass = encoder.beginComputePass(
+      querySet === undefined || query < 0 || !(first || last) ? {} : {
+        timestampWrites: {
+          querySet,
+          ...(first ? { beginningOfPassWriteIndex: 2 * query } : {}),
+          ...(last ? { endOfPassWriteIndex: 2 * query + 1 } : {}),
+        },
+      },
+    );
+    for (const command of group) {
+      if (command.kind !== "dispatch") continue;
+      pass.setPipeline(command.pipeline);
+      pass.setBindGroup(0, command.bindings);
+      pass.dispatchWorkgroups(...command.grid);
+    }
+    pass.end();
+  });
+}
+
+function gridOf(
+  kernel: Kernel,
+  workgroups: Dispatch["workgroups"],
+): [number, number, number] {
+  if (typeof workgroups === "number") {
+    const y = Math.ceil(workgroups / MAX_WORKGROUPS);
+    return [y === 0 ? 0 : Math.ceil(workgroups / y), y, 1];
+  }
+  const [x = 1, y = 1, z = 1] = workgroups;
+  if (x > MAX_WORKGROUPS || y > MAX_WORKGROUPS || z > MAX_WORKGROUPS) {
+    throw new RangeError(
+      `Cannot dispatch ${kernel.name} over [${x}, ${y}, ${z}] workgroups: at most ${MAX_WORKGROUPS} a dimension`,
+    );
+  }
+  return [x, y, z];
+}

@@ -1,0 +1,44 @@
+/**
+ * The other ranks, as training sees them: implemented by `cluster/`.
+ *
+ * Every rank makes the same calls in the same order. Buffers live in memory
+ * shared with the thread that talks to the network.
+ */
+export interface Communicator {
+  readonly rank: number;
+  /** Number of ranks. */
+  readonly size: number;
+  /** Memory that the collectives can work on; every rank asks for the same sizes in the same order. */
+  allocate(length: number): Float32Array<SharedArrayBuffer>;
+  /** Sums over all ranks, in place, bit-identical on every rank. */
+  allReduce(buffer: Float32Array<SharedArrayBuffer>): Promise<void>;
+  /**
+   * Fills `buffer` on every rank: rank r contributes the elements
+   * `[offsets[r], offsets[r + 1])`, where it wrote its own before the call.
+   */
+  allGather(
+    buffer: Float32Array<SharedArrayBuffer>,
+    offsets: readonly number[],
+  ): Promise<void>;
+  /** Copies the content of `root`'s buffer to all ranks. */
+  broadcast(
+    buffer: Float32Array<SharedArrayBuffer>,
+    root: number,
+  ): Promise<void>;
+  /** Resolves when every rank has called it. */
+  barrier(): Promise<void>;
+}
+
+/** One rank alone: every collective is the identity. */
+export function soloCommunicator(): Communicator {
+  const done = () => Promise.resolve();
+  return {
+    rank: 0,
+    size: 1,
+    allocate: (length) => new Float32Array(new SharedArrayBuffer(length * 4)),
+    allReduce: done,
+    allGather: done,
+    broadcast: done,
+    barrier: done,
+  };
+}

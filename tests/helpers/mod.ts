@@ -1,0 +1,2 @@
+export { assertClose, type Tolerance } from "./assert_close.ts";
+export { gaussian, uniform } from "./random.ts";
