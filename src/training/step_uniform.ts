@@ -5,7 +5,6 @@ export interface StepValues {
   seed: number;
   stream: number;
   step: number;
-  firstRow: number;
   learningRate: number;
   correction1: number;
   correction2: number;
@@ -28,11 +27,10 @@ export class StepUniform {
     this.#words[0] = values.seed;
     this.#words[1] = values.stream;
     this.#words[2] = values.step;
-    this.#words[3] = values.firstRow;
-    this.#floats[4] = values.learningRate;
-    this.#floats[5] = values.correction1;
-    this.#floats[6] = values.correction2;
-    this.#floats[7] = values.emaDecay;
+    this.#floats[3] = values.learningRate;
+    this.#floats[4] = values.correction1;
+    this.#floats[5] = values.correction2;
+    this.#floats[6] = values.emaDecay;
     this.#device.write(this.tensor, this.#words);
   }
 }

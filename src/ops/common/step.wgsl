@@ -6,8 +6,6 @@ struct Step {
   stream: u32,
   // Optimizer step, from 0.
   step: u32,
-  // Position in the global batch of this rank's first image.
-  first_row: u32,
   learning_rate: f32,
   // 1 - beta1^t and 1 - beta2^t of AdamW, t = step + 1.
   correction1: f32,
