@@ -1,0 +1,266 @@
+/**
+ * Every subject, message, version and limit that processes of a run share.
+ *
+ * Control messages are JSON. Rank to coordinator: *reports* (hello, ready,
+ * outcome, failure, stop) are requests, repeated until answered; heartbeats and
+ * progress are publications that may be lost. Coordinator to rank: commands
+ * carry a sequence number; the rank's heartbeat says the last one it has taken,
+ * so a lost command is sent again and a repeated one is dropped.
+ */
+import * as z from "zod";
+import { type PhaseName, PHASES } from "../src/phases/engine.ts";
+
+/** Raised when a message changes its meaning; part of the version hash. */
+export const PROTOCOL_VERSION = 1;
+/** Larger control messages are dropped unread. */
+export const MAX_CONTROL_BYTES = 256 * 1024;
+/** Longest text of a failure report, in characters. */
+export const MAX_TEXT = 16 * 1024;
+/** Largest world. */
+export const MAX_RANKS = 1024;
+
+/** A rank's comm worker beats this often; the coordinator too. */
+export const HEARTBEAT_MS = 1000;
+/** Silence after which a rank counts as dead. */
+export const DEAD_AFTER_MS = 5000;
+/** Silence of the coordinator after which a rank ends itself. */
+export const COORDINATOR_LOST_MS = 15_000;
+/** An unanswered report is sent again after this long. */
+export const REPORT_RETRY_MS = 1000;
+/** Progress deadline: at least this long, or {@linkcode STEP_FACTOR} median steps. */
+export const STEP_DEADLINE_MS = 10_000;
+export const STEP_FACTOR = 5;
+
+/** Subjects of a run; `run` is its id, one word. */
+export interface Subjects {
+  /** Reports of the ranks, answered by the coordinator. */
+  readonly report: string;
+  /** Heartbeats of the ranks. */
+  readonly heartbeat: string;
+  /** {@linkcode ProgressMessage}s. */
+  readonly progress: string;
+  /** Commands to one rank. */
+  command(rank: number): string;
+  /** The coordinator's own heartbeat, to all ranks. */
+  readonly pulse: string;
+  /** Frames of the collectives to a rank. */
+  data(rank: number, lane: number): string;
+}
+
+export function subjectsOf(run: string): Subjects {
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(run)) {
+    throw new TypeError(`Cannot use "${run}" as the id of a run`);
+  }
+  const base = `run.${run}`;
+  return {
+    report: `${base}.ctl.report`,
+    heartbeat: `${base}.ctl.heartbeat`,
+    progress: `${base}.ctl.progress`,
+    command: (rank) => `${base}.ctl.cmd.${rank}`,
+    pulse: `${base}.ctl.pulse`,
+    data: (rank, lane) => `${base}.data.${rank}.${lane}`,
+  };
+}
+
+/** What a rank is busy with; the position in this list travels in shared memory. */
+export const ACTIVITIES = [
+  "opening",
+  "idle",
+  "compiling",
+  "training",
+  "evaluating",
+  "leaving",
+] as const;
+export type Activity = typeof ACTIVITIES[number];
+
+const rank = z.int().min(0).max(MAX_RANKS - 1);
+const count = z.int().min(0);
+const text = z.string().max(MAX_TEXT);
+const word = z.string().min(1).max(256);
+const phase = z.enum(PHASES);
+
+const adapter = z.strictObject({
+  name: z.string().max(256),
+  vendor: z.number(),
+  device: z.number(),
+  cpu: z.boolean(),
+});
+
+const hello = z.strictObject({
+  kind: z.literal("hello"),
+  rank,
+  host: word,
+  pid: count,
+  /** Hash over protocol, code and lock file. */
+  version: word,
+  /** Hash of the resolved configuration. */
+  config: word,
+  deno: word,
+});
+
+const ready = z.strictObject({
+  kind: z.literal("ready"),
+  rank,
+  adapter,
+  form: z.enum(["register", "tiled"]),
+  /** Hash of images and split. */
+  data: z.string().max(256),
+});
+
+const summary = z.record(z.string().max(64), z.json());
+
+const outcome = z.strictObject({
+  kind: z.literal("outcome"),
+  rank,
+  /** Sequence number of the command that this answers. */
+  command: count,
+  phase,
+  outcome: z.discriminatedUnion("state", [
+    z.strictObject({ state: z.literal("done"), summary }),
+    z.strictObject({ state: z.literal("stopped"), checkpoint: word }),
+  ]),
+});
+
+const failed = z.strictObject({
+  kind: z.literal("failed"),
+  rank,
+  phase: phase.optional(),
+  step: count,
+  message: text,
+  hint: text.optional(),
+  stack: text.optional(),
+  exitCode: z.int().min(1).max(255),
+  /** A consequence of another rank's failure, such as an aborted collective. */
+  secondary: z.boolean(),
+});
+
+const stop = z.strictObject({ kind: z.literal("stop"), rank, signal: word });
+
+/** Requests of a rank to {@linkcode Subjects.report}. */
+export const report = z.discriminatedUnion("kind", [
+  hello,
+  ready,
+  outcome,
+  failed,
+  stop,
+]);
+export type Report = z.output<typeof report>;
+export type Hello = z.output<typeof hello>;
+export type Ready = z.output<typeof ready>;
+export type Outcome = z.output<typeof outcome>;
+export type Failed = z.output<typeof failed>;
+
+/** Answer to a report. A hello is answered by the place in the world. */
+export const answer = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("ok") }),
+  z.strictObject({ kind: z.literal("welcome"), rank, size: z.int().min(1) }),
+  z.strictObject({ kind: z.literal("refused"), reason: text }),
+]);
+export type Answer = z.output<typeof answer>;
+
+/** Proof of life, once a second. */
+export const heartbeat = z.strictObject({
+  rank,
+  /** Highest command sequence taken; 0 for none. */
+  seen: count,
+  activity: z.enum(ACTIVITIES),
+  phase: phase.optional(),
+  step: count,
+  /** Changes with every proof of progress. */
+  ticks: count,
+  /** Collectives entered so far. */
+  entered: count,
+  /** Collectives finished so far; less than `entered` while one waits. */
+  finished: count,
+});
+export type Heartbeat = z.output<typeof heartbeat>;
+
+/** A step as the console shows it. */
+export const progress = z.strictObject({
+  rank,
+  phase,
+  step: count,
+  steps: count,
+  epoch: z.number(),
+  /** `null` when not finite: JSON has no NaN. */
+  loss: z.number().nullable(),
+  learningRate: z.number(),
+  imagesPerSecond: z.number(),
+  dataMs: z.number(),
+  forwardMs: z.number(),
+  backwardMs: z.number(),
+  communicationMs: z.number(),
+  validationAccuracy: z.number().optional(),
+  maskRate: z.number().optional(),
+});
+export type ProgressMessage = z.output<typeof progress>;
+
+/** What the coordinator tells a rank to do. */
+export const command = z.strictObject({
+  sequence: z.int().min(1),
+  order: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("phase"), phase }),
+    /** Checkpoint after the step in progress and answer with `stopped`. */
+    z.strictObject({ kind: z.literal("stop") }),
+    /** Nothing is left to do: leave with exit code 0. */
+    z.strictObject({ kind: z.literal("leave") }),
+    /** Another rank failed: reject what waits and leave with exit code 1. */
+    z.strictObject({ kind: z.literal("abort"), reason: text }),
+  ]),
+});
+export type Command = z.output<typeof command>;
+export type Order = Command["order"];
+
+/**
+ * Words of an `Int32Array` in shared memory that the main thread writes and the
+ * comm worker reads into each heartbeat.
+ */
+export const LIFE = {
+  seen: 0,
+  activity: 1,
+  /** Index into `PHASES`, or -1. */
+  phase: 2,
+  step: 3,
+  ticks: 4,
+  entered: 5,
+  finished: 6,
+} as const;
+export const LIFE_WORDS = 8;
+
+/** Reads the heartbeat of a rank out of {@linkcode LIFE} words. */
+export function heartbeatOf(rank: number, life: Int32Array): Heartbeat {
+  const word = (name: keyof typeof LIFE) => Atomics.load(life, LIFE[name]);
+  const phase: PhaseName | undefined = PHASES[word("phase")];
+  return {
+    rank,
+    seen: word("seen"),
+    activity: ACTIVITIES[word("activity")] ?? "opening",
+    ...(phase === undefined ? {} : { phase }),
+    step: word("step"),
+    ticks: word("ticks") >>> 0,
+    entered: word("entered"),
+    finished: word("finished"),
+  };
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A control message as bytes. */
+export function encode(message: unknown): Uint8Array<ArrayBuffer> {
+  return encoder.encode(JSON.stringify(message));
+}
+
+/** The message in `bytes`, or `undefined` for anything else, whoever sent it. */
+export function decode<T>(
+  schema: z.ZodType<T>,
+  bytes: Uint8Array,
+): T | undefined {
+  if (bytes.length > MAX_CONTROL_BYTES) return undefined;
+  try {
+    const parsed = schema.safeParse(JSON.parse(decoder.decode(bytes)));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
