@@ -1,0 +1,342 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import {
+  attentionBackward,
+  attentionForward,
+  dropout,
+  dropPath,
+  dropPathBackward,
+  layerNormBackward,
+  layerNormForward,
+  linearForward,
+  linearInputGradient,
+  linearWeightGradient,
+} from "../ops/mod.ts";
+import type { ParameterSet } from "./parameter_set.ts";
+import { tokensOf, type VitConfig } from "./vit_config.ts";
+
+/** Random masks of a training pass; the masks are recomputed in backward. */
+export interface Regularisation {
+  /** Rate of the last block; earlier blocks get a linear share. */
+  dropPath: number;
+  /** Rate of dropout after the attention projection and in the MLP. */
+  dropout: number;
+  /** The per-step uniform. */
+  step: Tensor;
+  /** Position of each local image in the global batch, `[batch]`. */
+  positions: Tensor;
+}
+
+/** Activations of one block that backward reads. */
+export interface BlockKept {
+  input: Tensor;
+  mean1: Tensor;
+  rstd1: Tensor;
+  normed1: Tensor;
+  qkv: Tensor;
+  logSumExp: Tensor;
+  attended: Tensor;
+  middle: Tensor;
+  mean2: Tensor;
+  rstd2: Tensor;
+  normed2: Tensor;
+  preActivation: Tensor;
+  hidden: Tensor;
+}
+
+interface BlockArgs {
+  parameters: ParameterSet;
+  config: VitConfig;
+  index: number;
+  batch: number;
+  regularisation: Regularisation | undefined;
+}
+
+/**
+ * `x += proj(attention(norm1 x)); x += fc2(gelu(fc1(norm2 x)))`.
+ *
+ * Without `keep` every buffer except the output is released; the input stays
+ * the caller's.
+ */
+export function blockForward(
+  program: Program,
+  args: BlockArgs & { input: Tensor; keep: boolean },
+): { output: Tensor; kept?: BlockKept } {
+  const { input, parameters, config, index, batch, keep } = args;
+  const { dim, heads, epsilon } = config;
+  const tokens = tokensOf(config);
+  const rows = batch * tokens;
+  const get = (name: string) => parameters.get(`blocks.${index}.${name}`);
+
+  const mean1 = program.scratch([rows]);
+  const rstd1 = program.scratch([rows]);
+  const normed1 = program.scratch([rows, dim]);
+  layerNormForward(program, {
+    input,
+    gamma: get("norm1.weight"),
+    beta: get("norm1.bias"),
+    output: normed1,
+    mean: mean1,
+    rstd: rstd1,
+    epsilon,
+  });
+  const qkv = program.scratch([rows, 3 * dim]);
+  linearForward(program, {
+    input: normed1,
+    weight: get("attn.qkv.weight"),
+    bias: get("attn.qkv.bias"),
+    output: qkv,
+  });
+  if (!keep) program.release(normed1, mean1, rstd1);
+  const attended = program.scratch([rows, dim]);
+  const logSumExp = program.scratch([batch, heads, tokens]);
+  attentionForward(program, {
+    qkv,
+    output: attended,
+    logSumExp,
+    batch,
+    tokens,
+    heads,
+  });
+  if (!keep) program.release(qkv, logSumExp);
+  const middle = branchForward(program, args, {
+    branch: 0,
+    residual: input,
+    input: attended,
+    weight: get("attn.proj.weight"),
+    bias: get("attn.proj.bias"),
+  });
+  if (!keep) program.release(attended);
+
+  const mean2 = program.scratch([rows]);
+  const rstd2 = program.scratch([rows]);
+  const normed2 = program.scratch([rows, dim]);
+  layerNormForward(program, {
+    input: middle,
+    gamma: get("norm2.weight"),
+    beta: get("norm2.bias"),
+    output: normed2,
+    mean: mean2,
+    rstd: rstd2,
+    epsilon,
+  });
+  const preActivation = program.scratch([rows, 4 * dim]);
+  const hidden = program.scratch([rows, 4 * dim]);
+  linearForward(program, {
+    input: normed2,
+    weight: get("mlp.fc1.weight"),
+    bias: get("mlp.fc1.bias"),
+    output: hidden,
+    preActivation,
+  });
+  if (!keep) program.release(normed2, mean2, rstd2, preActivation);
+  const output = branchForward(program, args, {
+    branch: 1,
+    residual: middle,
+    input: hidden,
+    weight: get("mlp.fc2.weight"),
+    bias: get("mlp.fc2.bias"),
+  });
+  if (!keep) {
+    program.release(hidden, middle);
+    return { output };
+  }
+  return {
+    output,
+    kept: {
+      input,
+      mean1,
+      rstd1,
+      normed1,
+      qkv,
+      logSumExp,
+      attended,
+      middle,
+      mean2,
+      rstd2,
+      normed2,
+      preActivation,
+      hidden,
+    },
+  };
+}
+
+/** Records the block's gradients; releases what was kept, and `dOutput`. Returns the gradient for its input. */
+export function blockBackward(
+  program: Program,
+  args: BlockArgs & {
+    dOutput: Tensor;
+    kept: BlockKept;
+    gradients: ParameterSet;
+  },
+): Tensor {
+  const { dOutput, kept, parameters, gradients, config, index, batch } = args;
+  const { dim, heads } = config;
+  const tokens = tokensOf(config);
+  const rows = batch * tokens;
+  const get = (name: string) => parameters.get(`blocks.${index}.${name}`);
+  const grad = (name: string) => gradients.get(`blocks.${index}.${name}`);
+
+  const dMlp = branchBackward(program, args, 1, dOutput);
+  linearWeightGradient(program, {
+    input: kept.hidden,
+    dOutput: dMlp,
+    dWeight: grad("mlp.fc2.weight"),
+    dBias: grad("mlp.fc2.bias"),
+  });
+  const dHidden = program.scratch([rows, 4 * dim]);
+  linearInputGradient(program, {
+    dOutput: dMlp,
+    weight: get("mlp.fc2.weight"),
+    dInput: dHidden,
+    preActivation: kept.preActivation,
+  });
+  if (dMlp !== dOutput) program.release(dMlp);
+  program.release(kept.hidden, kept.preActivation);
+  linearWeightGradient(program, {
+    input: kept.normed2,
+    dOutput: dHidden,
+    dWeight: grad("mlp.fc1.weight"),
+    dBias: grad("mlp.fc1.bias"),
+  });
+  const dNormed2 = program.scratch([rows, dim]);
+  linearInputGradient(program, {
+    dOutput: dHidden,
+    weight: get("mlp.fc1.weight"),
+    dInput: dNormed2,
+  });
+  program.release(dHidden, kept.normed2);
+  const dMiddle = program.scratch([rows, dim]);
+  layerNormBackward(program, {
+    input: kept.middle,
+    gamma: get("norm2.weight"),
+    mean: kept.mean2,
+    rstd: kept.rstd2,
+    dOutput: dNormed2,
+    dInput: dMiddle,
+    residual: dOutput,
+    dGamma: grad("norm2.weight"),
+    dBeta: grad("norm2.bias"),
+  });
+  program.release(dNormed2, dOutput, kept.middle, kept.mean2, kept.rstd2);
+
+  const dAttention = branchBackward(program, args, 0, dMiddle);
+  linearWeightGradient(program, {
+    input: kept.attended,
+    dOutput: dAttention,
+    dWeight: grad("attn.proj.weight"),
+    dBias: grad("attn.proj.bias"),
+  });
+  const dAttended = program.scratch([rows, dim]);
+  linearInputGradient(program, {
+    dOutput: dAttention,
+    weight: get("attn.proj.weight"),
+    dInput: dAttended,
+  });
+  if (dAttention !== dMiddle) program.release(dAttention);
+  const dQkv = program.scratch([rows, 3 * dim]);
+  attentionBackward(program, {
+    qkv: kept.qkv,
+    output: kept.attended,
+    logSumExp: kept.logSumExp,
+    dOutput: dAttended,
+    dQkv,
+    batch,
+    tokens,
+    heads,
+  });
+  program.release(dAttended, kept.qkv, kept.attended, kept.logSumExp);
+  linearWeightGradient(program, {
+    input: kept.normed1,
+    dOutput: dQkv,
+    dWeight: grad("attn.qkv.weight"),
+    dBias: grad("attn.qkv.bias"),
+  });
+  const dNormed1 = program.scratch([rows, dim]);
+  linearInputGradient(program, {
+    dOutput: dQkv,
+    weight: get("attn.qkv.weight"),
+    dInput: dNormed1,
+  });
+  program.release(dQkv, kept.normed1);
+  const dInput = program.scratch([rows, dim]);
+  layerNormBackward(program, {
+    input: kept.input,
+    gamma: get("norm1.weight"),
+    mean: kept.mean1,
+    rstd: kept.rstd1,
+    dOutput: dNormed1,
+    dInput,
+    residual: dMiddle,
+    dGamma: grad("norm1.weight"),
+    dBeta: grad("norm1.bias"),
+  });
+  program.release(dNormed1, dMiddle, kept.input, kept.mean1, kept.rstd1);
+  return dInput;
+}
+
+/** `residual + drop(input W^T + b)`, with the random masks where they apply. */
+function branchForward(
+  program: Program,
+  args: BlockArgs,
+  linear: {
+    branch: number;
+    residual: Tensor;
+    input: Tensor;
+    weight: Tensor;
+    bias: Tensor;
+  },
+): Tensor {
+  const { residual, branch, ...rest } = linear;
+  const output = program.scratch(residual.shape);
+  const masks = masksOf(args, branch);
+  if (masks === undefined) {
+    linearForward(program, { ...rest, output, residual });
+    return output;
+  }
+  let x = program.scratch(residual.shape);
+  linearForward(program, { ...rest, output: x });
+  if (masks.dropout.rate > 0) {
+    const dropped = program.scratch(residual.shape);
+    dropout(program, { input: x, output: dropped, ...masks.dropout });
+    program.release(x);
+    x = dropped;
+  }
+  dropPath(program, { residual, branch: x, output, ...masks.dropPath });
+  program.release(x);
+  return output;
+}
+
+/** Gradient for the branch before its masks; `dOutput` itself when there are none. */
+function branchBackward(
+  program: Program,
+  args: BlockArgs,
+  branch: number,
+  dOutput: Tensor,
+): Tensor {
+  const masks = masksOf(args, branch);
+  if (masks === undefined) return dOutput;
+  const dBranch = program.scratch(dOutput.shape);
+  dropPathBackward(program, { dOutput, dBranch, ...masks.dropPath });
+  if (masks.dropout.rate === 0) return dBranch;
+  const dInput = program.scratch(dOutput.shape);
+  dropout(program, { input: dBranch, output: dInput, ...masks.dropout });
+  program.release(dBranch);
+  return dInput;
+}
+
+function masksOf(args: BlockArgs, branch: number) {
+  const { regularisation, config, index } = args;
+  if (regularisation === undefined) return undefined;
+  const { step, positions, dropout: rate } = regularisation;
+  const pathRate = config.depth < 2
+    ? regularisation.dropPath
+    : regularisation.dropPath * index / (config.depth - 1);
+  if (rate === 0 && pathRate === 0) return undefined;
+  const common = { step, positions, rowsPerImage: tokensOf(config) };
+  // Salts keep the masks of branches apart; two per branch.
+  const salt = 16 + 4 * index + 2 * branch;
+  return {
+    dropout: { ...common, rate, salt },
+    dropPath: { ...common, rate: pathRate, salt: salt + 1 },
+  };
+}

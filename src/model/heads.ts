@@ -1,0 +1,171 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import {
+  linearForward,
+  linearInputGradient,
+  linearWeightGradient,
+  poolTokens,
+  poolTokensBackward,
+} from "../ops/mod.ts";
+import type { ParameterSet } from "./parameter_set.ts";
+import type { Vit, VitActivations } from "./vit.ts";
+import { prefixTokens, tokensOf } from "./vit_config.ts";
+
+/** Which tokens a feature is the weighted sum of. */
+export interface PoolWeights {
+  class: number;
+  distillation: number;
+  /** Of the mean over patch tokens. */
+  patches: number;
+}
+
+/** `student.feature` of the configuration. */
+export type FeatureKind = "class" | "mean" | "both";
+
+/** Class token, mean of patch tokens, or half of each. */
+export function featureWeights(kind: FeatureKind): PoolWeights {
+  const patches = { class: 0, mean: 1, both: 0.5 }[kind];
+  return { class: 1 - patches, distillation: 0, patches };
+}
+
+const DISTILLATION_TOKEN: PoolWeights = {
+  class: 0,
+  distillation: 1,
+  patches: 0,
+};
+
+/** Features and logits of a batch. */
+export interface HeadActivations {
+  /** What the head and relational losses see, `[batch, dim]`. */
+  readonly feature: Tensor;
+  /** `[batch, classes]`. */
+  readonly logits: Tensor;
+  /** Only of a distilled model: its distillation token and second head. */
+  readonly distillation?: {
+    readonly feature: Tensor;
+    readonly logits: Tensor;
+  };
+}
+
+/** Records pooling and heads. */
+export function headsForward(
+  program: Program,
+  model: Vit,
+  activations: VitActivations,
+  kind: FeatureKind,
+): HeadActivations {
+  const { config } = model;
+  const { batch } = activations;
+  const head = (weights: PoolWeights, name: string) => {
+    const feature = program.scratch([batch, config.dim]);
+    poolTokens(program, {
+      tokens: activations.tokens,
+      batch,
+      prefix: prefixTokens(config),
+      weights,
+      output: feature,
+    });
+    const logits = program.scratch([batch, config.classes]);
+    linearForward(program, {
+      input: feature,
+      weight: model.parameters.get(`${name}.weight`),
+      bias: model.parameters.get(`${name}.bias`),
+      output: logits,
+    });
+    return { feature, logits };
+  };
+  const first = head(featureWeights(kind), "head");
+  return config.distilled
+    ? { ...first, distillation: head(DISTILLATION_TOKEN, "head_dist") }
+    : first;
+}
+
+/** Gradients that {@linkcode headsBackward} starts from. */
+export interface HeadGradients {
+  dLogits?: Tensor;
+  dDistillationLogits?: Tensor;
+  /** Of losses on the feature itself; added to what comes from the logits. */
+  dFeature?: Tensor;
+  /** Of losses on all tokens after the final norm. */
+  dTokens?: Tensor;
+}
+
+/** Records the gradients of the heads alone, for a frozen backbone. */
+export function headWeightGradients(
+  program: Program,
+  activations: HeadActivations,
+  gradients: ParameterSet,
+  { dLogits, dDistillationLogits }: HeadGradients,
+): void {
+  const record = (feature: Tensor, dOutput: Tensor, name: string) =>
+    linearWeightGradient(program, {
+      input: feature,
+      dOutput,
+      dWeight: gradients.get(`${name}.weight`),
+      dBias: gradients.get(`${name}.bias`),
+    });
+  if (dLogits) record(activations.feature, dLogits, "head");
+  if (dDistillationLogits && activations.distillation) {
+    const { feature } = activations.distillation;
+    record(feature, dDistillationLogits, "head_dist");
+  }
+}
+
+/**
+ * Records the gradients of heads and pooling; returns the gradient for the
+ * tokens after the final norm, `[batch * tokens, dim]`.
+ */
+export function headsBackward(
+  program: Program,
+  model: Vit,
+  options: {
+    heads: HeadActivations;
+    kind: FeatureKind;
+    batch: number;
+    gradients: ParameterSet;
+    losses: HeadGradients;
+  },
+): Tensor {
+  const { heads, kind, batch, gradients, losses } = options;
+  const { config, parameters } = model;
+  headWeightGradients(program, heads, gradients, losses);
+  const sources: { dPooled: Tensor; weights: PoolWeights }[] = [];
+  const scratch: Tensor[] = [];
+  if (losses.dLogits) {
+    const dPooled = program.scratch([batch, config.dim]);
+    linearInputGradient(program, {
+      dOutput: losses.dLogits,
+      weight: parameters.get("head.weight"),
+      dInput: dPooled,
+      ...(losses.dFeature ? { residual: losses.dFeature } : {}),
+    });
+    scratch.push(dPooled);
+    sources.push({ dPooled, weights: featureWeights(kind) });
+  } else if (losses.dFeature) {
+    sources.push({ dPooled: losses.dFeature, weights: featureWeights(kind) });
+  }
+  if (losses.dDistillationLogits) {
+    const dPooled = program.scratch([batch, config.dim]);
+    linearInputGradient(program, {
+      dOutput: losses.dDistillationLogits,
+      weight: parameters.get("head_dist.weight"),
+      dInput: dPooled,
+    });
+    scratch.push(dPooled);
+    sources.push({ dPooled, weights: DISTILLATION_TOKEN });
+  }
+  if (sources.length === 0) {
+    // Only a loss on tokens: nothing pooled, so its gradient is the whole.
+    if (losses.dTokens) return losses.dTokens;
+    throw new Error("Cannot record backward: no loss has a gradient");
+  }
+  const dTokens = program.scratch([batch * tokensOf(config), config.dim]);
+  poolTokensBackward(program, {
+    gradients: sources,
+    ...(losses.dTokens ? { extra: losses.dTokens } : {}),
+    batch,
+    prefix: prefixTokens(config),
+    dTokens,
+  });
+  program.release(...scratch);
+  return dTokens;
+}

@@ -1,0 +1,62 @@
+import { philox } from "../random.ts";
+import type { NamedValues } from "./parameter_set.ts";
+import type { Segment } from "./segments.ts";
+
+/** Philox purpose of initial parameters: apart from every other random choice. */
+const PURPOSE = 0x1217;
+
+/**
+ * Initial values of a ViT as in the original JAX code: Xavier for linear
+ * layers, LeCun for the patch embedding, 0.02 for tokens and positions, 0 for
+ * biases and heads, 1 for LayerNorm gains. Normal, cut at two deviations.
+ */
+export function initialValues(
+  segments: readonly Segment[],
+  seed: number,
+): NamedValues {
+  const values: NamedValues = new Map();
+  let index = 0;
+  for (const { parameters } of segments) {
+    for (const { name, shape, length } of parameters) {
+      const data = new Float32Array(length);
+      const deviation = deviationOf(name, shape);
+      if (deviation > 0) fillNormal(data, deviation, seed, index);
+      else if (/norm\d?\.weight$/.test(name)) data.fill(1);
+      values.set(name, { shape, data });
+      index++;
+    }
+  }
+  return values;
+}
+
+/** Standard deviation of a parameter's initial values; 0 for constants. */
+function deviationOf(name: string, shape: readonly number[]): number {
+  if (/token$|pos_embed$/.test(name)) return 0.02;
+  if (shape.length < 2 || name.startsWith("head")) return 0;
+  const [outputs = 1, ...inputs] = shape;
+  const fanIn = inputs.reduce((product, size) => product * size, 1);
+  if (name.startsWith("patch_embed")) return Math.sqrt(1 / fanIn);
+  return Math.sqrt(2 / (fanIn + outputs));
+}
+
+function fillNormal(
+  data: Float32Array,
+  deviation: number,
+  seed: number,
+  stream: number,
+): void {
+  // Four words a call give two pairs for Box and Muller's transform.
+  let filled = 0;
+  for (let block = 0; filled < data.length; block++) {
+    const words = philox([seed >>> 0, PURPOSE], [block, stream, 0, 0]);
+    for (let pair = 0; pair < 4; pair += 2) {
+      const radius = Math.sqrt(-2 * Math.log((words[pair]! + 0.5) / 2 ** 32));
+      const angle = 2 * Math.PI * (words[pair + 1]! + 0.5) / 2 ** 32;
+      for (const x of [radius * Math.cos(angle), radius * Math.sin(angle)]) {
+        if (Math.abs(x) <= 2 && filled < data.length) {
+          data[filled++] = x * deviation;
+        }
+      }
+    }
+  }
+}

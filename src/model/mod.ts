@@ -1,0 +1,35 @@
+export {
+  gridOf,
+  prefixTokens,
+  tokensOf,
+  type VitConfig,
+} from "./vit_config.ts";
+export {
+  ALIGNMENT,
+  countParameters,
+  type ParameterSpec,
+  type Segment,
+  vitSegments,
+} from "./segments.ts";
+export { decayMask, type NamedValues, ParameterSet } from "./parameter_set.ts";
+export { initialValues } from "./initialise.ts";
+export type { Regularisation } from "./block.ts";
+export {
+  type Vit,
+  type VitActivations,
+  vitBackward,
+  vitForward,
+} from "./vit.ts";
+export {
+  type FeatureKind,
+  featureWeights,
+  type HeadActivations,
+  type HeadGradients,
+  headsBackward,
+  headsForward,
+  headWeightGradients,
+  type PoolWeights,
+} from "./heads.ts";
+export { toHuggingFaceNames, toTimmNames } from "./weight_names.ts";
+export { fitWeights, type WeightReport } from "./load_weights.ts";
+export { resizePositions } from "./resize_positions.ts";
