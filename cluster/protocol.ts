@@ -124,11 +124,11 @@ const outcome = z.strictObject({
 const failed = z.strictObject({
   kind: z.literal("failed"),
   rank,
-  phase: phase.optional(),
+  phase: phase.exactOptional(),
   step: count,
   message: text,
-  hint: text.optional(),
-  stack: text.optional(),
+  hint: text.exactOptional(),
+  stack: text.exactOptional(),
   exitCode: z.int().min(1).max(255),
   /** A consequence of another rank's failure, such as an aborted collective. */
   secondary: z.boolean(),
@@ -164,7 +164,7 @@ export const heartbeat = z.strictObject({
   /** Highest command sequence taken; 0 for none. */
   seen: count,
   activity: z.enum(ACTIVITIES),
-  phase: phase.optional(),
+  phase: phase.exactOptional(),
   step: count,
   /** Changes with every proof of progress. */
   ticks: count,
@@ -190,8 +190,8 @@ export const progress = z.strictObject({
   forwardMs: z.number(),
   backwardMs: z.number(),
   communicationMs: z.number(),
-  validationAccuracy: z.number().optional(),
-  maskRate: z.number().optional(),
+  validationAccuracy: z.number().exactOptional(),
+  maskRate: z.number().exactOptional(),
 });
 export type ProgressMessage = z.output<typeof progress>;
 

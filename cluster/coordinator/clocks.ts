@@ -1,0 +1,123 @@
+import type { Failure, RankState, State } from "./state.ts";
+
+/** Step times that the median is taken over. */
+const WINDOW = 21;
+
+/** Whether the rank waits for others in a collective. */
+function waits(rank: RankState): boolean {
+  return rank.beat !== undefined && rank.beat.entered > rank.beat.finished;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[sorted.length >> 1] ?? 0;
+}
+
+/** Milliseconds that a rank may go without progress. */
+export function progressLimit(rank: RankState, state: State): number {
+  const { limits } = state;
+  const training = rank.beat?.activity === "training" &&
+    rank.firstStep !== undefined && rank.beat.step > rank.firstStep;
+  return training
+    ? Math.max(limits.step, limits.stepFactor * median(rank.stepTimes))
+    : limits.slow;
+}
+
+/** Takes a heartbeat into the rank's clocks. */
+export function hear(rank: RankState, beat: RankState["beat"], at: number) {
+  if (beat === undefined) return;
+  const before = rank.beat;
+  rank.heard = at;
+  delete rank.disconnected;
+  if (beat.ticks !== before?.ticks || beat.finished !== before.finished) {
+    rank.moved = at;
+  }
+  const steps = before?.phase === beat.phase ? beat.step - before!.step : 0;
+  if (steps > 0) {
+    if (before!.activity === "training" && beat.activity === "training") {
+      const each = (at - rank.stepped) / steps;
+      rank.stepTimes = [...rank.stepTimes, each].slice(-WINDOW);
+    }
+    rank.stepped = at;
+  }
+  if (beat.phase !== undefined && beat.activity === "training") {
+    rank.firstStep ??= beat.step;
+  }
+  rank.beat = beat;
+  rank.unseen = rank.unseen.filter((command) => command.sequence > beat.seen);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** The rank whose heart has stopped, if any: the one silent for longest. */
+export function silentRank(
+  state: State,
+  at: number,
+): Pick<Failure, "kind" | "rank" | "cause"> | undefined {
+  let worst: { rank: number; silence: number } | undefined;
+  state.ranks.forEach((rank, index) => {
+    if (rank.hello === undefined || rank.exit !== undefined) return;
+    const silence = at - rank.heard;
+    if (silence > state.limits.dead && !(silence <= (worst?.silence ?? 0))) {
+      worst = { rank: index, silence };
+    }
+  });
+  return worst && {
+    kind: "silent",
+    rank: worst.rank,
+    cause: `no sign of life for ${
+      seconds(worst.silence)
+    }: the process is stopped or its machine is unreachable`,
+  };
+}
+
+/** The rank whose connection to the server ended and did not come back. */
+export function disconnectedRank(
+  state: State,
+  at: number,
+): Pick<Failure, "kind" | "rank" | "cause"> | undefined {
+  const rank = state.ranks.findIndex((rank) =>
+    rank.exit === undefined && rank.disconnected !== undefined &&
+    at - rank.disconnected > state.limits.reconnect
+  );
+  return rank < 0 ? undefined : {
+    kind: "disconnected",
+    rank,
+    cause: "it lost its connection to the NATS server",
+  };
+}
+
+/**
+ * The rank that holds up the others, if any.
+ *
+ * When one rank hangs, the others hang in their next collective. So a rank that
+ * waits there is blamed only when no other is behind it.
+ */
+export function stuckRank(
+  state: State,
+  at: number,
+): Pick<Failure, "kind" | "rank" | "cause"> | undefined {
+  const busy = state.ranks.map((rank, index) => ({ rank, index }))
+    .filter(({ rank }) => rank.exit === undefined && !rank.outcome);
+  const late = busy.filter(({ rank }) =>
+    at - rank.moved > progressLimit(rank, state)
+  );
+  const culprit = late.find(({ rank }) => !waits(rank)) ??
+    late.find(({ rank }) =>
+      busy.every((other) =>
+        (other.rank.beat?.entered ?? 0) >= (rank.beat?.entered ?? 0)
+      )
+    );
+  if (culprit === undefined) return undefined;
+  const { rank, index } = culprit;
+  const still = seconds(at - rank.moved);
+  return {
+    kind: "stuck",
+    rank: index,
+    cause: waits(rank)
+      ? `it waits in collective #${rank.beat!.entered} for ${still}`
+      : `no progress for ${still} while ${rank.beat?.activity ?? "opening"}`,
+  };
+}

@@ -1,0 +1,174 @@
+import { hear } from "./clocks.ts";
+import { fail, killAll, leave, watch } from "./ending.ts";
+import { onHello, onReady } from "./joining.ts";
+import { endPhase } from "./schedule.ts";
+import type {
+  Action,
+  ClusterEvent,
+  Failure,
+  State,
+  StopRequest,
+} from "./state.ts";
+import {
+  answer,
+  blame,
+  ended,
+  journal,
+  order,
+  rankOf,
+  type Turn,
+} from "./turn.ts";
+
+/** A gap between events that means this process itself was paused, in ms. */
+const PAUSE_MS = 2000;
+
+/**
+ * The coordinator's whole judgement: what follows from an event.
+ *
+ * Pure, so a simulation can run every schedule and failure. Stages go
+ * joining -> opening -> running -> leaving -> over, or to failing -> over.
+ */
+export function advance(
+  before: State,
+  event: ClusterEvent,
+): [State, Action[]] {
+  const state: State = {
+    ...before,
+    ranks: before.ranks.map((rank) => ({ ...rank })),
+    at: Math.max(before.at, event.at),
+  };
+  const turn: Turn = { state, actions: [], at: state.at };
+  if (turn.at - before.at > PAUSE_MS) forgive(turn, turn.at - before.at);
+  handle(turn, event);
+  watch(turn);
+  return [state, turn.actions];
+}
+
+/** After a pause of this process every rank gets the lost time back. */
+function forgive({ state }: Turn, gap: number): void {
+  for (const rank of state.ranks) {
+    rank.heard += gap;
+    rank.moved += gap;
+    rank.stepped += gap;
+    if (rank.disconnected !== undefined) rank.disconnected += gap;
+  }
+  if (state.suspicion) {
+    state.suspicion = { ...state.suspicion, at: state.suspicion.at + gap };
+  }
+}
+
+function handle(turn: Turn, event: ClusterEvent): void {
+  const { state, at } = turn;
+  switch (event.kind) {
+    case "hello":
+      return onHello(turn, event.hello);
+    case "ready":
+      return onReady(turn, event.ready);
+    case "outcome": {
+      answer(turn, { kind: "ok" });
+      const rank = rankOf(turn, event.outcome.rank);
+      if (rank === undefined || state.stage !== "running") return;
+      rank.heard = at;
+      if (event.outcome.command !== rank.phaseCommand) return;
+      rank.outcome ??= event.outcome.outcome;
+      return endPhase(turn);
+    }
+    case "failed": {
+      answer(turn, { kind: "ok" });
+      const { rank, secondary, message, kind: _, ...rest } = event.failed;
+      const failure: Failure = {
+        ...rest,
+        ...blame(turn, rank),
+        ...(rest.phase === undefined ? {} : { phase: rest.phase }),
+        step: rest.step,
+        kind: "reported",
+        cause: message,
+      };
+      if (!secondary) return fail(turn, failure);
+      if (!ended(state)) state.suspicion ??= { failure, at };
+      return;
+    }
+    case "heartbeat": {
+      const rank = rankOf(turn, event.heartbeat.rank);
+      if (rank?.hello === undefined) return;
+      hear(rank, event.heartbeat, at);
+      if (state.stage === "over") return;
+      for (const command of rank.unseen) {
+        turn.actions.push({
+          do: "send",
+          rank: event.heartbeat.rank,
+          command,
+        });
+      }
+      return;
+    }
+    case "exited":
+      return onExit(turn, event);
+    case "disconnected": {
+      const rank = rankOf(turn, event.rank);
+      if (rank?.hello !== undefined) rank.disconnected ??= at;
+      return;
+    }
+    case "server_lost":
+      return fail(turn, { kind: "server", cause: event.cause, exitCode: 1 });
+    case "stop":
+      return onStop(turn, event.request);
+    case "tick":
+      return;
+  }
+}
+
+function onExit(
+  turn: Turn,
+  event: { rank: number; code: number; signal: string | null },
+): void {
+  const { state } = turn;
+  const rank = rankOf(turn, event.rank);
+  if (rank === undefined || rank.exit !== undefined) return;
+  const { code, signal } = event;
+  rank.exit = { code, signal };
+  journal(turn, { event: "left", rank: event.rank, code, signal });
+  if (ended(state)) {
+    if (state.failure?.rank === event.rank) {
+      state.failure = { ...state.failure, ...status(event) };
+    }
+    return;
+  }
+  // A rank that has reported a consequence leaves because of it.
+  if (state.suspicion?.failure.rank === event.rank && signal === null) return;
+  fail(turn, {
+    ...blame(turn, event.rank),
+    ...status(event),
+    kind: "exit",
+    cause: signal === null ? `exited with code ${code}` : `killed by ${signal}`,
+    ...(signal === "SIGKILL"
+      ? { hint: "was it killed by hand, or by the system for its memory?" }
+      : {}),
+    exitCode: code === 2 || code === 3 ? code : 1,
+  });
+}
+
+function status(exit: { code: number; signal: string | null }) {
+  return exit.signal === null ? { code: exit.code } : { signal: exit.signal };
+}
+
+function onStop(turn: Turn, request: StopRequest): void {
+  const { state, at } = turn;
+  if (state.stage === "over") return;
+  const again = state.stop !== undefined;
+  const { cause, code } = request;
+  journal(turn, { event: "stop_requested", cause, code, now: again });
+  if (again) {
+    // The second request: at once.
+    state.code = state.failure?.exitCode ?? code;
+    return killAll(turn, true);
+  }
+  state.stop = { cause, code, at };
+  switch (state.stage) {
+    case "joining":
+    case "opening":
+      return leave(turn, code);
+    case "running":
+      state.ranks.forEach((_, rank) => order(turn, rank, { kind: "stop" }));
+  }
+}

@@ -1,0 +1,90 @@
+import { disconnectedRank, silentRank, stuckRank } from "./clocks.ts";
+import type { Failure } from "./state.ts";
+import { blame, ended, enter, journal, order, type Turn } from "./turn.ts";
+
+/** Deadlines: whatever the stage waits for, it does not wait for ever. */
+export function watch(turn: Turn): void {
+  const { state, at } = turn;
+  const { limits, since } = state;
+  if (state.stage === "over") return;
+  if (state.stage === "leaving" || state.stage === "failing") {
+    if (state.ranks.every((rank) => rank.exit)) return finish(turn);
+    if (state.killed === undefined) {
+      if (at - since > limits.leave) killAll(turn, false);
+    } else if (at - state.killed > limits.leave) finish(turn);
+    return;
+  }
+  const found = silentRank(state, at) ?? disconnectedRank(state, at) ??
+    (state.stage === "running" ? stuckRank(state, at) : undefined);
+  if (found !== undefined) {
+    return fail(turn, { ...blame(turn, found.rank!), ...found, exitCode: 1 });
+  }
+  if (state.suspicion && at - state.suspicion.at > limits.suspicion) {
+    return fail(turn, state.suspicion.failure);
+  }
+  if (state.stop !== undefined && at - state.stop.at > limits.stop) {
+    return leave(turn, state.stop.code);
+  }
+  const limit = state.stage === "joining"
+    ? limits.join
+    : state.stage === "opening"
+    ? limits.open
+    : Infinity;
+  if (at - since > limit) {
+    const key = state.stage === "joining" ? "hello" : "ready";
+    const rank = state.ranks.findIndex((rank) => rank[key] === undefined);
+    fail(turn, {
+      ...blame(turn, rank),
+      kind: "timeout",
+      cause: `still ${state.stage} after ${Math.round(limit / 1000)} s`,
+      exitCode: 1,
+    });
+  }
+}
+
+/** The first failure wins: it is kept, the others are told to leave. */
+export function fail(turn: Turn, failure: Failure): void {
+  const { state } = turn;
+  if (ended(state)) return;
+  state.failure = failure;
+  state.code = failure.exitCode;
+  journal(turn, { event: "failed", failure });
+  enter(turn, "failing");
+  const reason = failure.rank === undefined
+    ? failure.cause
+    : `rank ${failure.rank}: ${failure.cause}`;
+  state.ranks.forEach((rank, index) => {
+    if (rank.exit) return;
+    if (index !== failure.rank) {
+      order(turn, index, { kind: "abort", reason: reason.slice(0, 4096) });
+    } else if (failure.kind !== "reported" && failure.kind !== "refused") {
+      turn.actions.push({ do: "kill", rank: index });
+    }
+  });
+}
+
+/** Sends all ranks home; the run ends with `code`. */
+export function leave(turn: Turn, code: number): void {
+  turn.state.code = code;
+  enter(turn, "leaving");
+  turn.state.ranks.forEach((rank, index) => {
+    if (!rank.exit) order(turn, index, { kind: "leave" });
+  });
+}
+
+/** SIGKILL for all that still live. */
+export function killAll(turn: Turn, now: boolean): void {
+  const { state, at } = turn;
+  state.killed ??= at;
+  state.ranks.forEach((rank, index) => {
+    if (!rank.exit) turn.actions.push({ do: "kill", rank: index });
+  });
+  if (now && !ended(state)) enter(turn, "leaving");
+}
+
+function finish(turn: Turn): void {
+  const { code } = turn.state;
+  enter(turn, "over");
+  journal(turn, { event: "finished", code });
+  turn.actions.push({ do: "finish", code });
+}

@@ -1,0 +1,219 @@
+import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
+import type {
+  Answer,
+  Command,
+  Failed,
+  Heartbeat,
+  Hello,
+  Outcome,
+  Ready,
+} from "../protocol.ts";
+
+/** Why a run failed: the first culprit and what is known about it. */
+export interface Failure {
+  kind:
+    | "exit"
+    | "silent"
+    | "stuck"
+    | "disconnected"
+    | "reported"
+    | "refused"
+    | "timeout"
+    | "server";
+  /** Absent when no rank is to blame. */
+  rank?: number;
+  host?: string;
+  pid?: number;
+  adapter?: string;
+  phase?: PhaseName;
+  step?: number;
+  /** What happened, without the rank's name. */
+  cause: string;
+  /** The process's own exit code or signal, once known. */
+  code?: number;
+  signal?: string;
+  hint?: string;
+  stack?: string;
+  /** Exit code of the run. */
+  exitCode: number;
+}
+
+/** A request to end early with a checkpoint. */
+export interface StopRequest {
+  /** 75 asks to be requeued, 130 was interrupted. */
+  code: 75 | 130;
+  /** Such as `SIGTERM` or `rank 1 got SIGUSR2`. */
+  cause: string;
+}
+
+/** A line of the journal, without its time. */
+export type JournalRecord =
+  | {
+    event: "started";
+    run: string;
+    size: number;
+    phases: readonly PhaseName[];
+    resumed: boolean;
+  }
+  | { event: "joined"; rank: number; host: string; pid: number }
+  | { event: "refused"; rank: number; reason: string }
+  | {
+    event: "ready";
+    rank: number;
+    adapter: Ready["adapter"];
+    form: string;
+  }
+  | { event: "phase_started"; phase: PhaseName }
+  | { event: "phase_done"; phase: PhaseName; summary: PhaseSummary }
+  | { event: "phase_stopped"; phase: PhaseName; checkpoint: string }
+  | { event: "stop_requested"; cause: string; code: number; now: boolean }
+  | { event: "failed"; failure: Failure }
+  | { event: "left"; rank: number; code: number; signal: string | null }
+  | { event: "finished"; code: number };
+
+/** What happened, with the monotonic time in ms at which it did. */
+export type ClusterEvent =
+  & { at: number }
+  & (
+    | { kind: "hello"; hello: Hello }
+    | { kind: "ready"; ready: Ready }
+    | { kind: "outcome"; outcome: Outcome }
+    | { kind: "failed"; failed: Failed }
+    | { kind: "heartbeat"; heartbeat: Heartbeat }
+    | { kind: "exited"; rank: number; code: number; signal: string | null }
+    | { kind: "disconnected"; rank: number }
+    | { kind: "server_lost"; cause: string }
+    | { kind: "stop"; request: StopRequest }
+    | { kind: "tick" }
+  );
+
+/** What the shell must do, in this order. */
+export type Action =
+  /** Appended and synced before the actions behind it. */
+  | { do: "journal"; record: JournalRecord }
+  /** Answers the report that is being handled. */
+  | { do: "answer"; answer: Answer }
+  | { do: "send"; rank: number; command: Command }
+  /** SIGKILL, for a process on this machine. */
+  | { do: "kill"; rank: number }
+  | { do: "finish"; code: number };
+
+/** Deadlines in ms. */
+export interface Limits {
+  join: number;
+  open: number;
+  /** Silence of a rank. */
+  dead: number;
+  /** From a lost connection to blame, for the exit status to arrive. */
+  reconnect: number;
+  /** How long a secondary failure waits for the primary one. */
+  suspicion: number;
+  /** Without progress in training: at least this, or `stepFactor` medians. */
+  step: number;
+  stepFactor: number;
+  /** Without progress while compiling, in a first step, or evaluating. */
+  slow: number;
+  /** From a stop request to the checkpoint. */
+  stop: number;
+  /** From abort or leave to SIGKILL, and from SIGKILL to giving up. */
+  leave: number;
+}
+
+export const LIMITS: Limits = {
+  join: 120_000,
+  open: 300_000,
+  dead: 5000,
+  reconnect: 1500,
+  suspicion: 8000,
+  step: 10_000,
+  stepFactor: 5,
+  slow: 300_000,
+  stop: 120_000,
+  leave: 3000,
+};
+
+export interface RankState {
+  hello?: Hello;
+  ready?: Ready;
+  /** When the rank was heard of last. */
+  heard: number;
+  beat?: Heartbeat;
+  /** When `beat.ticks` changed last, or a phase began. */
+  moved: number;
+  /** Steps in this phase when the phase was ordered. */
+  firstStep?: number;
+  /** Milliseconds per step between heartbeats, newest last. */
+  stepTimes: readonly number[];
+  /** When `beat.step` changed last. */
+  stepped: number;
+  /** Sequence of the newest command. */
+  sequence: number;
+  /** Commands that no heartbeat has confirmed. */
+  unseen: readonly Command[];
+  /** Sequence of the phase in progress. */
+  phaseCommand: number;
+  outcome?: Outcome["outcome"];
+  disconnected?: number;
+  exit?: { code: number; signal: string | null };
+}
+
+export type Stage =
+  | "joining"
+  | "opening"
+  | "running"
+  | "leaving"
+  | "failing"
+  | "over";
+
+export interface State {
+  stage: Stage;
+  /** When the stage began. */
+  since: number;
+  /** Time of the previous event. */
+  at: number;
+  limits: Limits;
+  /** Hashes that every rank must have. */
+  version: string;
+  config: string;
+  ranks: RankState[];
+  /** Phases still to run; the first is in progress while running. */
+  phases: readonly PhaseName[];
+  stop?: StopRequest & { at: number };
+  failure?: Failure;
+  suspicion?: { failure: Failure; at: number };
+  /** SIGKILL was ordered. */
+  killed?: number;
+  /** Exit code to finish with. */
+  code: number;
+}
+
+/** A run about to start, its `size` processes being started. */
+export function initialState(options: {
+  at: number;
+  size: number;
+  phases: readonly PhaseName[];
+  version: string;
+  config: string;
+  limits?: Partial<Limits>;
+}): State {
+  const { at, size, phases, version, config } = options;
+  return {
+    stage: "joining",
+    since: at,
+    at,
+    limits: { ...LIMITS, ...options.limits },
+    version,
+    config,
+    ranks: Array.from({ length: size }, () => ({
+      heard: at,
+      moved: at,
+      stepped: at,
+      stepTimes: [],
+      sequence: 0,
+      unseen: [],
+      phaseCommand: 0,
+    })),
+    phases,
+    code: 0,
+  };
+}

@@ -1,0 +1,62 @@
+import type { Answer, Order } from "../protocol.ts";
+import type {
+  Action,
+  Failure,
+  JournalRecord,
+  RankState,
+  Stage,
+  State,
+} from "./state.ts";
+
+/** One transition: the draft that handlers change, and what they ask for. */
+export interface Turn {
+  readonly state: State;
+  readonly actions: Action[];
+  readonly at: number;
+}
+
+/** Whether the run is over but for the leaving of its processes. */
+export function ended(state: State): boolean {
+  return state.stage === "leaving" || state.stage === "failing" ||
+    state.stage === "over";
+}
+
+export function enter({ state, at }: Turn, stage: Stage): void {
+  state.stage = stage;
+  state.since = at;
+}
+
+export function rankOf(turn: Turn, index: number): RankState | undefined {
+  return turn.state.ranks[index];
+}
+
+export function answer(turn: Turn, answer: Answer): void {
+  turn.actions.push({ do: "answer", answer });
+}
+
+export function journal(turn: Turn, record: JournalRecord): void {
+  turn.actions.push({ do: "journal", record });
+}
+
+export function order(turn: Turn, index: number, order: Order): void {
+  const rank = turn.state.ranks[index]!;
+  const command = { sequence: ++rank.sequence, order };
+  rank.unseen = [...rank.unseen, command];
+  turn.actions.push({ do: "send", rank: index, command });
+}
+
+/** What is known about a rank, for the report of its failure. */
+export function blame(
+  turn: Turn,
+  index: number,
+): Pick<Failure, "rank" | "host" | "pid" | "adapter" | "phase" | "step"> {
+  const rank = turn.state.ranks[index];
+  const phase = rank?.beat?.phase ??
+    (turn.state.stage === "running" ? turn.state.phases[0] : undefined);
+  return {
+    rank: index,
+    ...(rank?.hello && { host: rank.hello.host, pid: rank.hello.pid }),
+    ...(rank?.ready && { adapter: rank.ready.adapter.name }),
+    ...(phase === undefined ? {} : { phase, step: rank?.beat?.step ?? 0 }),
+  };
+}
