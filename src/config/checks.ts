@@ -1,0 +1,153 @@
+import type { Config } from "./schema.ts";
+import type { Problem } from "./problems.ts";
+
+const NATIVE_SIZE: Partial<Record<Config["data"]["kind"], number>> = {
+  "fashion-mnist": 28,
+  mnist: 28,
+  cifar10: 32,
+  cifar100: 32,
+};
+
+/** Training images a class of the published sets. */
+const IMAGES_PER_CLASS: Partial<Record<Config["data"]["kind"], number>> = {
+  "fashion-mnist": 6000,
+  cifar10: 5000,
+  cifar100: 500,
+};
+
+/** Rules that couple several keys. */
+export function checkConfig(config: Config): Problem[] {
+  return [
+    ...checkModels(config),
+    ...checkData(config),
+    ...checkPhases(config),
+    ...checkRanks(config),
+  ];
+}
+
+function checkModels(config: Config): Problem[] {
+  const problems: Problem[] = [];
+  const size = config.data.imageSize || NATIVE_SIZE[config.data.kind];
+  for (const name of ["teacher", "student"] as const) {
+    const { dim, heads, patch } = config[name];
+    if (dim % heads !== 0) {
+      problems.push({
+        path: [name, "heads"],
+        message: `${heads} heads do not divide dim ${dim}`,
+        cause: [name, "dim"],
+      });
+    }
+    if (size !== undefined && patch > size) {
+      problems.push({
+        path: [name, "patch"],
+        message: `a patch of ${patch} pixels does not fit images of ${size}`,
+        cause: ["data", "imageSize"],
+      });
+    }
+  }
+  return problems;
+}
+
+function checkData({ data, phases }: Config): Problem[] {
+  const problems: Problem[] = [];
+  const tree = data.kind === "folder" || data.kind === "csv";
+  if (data.path === undefined && (tree || data.kind === "idx")) {
+    problems.push({
+      path: ["data", "path"],
+      message: `needed, since data.kind is ${data.kind}`,
+      cause: ["data", "kind"],
+    });
+  }
+  if (data.testFraction > 0 && !tree) {
+    problems.push({
+      path: ["data", "testFraction"],
+      message: `only for folder and csv; ${data.kind} has a test part`,
+    });
+  }
+  const most = Math.min(
+    data.trainPerClass || Infinity,
+    IMAGES_PER_CLASS[data.kind] ?? Infinity,
+  );
+  const held = data.labelsPerClass + data.validationPerClass;
+  if (held > most || (data.labelsPerClass === 0 && held === most)) {
+    problems.push({
+      path: ["data", "labelsPerClass"],
+      message:
+        `${data.labelsPerClass} labelled and ${data.validationPerClass} validation images a class leave none of ${most} to train on`,
+    });
+  }
+  if (phases.selfTrain.enabled && data.labelsPerClass === 0 && !tree) {
+    problems.push({
+      path: ["data", "labelsPerClass"],
+      message:
+        "0 (all) leaves no unlabelled images for phases.selfTrain; set a number or phases.selfTrain.enabled=false",
+    });
+  }
+  return problems;
+}
+
+function checkPhases({ phases, teacher }: Config): Problem[] {
+  const problems: Problem[] = [];
+  const { distill, classify, selfTrain, baseline } = phases;
+  if (distill.enabled) {
+    const weights = [
+      distill.labels,
+      distill.hard,
+      distill.soft,
+      distill.feature,
+      distill.relationalDistance,
+      distill.relationalAngle,
+    ];
+    if (weights.every((value) => value === 0)) {
+      problems.push({
+        path: ["phases", "distill"],
+        message:
+          "no loss: labels, hard, soft, feature, relationalDistance and relationalAngle are all 0",
+      });
+    }
+    const taught = weights.slice(1).some((value) => value > 0);
+    if (taught && !phases.teacher.enabled && teacher.weights === undefined) {
+      problems.push({
+        path: ["phases", "teacher", "enabled"],
+        message:
+          "false leaves phases.distill without a teacher; set teacher.weights",
+      });
+    }
+  }
+  if (
+    baseline.enabled && baseline.images === 0 && !classify.enabled &&
+    !selfTrain.enabled
+  ) {
+    problems.push({
+      path: ["phases", "baseline", "images"],
+      message:
+        "0 means classify.images + selfTrain.images, but neither phase runs",
+    });
+  }
+  return problems;
+}
+
+function checkRanks({ ranks, globalBatch, phases }: Config): Problem[] {
+  const problems: Problem[] = [];
+  if (ranks !== "auto" && globalBatch < ranks) {
+    problems.push({
+      path: ["globalBatch"],
+      message: `${globalBatch} images cannot be divided over ${ranks} ranks`,
+      cause: ["ranks"],
+    });
+  }
+  const { distill } = phases;
+  const smallest = distill.relationalAngle > 0
+    ? 3
+    : distill.relationalDistance > 0
+    ? 2
+    : 1;
+  if (distill.enabled && globalBatch < smallest) {
+    problems.push({
+      path: ["globalBatch"],
+      message:
+        `relational losses compare images: at least ${smallest} a step, found ${globalBatch}`,
+    });
+  }
+  return problems;
+}

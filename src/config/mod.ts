@@ -1,0 +1,5 @@
+export { type Config, configJsonSchema } from "./schema.ts";
+export { loadConfig, parseConfig } from "./load.ts";
+export { type ConfigKey, configKeys } from "./keys.ts";
+export { nearest } from "./nearest.ts";
+export { schemaText, writeSchema } from "./write_schema.ts";

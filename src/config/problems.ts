@@ -1,0 +1,113 @@
+import { configKeys, keysUnder } from "./keys.ts";
+import { nearest } from "./nearest.ts";
+
+/** What is wrong with one key. */
+export interface Problem {
+  path: readonly string[];
+  /** Follows `file: key.path: `. */
+  message: string;
+  /** Another key that may have caused it; its file is named if `path` has none. */
+  cause?: readonly string[];
+}
+
+/** The parts of a zod issue that messages are made of. */
+export interface Issue {
+  readonly code?: string | undefined;
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly keys?: readonly string[];
+  readonly values?: readonly unknown[];
+  readonly expected?: string;
+  readonly errors?: readonly (readonly Issue[])[];
+  readonly minimum?: number | bigint;
+  readonly maximum?: number | bigint;
+  readonly inclusive?: boolean;
+  readonly origin?: string;
+  readonly pattern?: string;
+}
+
+/** Turns a schema issue into one problem per key. */
+export function problemsOf(
+  issue: Issue,
+  at: (path: readonly string[]) => unknown,
+): Problem[] {
+  const path = issue.path.map(String);
+  if (issue.code === "unrecognized_keys") {
+    return (issue.keys ?? []).map((key) => ({
+      path: [...path, key],
+      message: `unknown key${suggestKey(path, key)}`,
+    }));
+  }
+  const value = at(path);
+  return [{ path, message: `${expectation(issue, value)}` }];
+}
+
+function expectation(issue: Issue, value: unknown): string {
+  const found = show(value);
+  switch (issue.code) {
+    case "invalid_value":
+      return `${found} is not one of ${(issue.values ?? []).join(", ")}${
+        suggestion(value, issue.values ?? [])
+      }`;
+    case "invalid_union": {
+      const wanted = (issue.errors ?? []).flat().map(wants);
+      return `expected ${wanted.join(" or ")}, found ${found}`;
+    }
+    default:
+      return `expected ${wants(issue)}, found ${found}`;
+  }
+}
+
+function wants(issue: Issue): string {
+  switch (issue.code) {
+    case "invalid_value":
+      return (issue.values ?? []).join(", ");
+    case "invalid_type":
+      return ({
+        int: "a whole number",
+        number: "a number",
+        string: "text",
+        boolean: "true or false",
+        object: "a group of keys",
+      } as Record<string, string>)[issue.expected ?? ""] ?? issue.message;
+    case "too_small":
+      if (issue.origin === "string") return "text that is not empty";
+      return `a number ${
+        issue.inclusive ? "of at least" : "above"
+      } ${issue.minimum}`;
+    case "too_big":
+      return `a number ${
+        issue.inclusive ? "of at most" : "below"
+      } ${issue.maximum}`;
+    case "invalid_format":
+      return `text like ${issue.pattern}`;
+    default:
+      return issue.message;
+  }
+}
+
+/** At most this many characters of a wrong value are repeated. */
+const SHOWN = 60;
+
+function show(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "a group";
+  const text = value === "" ? '""' : String(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+function suggestion(value: unknown, allowed: readonly unknown[]): string {
+  if (typeof value !== "string") return "";
+  const match = nearest(value, allowed.map(String));
+  return match === undefined ? "" : `; did you mean ${match}?`;
+}
+
+/** The nearest key beside it, else a key of that name elsewhere. */
+function suggestKey(path: readonly string[], key: string): string {
+  const beside = nearest(key, keysUnder(path));
+  if (beside !== undefined) return `; did you mean ${beside}?`;
+  const all = configKeys().map((entry) => entry.path);
+  const elsewhere = all.find((full) => full.split(".").at(-1) === key) ??
+    nearest([...path, key].join("."), all);
+  return elsewhere === undefined ? "" : `; did you mean ${elsewhere}?`;
+}

@@ -1,0 +1,287 @@
+import * as z from "zod";
+
+function fraction(value: number) {
+  return z.number().min(0).max(1).default(value);
+}
+
+function weight(value: number) {
+  return z.number().min(0).default(value);
+}
+
+function count(value: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
+  return z.int().min(min).max(max).default(value);
+}
+
+function flag(value: boolean) {
+  return z.boolean().default(value);
+}
+
+function optimizer(learningRate: number) {
+  return z.strictObject({
+    kind: z.enum(["adamw", "sgd"]).default("adamw").describe(
+      "update rule: AdamW (decoupled weight decay) or SGD with momentum",
+    ),
+    learningRate: z.number().positive().default(learningRate).describe(
+      "peak learning rate, for the whole global batch",
+    ),
+    weightDecay: weight(0.05).describe(
+      "weight decay; vectors, tokens and position embeddings have none",
+    ),
+    beta1: z.number().min(0).lt(1).default(0.9).describe(
+      "AdamW: decay of the first moment",
+    ),
+    beta2: z.number().min(0).lt(1).default(0.98).describe(
+      "AdamW: decay of the second moment",
+    ),
+    epsilon: z.number().positive().default(1e-8).describe(
+      "AdamW: added to the root of the second moment",
+    ),
+    momentum: z.number().min(0).lt(1).default(0.9).describe("SGD: momentum"),
+    clipNorm: weight(1).describe(
+      "largest global norm of the gradient; 0 = no clipping",
+    ),
+    layerDecay: z.number().gt(0).max(1).default(1).describe(
+      "factor of the learning rate per block below the heads; 1 = off",
+    ),
+    ema: z.number().min(0).lt(1).default(0).describe(
+      "decay of the averaged weights that are evaluated; 0 = off",
+    ),
+  }).prefault({}).describe("how the weights are updated");
+}
+
+const schedule = z.strictObject({
+  kind: z.enum(["cosine", "step", "constant"]).default("cosine").describe(
+    "shape of the learning rate over the phase, after the warm-up",
+  ),
+  warmupSteps: count(60).describe("steps of linear warm-up from 0"),
+  minLearningRate: weight(0).describe("cosine: learning rate at the end"),
+  everySteps: count(1000, { min: 1 }).describe("step: steps between two drops"),
+  factor: z.number().gt(0).max(1).default(0.1).describe(
+    "step: factor of each drop",
+  ),
+}).prefault({}).describe("learning rate over time");
+
+function phase(images: number, learningRate: number, enabled = true) {
+  return {
+    enabled: flag(enabled).describe("whether the phase runs"),
+    images: count(images, { min: 1 }).describe("training images seen"),
+    optimizer: optimizer(learningRate),
+    schedule,
+  };
+}
+
+const labelSmoothing = z.number().min(0).lt(1).default(0).describe(
+  "share of each target spread evenly over all classes",
+);
+
+const transformer = {
+  patch: count(8, { min: 1, max: 256 }).describe("patch size, pixels"),
+  dim: count(64, { min: 1, max: 8192 }).describe("width of a token"),
+  depth: count(3, { min: 1, max: 128 }).describe("number of blocks"),
+  heads: count(4, { min: 1, max: 256 }).describe(
+    "attention heads; must divide dim",
+  ),
+  weights: z.string().min(1).optional().describe(
+    "safetensors file with timm or Hugging Face names to start from",
+  ),
+};
+
+const normalise = z.enum(["imagenet", "half", "dataset", "image"]);
+
+const data = z.strictObject({
+  kind: z.enum([
+    "fashion-mnist",
+    "mnist",
+    "cifar10",
+    "cifar100",
+    "idx",
+    "folder",
+    "csv",
+  ]).default("fashion-mnist").describe("format of the images"),
+  path: z.string().min(1).optional().describe(
+    "folder or archive; absent = where set-up or `data fetch` put it",
+  ),
+  labelsPerClass: count(4).describe(
+    "labelled images a class; 0 = all. The other training images are unlabelled",
+  ),
+  validationPerClass: count(20).describe(
+    "training images a class held back to choose between models",
+  ),
+  trainPerClass: count(0).describe(
+    "training images a class used at all, first in file order; 0 = all",
+  ),
+  testPerClass: count(0).describe(
+    "test images a class, first in file order; 0 = all",
+  ),
+  testFraction: z.number().min(0).lt(1).default(0).describe(
+    "share of the training images used for the test when there is no test part",
+  ),
+  flip: flag(false).describe("mirror half of the training images"),
+  padding: count(0, { max: 256 }).describe(
+    "random crop: pixels the image may move in each direction",
+  ),
+  imageSize: count(0, { max: 2048 }).describe(
+    "height and width the images are brought to; 0 = native",
+  ),
+  normalise: normalise.default("image").describe(
+    "mean and deviation removed: ImageNet's, one half, the data set's or each image's own",
+  ),
+}).prefault({}).describe("images and their split");
+
+const teacher = z.strictObject({
+  ...transformer,
+  normalise: normalise.optional().describe(
+    "normalisation the loaded weights expect; absent = data.normalise",
+  ),
+}).prefault({}).describe("model that the student learns from");
+
+const student = z.strictObject({
+  ...transformer,
+  distilled: flag(true).describe("distillation token and second head (DeiT)"),
+  feature: z.enum(["class", "mean", "both"]).default("both").describe(
+    "what heads and relational losses see: class token, mean of the patch tokens, or half of each",
+  ),
+  dropPath: z.number().min(0).lt(1).default(0).describe(
+    "largest probability of skipping a residual branch (rises with depth)",
+  ),
+  dropout: z.number().min(0).lt(1).default(0).describe(
+    "probability of dropping an activation",
+  ),
+}).prefault({}).describe("model that is shipped");
+
+const phases = z.strictObject({
+  teacher: z.strictObject({
+    ...phase(60_000, 1e-3),
+    labels: z.enum(["all", "labelled"]).default("all").describe(
+      "labels the teacher may use: all (it stands for a pre-trained model) or only the labelled ones",
+    ),
+    labelSmoothing,
+  }).prefault({}).describe("trains or loads the teacher"),
+  distill: z.strictObject({
+    ...phase(40_000, 1e-3),
+    labels: weight(0).describe(
+      "weight of cross-entropy with true labels; 0 = no labels used",
+    ),
+    hard: weight(0).describe("weight of the teacher's top class"),
+    soft: weight(0).describe("weight of the teacher's softened probabilities"),
+    softDivisor: z.enum(["batch", "numel"]).default("batch").describe(
+      "soft: mean over images, or over images and classes as DeiT does",
+    ),
+    feature: weight(0).describe("weight of the squared difference of tokens"),
+    relationalDistance: weight(25).describe("weight of RKD distances"),
+    relationalAngle: weight(50).describe("weight of RKD angles"),
+    temperature: z.number().positive().default(3).describe(
+      "softmax temperature of soft",
+    ),
+  }).prefault({}).describe("teacher to student"),
+  classify: z.strictObject({
+    ...phase(10_000, 1e-2),
+    backbone: z.enum(["frozen", "finetune"]).default("frozen").describe(
+      "train only the heads, or everything",
+    ),
+    labelSmoothing,
+  }).prefault({}).describe("student with the labelled images (ST-Class)"),
+  selfTrain: z.strictObject({
+    ...phase(40_000, 5e-4),
+    method: z.enum([
+      "pseudo-label",
+      "fixmatch",
+      "flexmatch",
+      "freematch",
+      "softmatch",
+    ]).default("fixmatch").describe("rule that turns predictions into labels"),
+    threshold: fraction(0.8).describe("least confidence of a pseudo-label"),
+    rounds: count(3, { min: 1, max: 1000 }).describe(
+      "pseudo-label: times that all unlabelled images are labelled anew",
+    ),
+    unlabelledRatio: z.number().positive().max(100).default(1).describe(
+      "unlabelled images per labelled image in a batch",
+    ),
+    unlabelledWeight: weight(1).describe("weight of the unlabelled loss"),
+    consistency: weight(0).describe(
+      "weight of the squared difference between the views' probabilities",
+    ),
+    emaDecay: z.number().min(0).lt(1).default(0.99).describe(
+      "decay of the averaged model that labels; 0 = the student itself",
+    ),
+    strength: fraction(1).describe("strength of the strong view's changes"),
+    momentum: z.number().min(0).lt(1).default(0.999).describe(
+      "decay of the running means of freematch and softmatch",
+    ),
+  }).prefault({}).describe("student on its own predictions (SSL-ST-Class)"),
+  baseline: z.strictObject({
+    ...phase(1, 1e-3),
+    images: count(0).describe(
+      "training images seen; 0 = classify.images + selfTrain.images",
+    ),
+  }).prefault({}).describe("same model from scratch on the labels alone"),
+}).prefault({}).describe("what runs, in this order");
+
+/** The whole configuration; every key has a default. */
+export const configSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/).default("run")
+    .describe("part of the run folder's name: letters, digits, . _ -"),
+  seed: count(0, { max: 0xffffffff }).describe(
+    "decides split, order, augmentation and first weights",
+  ),
+  ranks: z.union([z.literal("auto"), z.int().min(1).max(64)]).default("auto")
+    .describe("processes with a GPU each; auto = one per GPU, 2 on a CPU"),
+  globalBatch: count(128, { min: 1, max: 1 << 20 }).describe(
+    "images per step over all ranks",
+  ),
+  precision: z.enum(["f32"]).default("f32").describe("type of activations"),
+  wire: z.enum(["f32"]).default("f32").describe("type of sent gradients"),
+  link: z.enum(["auto", "nats"]).default("auto").describe(
+    "how ranks reach each other",
+  ),
+  data,
+  teacher,
+  student,
+  layerNormEpsilon: z.number().positive().max(1).default(1e-6).describe(
+    "added to the variance in LayerNorm",
+  ),
+  phases,
+  evaluation: z.strictObject({
+    everySteps: count(0).describe(
+      "steps between validations; 0 = once an epoch, at least 4 times a phase",
+    ),
+  }).prefault({}).describe("validation while training"),
+  checkpoint: z.strictObject({
+    everySteps: count(200, { min: 1 }).describe("steps between checkpoints"),
+    keep: count(2, { min: 1, max: 1000 }).describe(
+      "checkpoints kept a phase, the best one not counted",
+    ),
+  }).prefault({}).describe("what a stopped run goes on from"),
+  checksum: z.strictObject({
+    everySteps: count(50, { min: 1 }).describe(
+      "steps between proofs that all ranks hold the same weights",
+    ),
+  }).prefault({}).describe("replica check"),
+  timeouts: z.strictObject({
+    heartbeatSeconds: z.number().positive().max(3600).default(5).describe(
+      "silence after which a rank is dead",
+    ),
+    progressSeconds: z.number().positive().max(86400).default(10).describe(
+      "least time without a step after which a rank hangs",
+    ),
+    collectiveSeconds: z.number().positive().max(86400).default(60).describe(
+      "longest wait for another rank in one exchange",
+    ),
+  }).prefault({}).describe("when to give up"),
+});
+
+/** A file: a configuration that may build on another one. */
+export const configFileSchema = configSchema.extend({
+  $schema: z.string().optional().describe("for editors"),
+  extends: z.string().min(1).optional().describe(
+    "file this one builds on, relative to it",
+  ),
+});
+
+/** A complete, checked configuration. */
+export type Config = z.output<typeof configSchema>;
+
+/** JSON schema of a configuration file, for editors. */
+export function configJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(configFileSchema, { io: "input" });
+}
