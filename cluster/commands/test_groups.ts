@@ -1,0 +1,152 @@
+import { type Env, SignetError } from "../../src/env/mod.ts";
+import { parseJunit, type TestResult } from "./junit.ts";
+
+/** Seconds after which a group is ended and counts as failed. */
+const GROUP_LIMIT = 600;
+
+/** The groups in order: the cheap ones that fail first come first. */
+export const GROUPS = [
+  "format",
+  "lint",
+  "check",
+  "unit",
+  "simulation",
+  "gpu",
+  "golden",
+  "cluster",
+  "chaos",
+  "browser",
+  "doc",
+] as const;
+export type Group = typeof GROUPS[number];
+
+/** Choices of one run of the suite. */
+export interface GroupOptions {
+  env: Env;
+  /** Only tests with this text, or `/pattern/`, in their name. */
+  filter?: string;
+  failFast?: boolean;
+}
+
+const SOURCES = ["mod.ts", "src", "cluster", "tests", "bench"];
+
+async function existing(env: Env, paths: readonly string[]) {
+  const found = await Promise.all(paths.map((path) => env.disk.stat(path)));
+  return paths.filter((_, i) => found[i] !== undefined);
+}
+
+async function hasTests(env: Env, folder: string): Promise<boolean> {
+  if (await env.disk.stat(folder) === undefined) return false;
+  for (const { name, kind } of await env.disk.list(folder)) {
+    if (kind === "file" && name.endsWith("_test.ts")) return true;
+    if (kind === "folder" && await hasTests(env, `${folder}/${name}`)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Runs Deno with its output on our terminal; resolves with the exit code. */
+async function deno(env: Env, args: readonly string[]): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    stdin: "null",
+    env: {
+      DENO_WEBGPU_BACKEND: "vulkan",
+      DENO_NO_UPDATE_CHECK: "1",
+      ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }),
+    },
+  }).spawn();
+  let late = false;
+  const cancel = env.timers.after(GROUP_LIMIT * 1000, () => {
+    late = true;
+    child.kill("SIGKILL");
+  });
+  const { code } = await child.status;
+  cancel();
+  if (late) {
+    throw new SignetError(
+      `Cannot finish deno ${args[0]}: not done after ${GROUP_LIMIT} s`,
+    );
+  }
+  return code;
+}
+
+/** A check without tests of its own counts as one. */
+async function single(
+  env: Env,
+  name: string,
+  args: readonly string[],
+): Promise<TestResult[]> {
+  const code = await deno(env, args);
+  return [
+    code === 0 ? { name } : { name, failure: `deno ${args[0]}: exit ${code}` },
+  ];
+}
+
+/** Runs `deno test` and reads each test's outcome from its report. */
+export async function denoTest(
+  name: string,
+  paths: readonly string[],
+  options: GroupOptions,
+  flags: readonly string[] = [],
+): Promise<TestResult[]> {
+  const { env, filter, failFast } = options;
+  const report = `.tools/cache/test-${name}.xml`;
+  await env.disk.makeFolder(".tools/cache");
+  await env.disk.remove(report);
+  const code = await deno(env, [
+    "test",
+    "--quiet",
+    "--no-check",
+    "--permission-set=all",
+    `--junit-path=${report}`,
+    ...(filter === undefined ? [] : [`--filter=${filter}`]),
+    ...(failFast ? ["--fail-fast"] : []),
+    ...flags,
+    ...paths,
+  ]);
+  const results = await env.disk.stat(report)
+    ? parseJunit(await env.disk.readText(report))
+    : [];
+  if (code !== 0 && results.every((result) => result.failure === undefined)) {
+    results.push({ name, failure: `deno test ${paths[0]}: exit ${code}` });
+  }
+  return results;
+}
+
+/** Runs one group; a folder without tests has none. */
+export async function runGroup(
+  group: Group,
+  options: GroupOptions,
+): Promise<TestResult[]> {
+  const { env } = options;
+  switch (group) {
+    case "format":
+      return single(env, "format", ["fmt", "--check", "--quiet"]);
+    case "lint":
+      return single(env, "lint", ["lint", "--quiet"]);
+    case "check":
+      return single(env, "check", [
+        "check",
+        "--quiet",
+        ...await existing(env, SOURCES),
+      ]);
+    case "doc":
+      return denoTest(
+        "doc",
+        await existing(env, ["mod.ts", "src/std"]),
+        options,
+        [
+          "--doc",
+          "--permit-no-files",
+        ],
+      );
+    default: {
+      const folder = `tests/${group}`;
+      if (!await hasTests(env, folder)) return [];
+      const light = group === "unit" || group === "simulation";
+      return denoTest(group, [folder], options, light ? ["--parallel"] : []);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+#!/bin/sh
+# Set-up on a bare machine, then a verb:  sh cluster/run.sh [--system] VERB [ARGS]
+#
+# Everything lands under .tools/ (and data/, node_modules/) in the checkout. System
+# packages are installed only as root on a machine that is no SLURM node, in CI, or
+# with --system; else they are unpacked privately. Tools that are there are used.
+#
+#   bootstrap   set-up alone          bootstrap all   also the data set and a browser
+#   others      see: sh cluster/run.sh --help
+set -eu
+
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+TOOLS=$ROOT/.tools
+LOG=$TOOLS/setup.log
+SETUP=$ROOT/cluster/setup
+if [ "${1:-}" = --system ]; then
+  SYSTEM=yes
+  shift
+fi
+VERB=${1:---help}
+cd "$ROOT"
+mkdir -p "$TOOLS/cache"
+
+. "$SETUP/versions.sh"
+. "$SETUP/packages.sh"
+. "$SETUP/adapter.sh"
+. "$SETUP/steps.sh"
+
+# remember NAME VALUE: for this process and, in .tools/env, for every later one.
+remember() {
+  { grep -v "^export $1=" "$TOOLS/env" 2>/dev/null || true; } >"$TOOLS/env.new"
+  echo "export $1=\"$2\"" >>"$TOOLS/env.new"
+  mv "$TOOLS/env.new" "$TOOLS/env"
+  eval "export $1=\"$2\""
+}
+
+# Which pieces beyond the tools this verb needs.
+wants_data() {
+  case "$VERB ${2:-} ${3:-}" in
+  "test "* | "bootstrap all "* | "data fetch fashion-mnist") return 0 ;;
+  "train "*) ;;
+  *) return 1 ;;
+  esac
+  for argument in "$@"; do
+    case $argument in
+    data.path=* | data.kind=*) return 1 ;;
+    *.json) ! grep -Eq '"(path|mnist|cifar10|cifar100|idx|folder|csv)"' "$argument" 2>/dev/null || return 1 ;;
+    --help | -h) return 1 ;;
+    esac
+  done
+}
+
+wants_browser() {
+  case "$VERB ${2:-}" in
+  "test "* | "bootstrap all") return 0 ;;
+  *) return 1 ;;
+  esac
+}
+
+# Network file systems hang on Deno's databases: keep those on the node.
+deno_folder() {
+  case ${SLURM_JOB_ID:+slurm}$(stat -f -c %T "$TOOLS" 2>/dev/null) in
+  slurm* | nfs* | lustre | gpfs | fuseblk | ceph | smb* | beegfs)
+    echo "${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/signet-deno-$(id -u)"
+    ;;
+  *) echo "$TOOLS/cache/deno" ;;
+  esac
+}
+
+[ ! -f "$TOOLS/env" ] || . "$TOOLS/env"
+export DENO_DIR="${DENO_DIR:-$(deno_folder)}"
+export DENO_NO_UPDATE_CHECK=1 DENO_NO_PROMPT=1
+export DENO_WEBGPU_BACKEND="${DENO_WEBGPU_BACKEND:-vulkan}"
+export MESA_SHADER_CACHE_DIR="${MESA_SHADER_CACHE_DIR:-$TOOLS/cache/mesa}"
+[ -d "${XDG_RUNTIME_DIR:-}" ] || export XDG_RUNTIME_DIR="${TMPDIR:-/tmp}"
+mkdir -p "$MESA_SHADER_CACHE_DIR"
+
+# What was set up before, on this machine and from these pins, is not looked at again.
+PIECES=tools
+! wants_data "$@" || PIECES=$PIECES-data
+! wants_browser "$@" || PIECES=$PIECES-browser
+STAMP=$TOOLS/ready/$(uname -n)-$PIECES
+KEY="$ROOT $(cat "$SETUP/versions.sh" "$ROOT/deno.lock" "$TOOLS/env" 2>/dev/null | cksum)"
+
+is_ready() {
+  [ -f "$STAMP" ] || return 1
+  { read -r key && read -r DENO && read -r NATS && read -r CHROMIUM; } <"$STAMP" || return 1
+  [ "$key" = "$KEY" ] && [ -x "$DENO" ] && [ -x "$NATS" ] && [ -d "$ROOT/node_modules/.deno" ] || return 1
+  case $PIECES in *-data*) has_fashion_mnist || return 1 ;; esac
+  case $PIECES in *-browser) [ -x "$CHROMIUM" ] || return 1 ;; esac
+}
+
+if ! is_ready; then
+  # One set-up at a time; ranks that start together wait for the first.
+  if command -v flock >/dev/null; then
+    exec 9>"$TOOLS/lock"
+    flock 9
+  fi
+  : >"$LOG"
+  CHROMIUM=none
+  step_deno
+  step_nats
+  step_npm
+  step_adapter
+  case $PIECES in *-data*) step_fashion_mnist ;; esac
+  case $PIECES in *-browser) step_chromium ;; esac
+  mkdir -p "$TOOLS/bin" "$TOOLS/ready"
+  [ "$DENO" = "$TOOLS/bin/deno" ] || ln -sf "$DENO" "$TOOLS/bin/deno"
+  [ "$NATS" = "$TOOLS/bin/nats-server" ] || ln -sf "$NATS" "$TOOLS/bin/nats-server"
+  touch "$TOOLS/env"
+  KEY="$ROOT $(cat "$SETUP/versions.sh" "$ROOT/deno.lock" "$TOOLS/env" | cksum)"
+  printf '%s\n' "$KEY" "$DENO" "$NATS" "$CHROMIUM" >"$STAMP"
+  exec 9>&-
+fi
+
+[ "$VERB" != bootstrap ] || exit 0
+export PATH="$TOOLS/bin:$PATH"
+# doctor reads /proc and asks the Vulkan loader, which no lesser set allows.
+case $VERB in doctor | test) permissions=all ;; *) permissions=app ;; esac
+exec "$DENO" run --quiet --cached-only --frozen --node-modules-dir=manual \
+  --config "$ROOT/deno.json" --permission-set="$permissions" \
+  "$ROOT/cluster/main.ts" "$@"
