@@ -1,30 +1,44 @@
-import { SignetError } from "../src/env/mod.ts";
-import { test } from "./commands/test.ts";
-
-const COMMANDS: Record<string, (args: string[]) => Promise<number>> = { test };
+import { nearest } from "../src/config/mod.ts";
+import { ConfigError, realEnv, SignetError } from "../src/env/mod.ts";
+import { overview, VERBS } from "./commands/table.ts";
+import { Console } from "./console.ts";
 
 /** Runs a verb and resolves with its exit code. */
-export async function main(args: string[]): Promise<number> {
+export async function main(args: readonly string[]): Promise<number> {
   const [verb = "--help", ...rest] = args;
-  const command = COMMANDS[verb];
-  if (command === undefined) {
-    throw new SignetError(`Cannot run ${verb}: unknown verb`, {
-      hint: `verbs: ${Object.keys(COMMANDS).join(" ")}`,
-      exitCode: 2,
+  if (verb === "--help" || verb === "-h" || verb === "help") {
+    if (verb === "help" && rest[0] !== undefined) {
+      return await main([rest[0], "--help"]);
+    }
+    new Console(realEnv).result(overview());
+    return 0;
+  }
+  const entry = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
+  if (entry === undefined) {
+    const known = Object.keys(VERBS).filter((name) => !VERBS[name]!.hidden);
+    const meant = nearest(verb, known);
+    throw new ConfigError(`Cannot run "${verb}": unknown verb`, {
+      hint: meant === undefined
+        ? `verbs: ${known.join(" ")}`
+        : `did you mean ${meant}?`,
     });
   }
-  return await command(rest);
+  return await (await entry.load())(rest);
+}
+
+/** Prints an error for people; only a defect of this program shows its stack. */
+export function explain(error: unknown): number {
+  const console = new Console(realEnv);
+  if (!(error instanceof SignetError)) {
+    const text = error instanceof Error ? error.stack : String(error);
+    console.alert(`error: unexpected: ${text}`);
+    return 1;
+  }
+  console.alert(`error: ${error.message}`);
+  if (error.hint !== undefined) console.alert(`hint: ${error.hint}`);
+  return error.exitCode;
 }
 
 if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    if (!(error instanceof SignetError)) throw error;
-    const hint = error.hint === undefined ? "" : `\nhint: ${error.hint}`;
-    Deno.stderr.writeSync(
-      new TextEncoder().encode(`error: ${error.message}${hint}\n`),
-    );
-    Deno.exit(error.exitCode);
-  }
+  Deno.exit(await main(Deno.args).catch(explain));
 }

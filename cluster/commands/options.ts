@@ -1,0 +1,83 @@
+import { parseArgs } from "@std/cli/parse-args";
+import { nearest } from "../../src/config/mod.ts";
+import { ConfigError } from "../../src/env/mod.ts";
+
+/** Options of a verb by type; names in kebab case, without dashes. */
+export interface OptionSpec {
+  /** Verb, for messages. */
+  verb: string;
+  string?: readonly string[];
+  boolean?: readonly string[];
+  /** Whole numbers from 0 on. */
+  number?: readonly string[];
+  /** How many arguments without a dash are allowed; default any number. */
+  positional?: number;
+}
+
+/** Parsed options; an absent one is `undefined` (`false` for a boolean). */
+export interface Options {
+  string(name: string): string | undefined;
+  boolean(name: string): boolean;
+  number(name: string): number | undefined;
+  readonly positional: readonly string[];
+}
+
+/** @throws {ConfigError} For an unknown option or a value of the wrong type. */
+export function parseOptions(
+  args: readonly string[],
+  spec: OptionSpec,
+): Options {
+  const { verb, string = [], boolean = [], number = [] } = spec;
+  const hint = `deno task ${verb} --help lists the options`;
+  const known = [...string, ...boolean, ...number];
+  const values = parseArgs([...args], {
+    string: ["_", ...string, ...number],
+    boolean: [...boolean],
+    unknown(arg, key) {
+      if (key === undefined) return true;
+      const name = nearest(key, known);
+      throw new ConfigError(`Cannot use ${arg.split("=")[0]}: unknown option`, {
+        hint: name === undefined ? hint : `did you mean --${name}?`,
+      });
+    },
+  }) as Record<string, unknown> & { _: (string | number)[] };
+  const positional = values._.map(String);
+  if (positional.length > (spec.positional ?? Infinity)) {
+    throw new ConfigError(
+      `Cannot use "${positional[spec.positional!]}": ${verb} takes ${
+        spec.positional === 0 ? "no" : `at most ${spec.positional}`
+      } argument${spec.positional === 1 ? "" : "s"}`,
+      { hint },
+    );
+  }
+  function text(name: string): string | undefined {
+    const value = values[name];
+    if (value === undefined) return undefined;
+    if (typeof value !== "string" || value === "") {
+      throw new ConfigError(`Cannot use --${name}: it needs one value`, {
+        hint,
+      });
+    }
+    return value;
+  }
+  // Wrong values are errors even where the verb never asks for them.
+  for (const name of string) text(name);
+  for (const name of number) whole(name);
+  function whole(name: string): number | undefined {
+    const value = text(name);
+    if (value === undefined) return undefined;
+    if (!/^\d{1,9}$/.test(value)) {
+      throw new ConfigError(
+        `Cannot use --${name} ${value}: it needs a whole number`,
+        { hint },
+      );
+    }
+    return Number(value);
+  }
+  return {
+    string: text,
+    number: whole,
+    boolean: (name) => values[name] === true,
+    positional,
+  };
+}

@@ -1,0 +1,44 @@
+/** Runs a verb with the arguments behind it; resolves with the exit code. */
+export type Verb = (args: readonly string[]) => Promise<number>;
+
+interface Entry {
+  /** One line for the list of verbs. */
+  about: string;
+  /** Not in the list: for launchers. */
+  hidden?: boolean;
+  load(): Promise<Verb>;
+}
+
+/** All verbs. Each is loaded when it is called, so none slows down another. */
+export const VERBS: Readonly<Record<string, Entry>> = {
+  train: {
+    about: "run the phases of a configuration on all ranks",
+    load: async () => (await import("./train.ts")).train,
+  },
+  test: {
+    about: "the whole test suite, or parts of it",
+    load: async () => (await import("./test.ts")).test,
+  },
+  rank: {
+    about: "one rank of a run; started by launchers",
+    hidden: true,
+    load: async () => (await import("./rank.ts")).rank,
+  },
+};
+
+/** What `--help` prints. */
+export function overview(): string {
+  const shown = Object.entries(VERBS).filter(([, entry]) => !entry.hidden);
+  const width = Math.max(...shown.map(([verb]) => verb.length)) + 2;
+  return [
+    "Signet trains Vision Transformers with few labels on clusters of GPUs.",
+    "",
+    "Usage: deno task <verb> [arguments]",
+    "       sh cluster/run.sh <verb> [arguments]   installs what is missing first",
+    "",
+    ...shown.map(([verb, entry]) => `  ${verb.padEnd(width)}${entry.about}`),
+    "",
+    "`<verb> --help` tells more. Exit codes: 0 ok, 1 failed, 2 usage or configuration,",
+    "3 environment not usable, 75 checkpointed and asks to be started again, 130 interrupted.",
+  ].join("\n");
+}

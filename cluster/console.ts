@@ -1,0 +1,123 @@
+import type { Env } from "../src/env/mod.ts";
+
+/** Least time between two redraws of the progress line, in ms. */
+const REDRAW_MS = 100;
+/** Time between progress lines where the line cannot be redrawn, in ms. */
+const PLAIN_MS = 5000;
+
+const encoder = new TextEncoder();
+
+function writeAll(stream: typeof Deno.stdout, text: string): void {
+  let bytes = encoder.encode(text);
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(stream.writeSync(bytes));
+    } catch (error) {
+      // Whoever read the output has gone; the run goes on for its files.
+      if (error instanceof Deno.errors.BrokenPipe) return;
+      throw error;
+    }
+  }
+}
+
+export interface ConsoleOptions {
+  /** Only results and errors. */
+  quiet?: boolean;
+}
+
+/**
+ * The terminal: results on stdout, everything else on stderr.
+ *
+ * On a terminal the progress line is redrawn in place; elsewhere it is printed
+ * now and then.
+ */
+export class Console {
+  readonly #env: Env;
+  readonly #quiet: boolean;
+  readonly #live: boolean;
+  #drawn = -Infinity;
+  #topic = "";
+  /** Characters of the progress line on the screen. */
+  #shown = 0;
+
+  constructor(env: Env, options: ConsoleOptions = {}) {
+    this.#env = env;
+    this.#quiet = options.quiet ?? false;
+    this.#live = Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb";
+  }
+
+  /** A line of the result. */
+  result(line: string): void {
+    this.#clear();
+    writeAll(Deno.stdout, `${line}\n`);
+  }
+
+  /** A line about what is being done. */
+  note(line: string): void {
+    if (this.#quiet) return;
+    this.#clear();
+    writeAll(Deno.stderr, `${line}\n`);
+  }
+
+  /** A line that is shown even when quiet. */
+  alert(line: string): void {
+    this.#clear();
+    writeAll(Deno.stderr, `${line}\n`);
+  }
+
+  /**
+   * The state of `topic`, replacing the one before. `last` keeps the line and
+   * shows it whatever the time.
+   */
+  progress(topic: string, line: string, last = false): void {
+    if (this.#quiet) return;
+    const now = this.#env.clock.now();
+    const wait = this.#live ? REDRAW_MS : PLAIN_MS;
+    if (!last && topic === this.#topic && now - this.#drawn < wait) return;
+    this.#drawn = now;
+    this.#topic = topic;
+    if (!this.#live) {
+      writeAll(Deno.stderr, `${line}\n`);
+      return;
+    }
+    const cut = line.slice(0, columns() - 1);
+    writeAll(Deno.stderr, `\r\x1b[K${cut}${last ? "\n" : ""}`);
+    this.#shown = last ? 0 : cut.length;
+  }
+
+  #clear(): void {
+    if (this.#shown > 0) writeAll(Deno.stderr, "\r\x1b[K");
+    this.#shown = 0;
+    this.#drawn = -Infinity;
+  }
+}
+
+function columns(): number {
+  try {
+    return Math.max(20, Deno.consoleSize().columns);
+  } catch {
+    return 80;
+  }
+}
+
+/** `0:04:21` from milliseconds. */
+export function clockTime(ms: number): string {
+  const total = Math.max(0, Math.round(ms / 1000));
+  const two = (value: number) => String(value).padStart(2, "0");
+  return `${Math.floor(total / 3600)}:${two(Math.floor(total / 60) % 60)}:${
+    two(total % 60)
+  }`;
+}
+
+/** Rows with columns aligned: the first to the left, the others to the right. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, cell.length));
+  }
+  return rows.map((row) =>
+    row.map((cell, i) =>
+      i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
+    ).join("  ").trimEnd()
+  );
+}
