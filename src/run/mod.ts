@@ -1,0 +1,31 @@
+export {
+  type Dtype,
+  DTYPE_BYTES,
+  float32Tensor,
+  type StoredTensor,
+  type TensorMap,
+  toFloat32,
+} from "./dtype.ts";
+export {
+  readSafetensors,
+  readSafetensorsFile,
+  type Safetensors,
+  writeSafetensors,
+} from "./safetensors.ts";
+export {
+  type Checkpoint,
+  type CheckpointChoice,
+  CheckpointMismatchError,
+  loadCheckpoint,
+  saveCheckpoint,
+  type SaveOptions,
+} from "./checkpoint.ts";
+export {
+  type CheckpointEntry,
+  listCheckpoints,
+  readPointer,
+} from "./checkpoint_list.ts";
+export { CheckpointDamagedError } from "./manifest.ts";
+export { RunFolder } from "./run_folder.ts";
+export { type MetricsLine, readMetrics } from "./metrics.ts";
+export { parseCsv, toCsv } from "./csv.ts";

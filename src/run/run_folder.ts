@@ -1,0 +1,135 @@
+import { ConfigError, type Disk } from "../env/mod.ts";
+import { toCsv } from "./csv.ts";
+import { type MetricsLine, readMetrics } from "./metrics.ts";
+
+type Json = Record<string, unknown>;
+
+/**
+ * The files of one run. Reading needs nothing else: a copied folder is a
+ * complete run.
+ */
+export class RunFolder {
+  readonly path: string;
+  readonly #disk: Disk;
+
+  /** Use {@linkcode RunFolder.create} or {@linkcode RunFolder.open}. */
+  constructor(disk: Disk, path: string) {
+    this.#disk = disk;
+    this.path = path;
+  }
+
+  /** Makes the folder and what lies in it; an existing one is kept. */
+  static async create(disk: Disk, path: string): Promise<RunFolder> {
+    await disk.makeFolder(`${path}/logs`);
+    await disk.makeFolder(`${path}/checkpoints`);
+    return new RunFolder(disk, path);
+  }
+
+  /**
+   * Opens the folder of an earlier run.
+   *
+   * @throws {ConfigError} If it is not there or no run.
+   */
+  static async open(disk: Disk, path: string): Promise<RunFolder> {
+    if ((await disk.stat(path))?.kind !== "folder") {
+      throw new ConfigError(`Cannot open run ${path}: there is no such folder`);
+    }
+    if ((await disk.stat(`${path}/config.json`))?.kind !== "file") {
+      throw new ConfigError(`Cannot open run ${path}: it has no config.json`);
+    }
+    return new RunFolder(disk, path);
+  }
+
+  /** Adds one line to `metrics.jsonl`. */
+  async appendMetrics(line: MetricsLine): Promise<void> {
+    await this.#disk.append(
+      `${this.path}/metrics.jsonl`,
+      `${JSON.stringify(line)}\n`,
+    );
+  }
+
+  /**
+   * Cuts `metrics.jsonl` where a phase resumes: lines of the phase after
+   * `step`, all that follow them, and a last line cut in half by a crash.
+   */
+  async truncateMetrics(phase: string, step: number): Promise<void> {
+    const path = `${this.path}/metrics.jsonl`;
+    if (!await this.#disk.stat(path)) return;
+    const { lines, damaged } = await readMetrics(this.#disk, this.path);
+    const end = lines.findIndex((line) =>
+      line.phase === phase && line.step > step
+    );
+    if (end < 0 && damaged === 0) return;
+    const kept = end < 0 ? lines : lines.slice(0, end);
+    await this.#disk.write(
+      path,
+      kept.map((line) => `${JSON.stringify(line)}\n`).join(""),
+    );
+  }
+
+  /** Merges figures into `summary.json`, group by group. */
+  async writeSummary(part: Json): Promise<void> {
+    await this.writeJson(
+      "summary.json",
+      merge(await this.readJson("summary.json") ?? {}, part),
+    );
+  }
+
+  async writeJson(name: string, value: unknown): Promise<void> {
+    await this.#disk.write(
+      `${this.path}/${name}`,
+      `${JSON.stringify(value, null, 2)}\n`,
+    );
+  }
+
+  /** A JSON file's object; `undefined` when there is none. */
+  async readJson(name: string): Promise<Json | undefined> {
+    const path = `${this.path}/${name}`;
+    if ((await this.#disk.stat(path))?.kind !== "file") return undefined;
+    try {
+      const value = JSON.parse(await this.#disk.readText(path));
+      if (typeof value === "object" && value !== null) return value as Json;
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
+    throw new ConfigError(`Cannot read ${path}: it is not a JSON object`);
+  }
+
+  /** Writes a table such as `pseudo_labels.csv`. */
+  async writeTable(
+    name: string,
+    header: readonly string[],
+    rows: readonly (readonly (string | number)[])[],
+  ): Promise<void> {
+    await this.#disk.write(`${this.path}/${name}`, toCsv([header, ...rows]));
+  }
+
+  /** Writes `confusion.csv`: a row per true class, a column per prediction. */
+  async writeConfusion(
+    classNames: readonly string[],
+    matrix: ArrayLike<number>,
+  ): Promise<void> {
+    const size = classNames.length;
+    await this.writeTable(
+      "confusion.csv",
+      ["true", ...classNames],
+      classNames.map((name, row) => [
+        name,
+        ...Array.from({ length: size }, (_, i) => matrix[row * size + i]!),
+      ]),
+    );
+  }
+}
+
+function isGroup(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function merge(into: Json, part: Json): Json {
+  const result = { ...into };
+  for (const [key, value] of Object.entries(part)) {
+    const old = Object.hasOwn(result, key) ? result[key] : undefined;
+    result[key] = isGroup(old) && isGroup(value) ? merge(old, value) : value;
+  }
+  return result;
+}
