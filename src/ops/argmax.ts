@@ -1,0 +1,43 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
+import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import wgsl from "./argmax.wgsl" with { type: "text" };
+
+const kernel = defineRowKernel("argmax", wgsl);
+
+/**
+ * Records the predicted class of each row of `logits` `[rows, classes]`, ties
+ * going to the smaller class, and its softmax probability.
+ */
+export function argmaxRows(
+  program: Program,
+  args: {
+    logits: Tensor;
+    /** u32 `[rows]`. */
+    labels: Tensor;
+    /** `[rows]`. */
+    confidence?: Tensor;
+  },
+): void {
+  const { logits, labels, confidence } = args;
+  const [rows, cols] = logits.shape;
+  if (
+    rows === undefined || cols === undefined || logits.shape.length !== 2 ||
+    labels.length !== rows || labels.type !== "u32" ||
+    (confidence ?? labels).length !== rows
+  ) {
+    throw shapeError("argmaxRows", {
+      logits,
+      labels,
+      ...(confidence && { confidence }),
+    });
+  }
+  const spare = program.scratch([1]);
+  dispatchRows(program, kernel, {
+    rows,
+    uniforms: { u32: [rows, cols] },
+    buffers: [logits, labels, confidence ?? spare],
+    constants: { HAS_CONFIDENCE: confidence === undefined ? 0 : 1 },
+  });
+  program.release(spare);
+}

@@ -1,0 +1,49 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
+import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import wgsl from "./consistency.wgsl" with { type: "text" };
+
+const kernel = defineRowKernel("consistency", wgsl);
+
+/** Arguments of {@linkcode consistencyMse}; logits are `[rows, classes]`. */
+export interface ConsistencyMseArgs {
+  student: Tensor;
+  teacher: Tensor;
+  /** `[rows]`; 0 for padding rows. */
+  rowWeights: Tensor;
+  /** Factor of the gradient, such as 1 / globalBatch; not of `loss`. */
+  scale: number;
+  /** Weighted loss of each row, `[rows]`. */
+  loss: Tensor;
+  dStudent: Tensor;
+  /** Adds to `dStudent` instead of overwriting it. */
+  accumulate?: boolean;
+}
+
+/** Records the squared difference of two softmax outputs, a mean over the classes. */
+export function consistencyMse(
+  program: Program,
+  args: ConsistencyMseArgs,
+): void {
+  const { student, teacher, rowWeights, loss, dStudent } = args;
+  const [rows, cols] = student.shape;
+  if (
+    rows === undefined || cols === undefined || student.shape.length !== 2 ||
+    teacher.length !== student.length || dStudent.length !== student.length ||
+    rowWeights.length !== rows || loss.length !== rows
+  ) {
+    throw shapeError("consistencyMse", {
+      student,
+      teacher,
+      rowWeights,
+      loss,
+      dStudent,
+    });
+  }
+  dispatchRows(program, kernel, {
+    rows,
+    uniforms: { u32: [rows, cols], f32: [args.scale] },
+    buffers: [student, teacher, rowWeights, loss, dStudent],
+    constants: { ACCUMULATE: args.accumulate === true ? 1 : 0 },
+  });
+}

@@ -1,0 +1,26 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { defineKernel, shapeError } from "../gpu/mod.ts";
+import stepStruct from "./common/step.wgsl" with { type: "text" };
+import wgsl from "./ema.wgsl" with { type: "text" };
+
+const kernel = defineKernel("ema", wgsl, [stepStruct]);
+
+/**
+ * Records one step of the moving average of a parameter segment; the decay
+ * comes from `step`, the tensor of `StepUniform`.
+ */
+export function ema(
+  program: Program,
+  args: { parameter: Tensor; average: Tensor; step: Tensor },
+): void {
+  const { parameter, average, step } = args;
+  const { length } = parameter;
+  if (length % 4 !== 0 || average.length !== length || step.length !== 8) {
+    throw shapeError("ema", { parameter, average, step });
+  }
+  program.dispatch(kernel, {
+    uniforms: { u32: [length / 4] },
+    buffers: [parameter, average, step],
+    workgroups: Math.ceil(length / 256),
+  });
+}

@@ -1,0 +1,49 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
+import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import wgsl from "./entropy.wgsl" with { type: "text" };
+
+const kernel = defineRowKernel("entropy", wgsl);
+
+/** Arguments of {@linkcode entropy}; logits are `[rows, classes]`. */
+export interface EntropyArgs {
+  logits: Tensor;
+  /** `[rows]`; 0 for padding rows. */
+  rowWeights: Tensor;
+  /** Factor of the gradient, such as 1 / globalBatch; not of `loss`. */
+  scale: number;
+  /** Weighted entropy of each row in nats, `[rows]`. */
+  loss: Tensor;
+  dLogits?: Tensor;
+  /** Adds to `dLogits` instead of overwriting it. */
+  accumulate?: boolean;
+}
+
+/** Records the entropy of the softmax of each row, with its gradient. */
+export function entropy(program: Program, args: EntropyArgs): void {
+  const { logits, rowWeights, loss, dLogits } = args;
+  const [rows, cols] = logits.shape;
+  if (
+    rows === undefined || cols === undefined || logits.shape.length !== 2 ||
+    rowWeights.length !== rows || loss.length !== rows ||
+    (dLogits ?? logits).length !== logits.length
+  ) {
+    throw shapeError("entropy", {
+      logits,
+      rowWeights,
+      loss,
+      ...(dLogits && { dLogits }),
+    });
+  }
+  const spare = program.scratch([1]);
+  dispatchRows(program, kernel, {
+    rows,
+    uniforms: { u32: [rows, cols], f32: [args.scale] },
+    buffers: [logits, rowWeights, loss, dLogits ?? spare],
+    constants: {
+      HAS_GRADIENT: dLogits === undefined ? 0 : 1,
+      ACCUMULATE: args.accumulate === true ? 1 : 0,
+    },
+  });
+  program.release(spare);
+}

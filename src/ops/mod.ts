@@ -1,0 +1,69 @@
+export {
+  geluBackward,
+  type GeluBackwardArgs,
+  geluForward,
+  type GeluForwardArgs,
+} from "./gelu.ts";
+export {
+  linearForward,
+  type LinearForwardArgs,
+  linearInputGradient,
+  type LinearInputGradientArgs,
+  linearWeightGradient,
+  type LinearWeightGradientArgs,
+} from "./linear.ts";
+export { adamw, type AdamwArgs } from "./adamw.ts";
+export { argmaxRows } from "./argmax.ts";
+export { consistencyMse, type ConsistencyMseArgs } from "./consistency.ts";
+export {
+  crossEntropy,
+  type CrossEntropyArgs,
+  softCrossEntropy,
+  type SoftCrossEntropyArgs,
+} from "./cross_entropy.ts";
+export { distillKl, type DistillKlArgs } from "./distill_kl.ts";
+export { ema } from "./ema.ts";
+export { entropy, type EntropyArgs } from "./entropy.ts";
+export { featureMse, type FeatureMseArgs } from "./feature_mse.ts";
+export { gradientNorm } from "./gradient_norm.ts";
+export { reduceSum } from "./reduce_sum.ts";
+export {
+  relationalAngle,
+  type RelationalArgs,
+  relationalDistance,
+} from "./relational.ts";
+export { sgd, type SgdArgs } from "./sgd.ts";
+export { softmaxBackward, softmaxForward } from "./softmax.ts";
+export { add, type AddArgs } from "./add.ts";
+export { augment, type AugmentArgs } from "./augment.ts";
+export { copyRows, type CopyRowsArgs } from "./copy_rows.ts";
+export { dropout, type DropoutArgs, type MaskArgs } from "./dropout.ts";
+export {
+  dropPath,
+  type DropPathArgs,
+  dropPathBackward,
+  type DropPathBackwardArgs,
+} from "./drop_path.ts";
+export { type ImageShard, ImageStore, type StoredImages } from "./image_store.ts";
+export { imageStatistics, type ImageStatisticsArgs } from "./image_statistics.ts";
+export {
+  layerNormBackward,
+  type LayerNormBackwardArgs,
+  layerNormForward,
+  type LayerNormForwardArgs,
+} from "./layer_norm.ts";
+export { patchify, type PatchifyArgs } from "./patchify.ts";
+export {
+  poolTokens,
+  type PoolTokensArgs,
+  poolTokensBackward,
+  type PoolTokensBackwardArgs,
+  type PoolWeights,
+} from "./pool_tokens.ts";
+export {
+  assembleTokens,
+  type AssembleTokensArgs,
+  assembleTokensBackward,
+  type AssembleTokensBackwardArgs,
+} from "./tokens.ts";
+export { zero } from "./zero.ts";

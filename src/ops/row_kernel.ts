@@ -1,0 +1,40 @@
+import type { Constants, Kernel, Program, Tensor } from "../gpu/mod.ts";
+import { defineKernel } from "../gpu/mod.ts";
+import registerRows from "./common/row_register.wgsl" with { type: "text" };
+import tiledRows from "./common/row_tiled.wgsl" with { type: "text" };
+
+/** Rows per workgroup of the register form. */
+const REGISTER_ROWS = 8;
+
+/** A kernel that reduces rows, compiled in the form of the device. */
+export interface RowKernel {
+  readonly register: Kernel;
+  readonly tiled: Kernel;
+}
+
+/** A kernel written with the functions of `common/row_*.wgsl`. */
+export function defineRowKernel(name: string, wgsl: string): RowKernel {
+  return {
+    register: defineKernel(`${name}_register`, wgsl, [registerRows]),
+    tiled: defineKernel(`${name}_tiled`, wgsl, [tiledRows]),
+  };
+}
+
+/** Records a row kernel over `rows` rows. */
+export function dispatchRows(
+  program: Program,
+  kernel: RowKernel,
+  options: {
+    rows: number;
+    uniforms: { u32?: readonly number[]; f32?: readonly number[] };
+    buffers: readonly Tensor[];
+    constants?: Constants;
+  },
+): void {
+  const { rows, ...rest } = options;
+  const { form } = program.device;
+  program.dispatch(kernel[form], {
+    ...rest,
+    workgroups: form === "register" ? Math.ceil(rows / REGISTER_ROWS) : rows,
+  });
+}

@@ -1,0 +1,45 @@
+// SGD with momentum over a flat segment, four values per invocation.
+//
+//   g'  = g clip + decay[i / 64] weight_decay p     clip as in adamw.wgsl
+//   buf = momentum buf + g'                         (0 before the first step)
+//   p   = p - rate buf
+//
+// rate = step.learning_rate rate_scale. Nothing changes when norm[1] says that a
+// gradient is not finite. All arrays [length] with length a multiple of 4.
+
+struct Params {
+  quads: u32,
+  momentum_factor: f32,
+  weight_decay: f32,
+  clip_norm: f32,
+  rate_scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> parameter: array<vec4f>;
+@group(0) @binding(2) var<storage, read> gradient: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> momentum: array<vec4f>;
+@group(0) @binding(4) var<storage, read> decay: array<f32>;
+@group(0) @binding(5) var<storage, read> norm: array<f32>;
+@group(0) @binding(6) var<uniform> step: Step;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 64u + local;
+  if (i >= params.quads || norm[1] != 0.0) {
+    return;
+  }
+  var clip = 1.0;
+  if (params.clip_norm > 0.0) {
+    clip = min(1.0, params.clip_norm / (norm[0] + 1e-6));
+  }
+  let p = parameter[i];
+  let g = gradient[i] * clip + params.weight_decay * decay[i / 16u] * p;
+  let buffer = params.momentum_factor * momentum[i] + g;
+  momentum[i] = buffer;
+  parameter[i] = p - step.learning_rate * params.rate_scale * buffer;
+}

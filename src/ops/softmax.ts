@@ -1,0 +1,44 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
+import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import backward from "./softmax_backward.wgsl" with { type: "text" };
+import forward from "./softmax.wgsl" with { type: "text" };
+
+const forwardKernel = defineRowKernel("softmax", forward);
+const backwardKernel = defineRowKernel("softmax_backward", backward);
+
+/** Records softmax over the columns of `input` `[rows, cols]`. */
+export function softmaxForward(
+  program: Program,
+  args: { input: Tensor; output: Tensor },
+): void {
+  const { input, output } = args;
+  const [rows, cols] = input.shape;
+  if (
+    rows === undefined || cols === undefined || input.shape.length !== 2 ||
+    output.length !== input.length
+  ) throw shapeError("softmaxForward", { input, output });
+  dispatchRows(program, forwardKernel, {
+    rows,
+    uniforms: { u32: [rows, cols] },
+    buffers: [input, output],
+  });
+}
+
+/** Records the gradient of softmax; `output` is the forward result `[rows, cols]`. */
+export function softmaxBackward(
+  program: Program,
+  args: { output: Tensor; dOutput: Tensor; dInput: Tensor },
+): void {
+  const { output, dOutput, dInput } = args;
+  const [rows, cols] = output.shape;
+  if (
+    rows === undefined || cols === undefined || output.shape.length !== 2 ||
+    dOutput.length !== output.length || dInput.length !== output.length
+  ) throw shapeError("softmaxBackward", { output, dOutput, dInput });
+  dispatchRows(program, backwardKernel, {
+    rows,
+    uniforms: { u32: [rows, cols] },
+    buffers: [output, dOutput, dInput],
+  });
+}
