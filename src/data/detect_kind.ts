@@ -1,0 +1,36 @@
+import { ConfigError, type Disk } from "../env/mod.ts";
+import type { DataKind } from "./locate.ts";
+
+/** Name patterns, first match wins. */
+const SIGNS: readonly (readonly [RegExp, DataKind])[] = [
+  [
+    /^(cifar-10-binary\.tar\.gz|cifar-10-batches-bin|data_batch_1\.bin)$/,
+    "cifar10",
+  ],
+  [/^(cifar-100-binary\.tar\.gz|cifar-100-binary|train\.bin)$/, "cifar100"],
+  [/^train-images[-.]idx3-ubyte(\.gz)?$/, "idx"],
+  [/^train\.csv$/, "csv"],
+];
+
+/** Guesses a data set's kind from the names in it; what is left is a folder of pictures. */
+export async function detectKind(disk: Disk, path: string): Promise<DataKind> {
+  const info = await disk.stat(path);
+  if (!info || info.kind === "other") {
+    throw new ConfigError(
+      `Cannot check ${path}: ${
+        info ? "it is neither a file nor a folder" : "it does not exist"
+      }`,
+    );
+  }
+  const names = info.kind === "folder"
+    ? (await disk.list(path)).map(({ name }) => name)
+    : [path.slice(path.lastIndexOf("/") + 1)];
+  for (const [sign, kind] of SIGNS) {
+    if (names.some((name) => sign.test(name))) return kind;
+  }
+  if (info.kind === "folder") return "folder";
+  if (/\.csv$/i.test(path)) return "csv";
+  throw new ConfigError(`Cannot check ${path}: its kind is not clear`, {
+    hint: "Say it with --kind cifar10 or --kind cifar100",
+  });
+}

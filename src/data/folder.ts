@@ -1,0 +1,112 @@
+import { ConfigError, type Disk, type FileInfo } from "../env/mod.ts";
+import {
+  isPictureName,
+  type PictureFile,
+  picturePart,
+  pictureSize,
+} from "./picture_files.ts";
+import type { Source } from "./source.ts";
+
+async function foldersIn(disk: Disk, path: string): Promise<string[]> {
+  return (await disk.list(path))
+    .filter(({ name, kind }) => kind === "folder" && !name.startsWith("."))
+    .map(({ name }) => name);
+}
+
+async function picturesIn(
+  disk: Disk,
+  { root, folder, label }: { root: string; folder: string; label: number },
+): Promise<PictureFile[]> {
+  return (await disk.list(folder ? `${root}/${folder}` : root))
+    .filter(({ name, kind }) => kind === "file" && isPictureName(name))
+    .map(({ name }) => ({ path: folder ? `${folder}/${name}` : name, label }));
+}
+
+async function classesIn(
+  disk: Disk,
+  { root, part, classNames }: {
+    root: string;
+    part: string;
+    classNames: readonly string[];
+  },
+): Promise<PictureFile[]> {
+  const files: PictureFile[] = [];
+  for (const name of await foldersIn(disk, `${root}/${part}`)) {
+    const label = classNames.indexOf(name);
+    if (label < 0) {
+      throw new ConfigError(
+        `Cannot read ${root}/${part}/${name}: there is no class ${name} in ${root}/train`,
+        { hint: `Rename the folder, or remove it` },
+      );
+    }
+    files.push(
+      ...await picturesIn(disk, { root, folder: `${part}/${name}`, label }),
+    );
+  }
+  return files;
+}
+
+/**
+ * Opens a folder of pictures: `train/<class>/*`, optional `test/<class>/*` and
+ * `unlabelled/*`. Classes are the sorted folder names under `train`.
+ */
+export async function openFolder(
+  disk: Disk,
+  { path: root, info }: { path: string; info: FileInfo },
+): Promise<Source> {
+  const has = async (part: string) =>
+    (await disk.stat(`${root}/${part}`))?.kind === "folder";
+  if (info.kind !== "folder" || !await has("train")) {
+    throw new ConfigError(
+      `Cannot read data set folder: ${root} ${
+        info.kind === "folder" ? "has no folder train" : "is no folder"
+      }`,
+      { hint: "Pictures belong in train/<class>/ and test/<class>/" },
+    );
+  }
+  const classNames = await foldersIn(disk, `${root}/train`);
+  const train = await classesIn(disk, { root, part: "train", classNames });
+  if (train.length === 0) {
+    throw new ConfigError(
+      `Cannot read data set folder: ${root}/train has ${classNames.length} class folders and no pictures`,
+      { hint: "Pictures belong in train/<class>/ and test/<class>/" },
+    );
+  }
+  if (await has("unlabelled")) {
+    train.push(
+      ...await picturesIn(disk, { root, folder: "unlabelled", label: -1 }),
+    );
+  }
+  const test = await has("test")
+    ? picturePart(
+      disk,
+      root,
+      await classesIn(disk, { root, part: "test", classNames }),
+    )
+    : undefined;
+  return {
+    name: root.slice(root.lastIndexOf("/") + 1),
+    classNames,
+    channels: 3,
+    size: undefined,
+    train: picturePart(disk, root, train),
+    test,
+    sizeOf: (part, index) => pictureSize(disk, root, part.nameOf(index)),
+  };
+}
+
+/** Opens the pictures that lie in one folder, without classes, to check them. */
+export async function openLoosePictures(
+  disk: Disk,
+  root: string,
+): Promise<Source> {
+  const files = await picturesIn(disk, { root, folder: "", label: -1 });
+  return {
+    name: root.slice(root.lastIndexOf("/") + 1),
+    classNames: [],
+    channels: 3,
+    size: undefined,
+    train: picturePart(disk, root, files),
+    test: undefined,
+  };
+}

@@ -1,0 +1,26 @@
+/**
+ * Image sets: reading them from disk, splitting them, and the order of training.
+ *
+ * @module
+ */
+export type { DataSet, ImageSet, Split } from "./image_set.ts";
+export { DATA_KINDS, type DataKind } from "./locate.ts";
+export { type DataOptions, loadDataSet } from "./load_data_set.ts";
+export { splitDataSet, type SplitOptions } from "./split.ts";
+export { splitFromJson, splitToJson } from "./split_json.ts";
+export { hashDataSet } from "./hash_data_set.ts";
+export { Sampler } from "./sampler.ts";
+export {
+  checkDataSet,
+  type DataReport,
+  type PartReport,
+} from "./data_check.ts";
+export {
+  type ResizeFilter,
+  resizeImage,
+  type ResizeOptions,
+} from "./resize.ts";
+export { decodePicture } from "./decode_picture.ts";
+export { fitPicture } from "./image_size.ts";
+export type { Picture, Size } from "./picture.ts";
+export { PictureError } from "./picture_header.ts";
