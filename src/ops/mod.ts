@@ -44,8 +44,15 @@ export {
   dropPathBackward,
   type DropPathBackwardArgs,
 } from "./drop_path.ts";
-export { type ImageShard, ImageStore, type StoredImages } from "./image_store.ts";
-export { imageStatistics, type ImageStatisticsArgs } from "./image_statistics.ts";
+export {
+  type ImageShard,
+  ImageStore,
+  type StoredImages,
+} from "./image_store.ts";
+export {
+  imageStatistics,
+  type ImageStatisticsArgs,
+} from "./image_statistics.ts";
 export {
   layerNormBackward,
   type LayerNormBackwardArgs,

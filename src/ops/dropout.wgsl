@@ -1,0 +1,50 @@
+// Dropout; applied to a gradient it is its own backward.
+//
+//   output[b, e] = input[b, e] / (1 - rate) if kept, else 0
+//
+// input, output [batch, count]. Element e of an image is kept when word e mod 4 of
+// philox((seed, stream ^ salt), (e / 4, positions[b], step, 0)) is at least rate 2^32: a
+// function of the place in the global batch, so the ranks do not matter and no mask
+// is stored. Each invocation takes four elements at a time; grid: [slices, batch].
+
+override WORKGROUP_SIZE: u32 = 8;
+
+struct Params {
+  count: u32,
+  salt: u32,
+  threshold: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> positions: array<u32>;
+@group(0) @binding(3) var<storage, read> input: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let quad = group.x * WORKGROUP_SIZE + lane;
+  let b = group.y;
+  if (quad * 4u >= params.count) {
+    return;
+  }
+  let words = philox(
+    vec2u(step.seed, step.stream ^ params.salt),
+    vec4u(quad, positions[b], step.step, 0u),
+  );
+  let start = b * params.count;
+  for (var j = 0u; j < 4u; j++) {
+    let e = quad * 4u + j;
+    if (e < params.count) {
+      output[start + e] = select(
+        0.0,
+        input[start + e] * params.scale,
+        words[j] >= params.threshold,
+      );
+    }
+  }
+}

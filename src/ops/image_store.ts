@@ -1,0 +1,148 @@
+import type { Device, Tensor } from "../gpu/mod.ts";
+
+/** Images of one size as bytes; a data set's images are of this form. */
+export interface StoredImages {
+  /** `[count, channels, height, width]`, 0..255. */
+  readonly pixels: Uint8Array;
+  readonly count: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Consecutive images in one buffer. */
+export interface ImageShard {
+  /** Bytes packed in words, each image from a whole word on. */
+  readonly pixels: Tensor;
+  /** Index of the first image. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Most bytes written to the GPU in one call. */
+const UPLOAD_BYTES = 1 << 24;
+
+/**
+ * All images of a set on the GPU as bytes, split where the adapter cannot bind
+ * them at once. Gray images keep their single channel.
+ */
+export class ImageStore {
+  readonly count: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly shards: readonly ImageShard[];
+  /** Mean of each image over pixels and channels, 0..1, `[count]`. */
+  readonly means: Tensor;
+  /** Words that one image takes. */
+  readonly stride: number;
+
+  private constructor(
+    device: Device,
+    images: StoredImages,
+    shardBytes: number,
+  ) {
+    const { count, channels, height, width, pixels } = images;
+    this.count = count;
+    this.channels = channels;
+    this.height = height;
+    this.width = width;
+    const size = channels * height * width;
+    this.stride = Math.ceil(size / 4);
+    const perShard = Math.floor(shardBytes / (4 * this.stride));
+    if (perShard < 1) {
+      throw new RangeError(
+        `Cannot store images of ${size} bytes: the adapter binds at most ${shardBytes}`,
+      );
+    }
+    const shards: ImageShard[] = [];
+    for (let first = 0; first < count; first += perShard) {
+      const inShard = Math.min(perShard, count - first);
+      const words = device.tensor([inShard, this.stride], undefined, "u32");
+      upload(
+        device,
+        words,
+        pixels.subarray(first * size, (first + inShard) * size),
+        size,
+      );
+      shards.push({ pixels: words, first, count: inShard });
+    }
+    this.shards = shards;
+    this.means = device.tensor([count], imageMeans(pixels, count, size));
+  }
+
+  /**
+   * Uploads a set.
+   *
+   * @param options.shardBytes Most bytes in one buffer; by default what the
+   * adapter can bind.
+   */
+  static create(
+    device: Device,
+    images: StoredImages,
+    options: { shardBytes?: number } = {},
+  ): ImageStore {
+    const { count, channels, height, width, pixels } = images;
+    if (pixels.length !== count * channels * height * width) {
+      throw new RangeError(
+        `Cannot store ${pixels.length} bytes as ${count} images of [${channels}, ${height}, ${width}]`,
+      );
+    }
+    const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+    return new ImageStore(
+      device,
+      images,
+      options.shardBytes ??
+        Math.min(maxStorageBufferBindingSize, maxBufferSize),
+    );
+  }
+
+  /** Bytes of all buffers. */
+  get bytes(): number {
+    return 4 * this.count * (this.stride + 1);
+  }
+
+  dispose(): void {
+    this[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    for (const { pixels } of this.shards) pixels.buffer.destroy();
+    this.means.buffer.destroy();
+  }
+}
+
+/** Writes images of `size` bytes each at the next whole word. */
+function upload(
+  device: Device,
+  words: Tensor,
+  pixels: Uint8Array,
+  size: number,
+): void {
+  const stride = Math.ceil(size / 4) * 4;
+  const perCall = Math.max(1, Math.floor(UPLOAD_BYTES / stride));
+  const count = pixels.length / size;
+  for (let first = 0; first < count; first += perCall) {
+    const images = Math.min(perCall, count - first);
+    const packed = new Uint8Array(images * stride);
+    for (let i = 0; i < images; i++) {
+      const from = (first + i) * size;
+      packed.set(pixels.subarray(from, from + size), i * stride);
+    }
+    device.write(words, new Uint32Array(packed.buffer), first * stride / 4);
+  }
+}
+
+function imageMeans(
+  pixels: Uint8Array,
+  count: number,
+  size: number,
+): Float32Array<ArrayBuffer> {
+  const means = new Float32Array(count);
+  for (let i = 0; i < count; i++) {
+    let sum = 0;
+    for (let j = i * size; j < (i + 1) * size; j++) sum += pixels[j]!;
+    means[i] = sum / (255 * size);
+  }
+  return means;
+}

@@ -1,0 +1,141 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { defineKernel, shapeError } from "../gpu/mod.ts";
+import backward from "./layer_norm_backward.wgsl" with { type: "text" };
+import columns from "./layer_norm_columns.wgsl" with { type: "text" };
+import parameters from "./layer_norm_parameters.wgsl" with { type: "text" };
+import forward from "./layer_norm.wgsl" with { type: "text" };
+import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+
+const forwardKernel = defineRowKernel("layer_norm", forward);
+const backwardKernel = defineRowKernel("layer_norm_backward", backward);
+const columnsKernel = defineKernel("layer_norm_columns", columns);
+const parametersKernel = defineKernel("layer_norm_parameters", parameters);
+
+/** Rows that one invocation sums for the gradients of gamma and beta. */
+const CHUNK_ROWS = 64;
+/** Most chunks of rows; more rows make longer chunks. */
+const MAX_CHUNKS = 256;
+
+/** Arguments of {@linkcode layerNormForward}. */
+export interface LayerNormForwardArgs {
+  /** `[rows, dim]` */
+  input: Tensor;
+  /** `[dim]` */
+  gamma: Tensor;
+  /** `[dim]` */
+  beta: Tensor;
+  /** `[rows, dim]` */
+  output: Tensor;
+  /** Mean of each row, `[rows]`; kept for backward. */
+  mean: Tensor;
+  /** `1 / sqrt(variance + epsilon)` of each row, `[rows]`; kept for backward. */
+  rstd: Tensor;
+  epsilon: number;
+}
+
+/** Records LayerNorm over the last dimension, with the biased variance. */
+export function layerNormForward(
+  program: Program,
+  args: LayerNormForwardArgs,
+): void {
+  const { input, gamma, beta, output, mean, rstd, epsilon } = args;
+  const [rows, dim] = matrix(input);
+  if (
+    gamma.length !== dim || beta.length !== dim ||
+    output.length !== input.length || mean.length !== rows ||
+    rstd.length !== rows
+  ) {
+    throw shapeError("layerNormForward", {
+      input,
+      gamma,
+      beta,
+      output,
+      mean,
+      rstd,
+    });
+  }
+  dispatchRows(program, forwardKernel, {
+    rows,
+    uniforms: { u32: [rows, dim], f32: [epsilon] },
+    buffers: [input, gamma, beta, output, mean, rstd],
+  });
+}
+
+/** Arguments of {@linkcode layerNormBackward}. */
+export interface LayerNormBackwardArgs {
+  /** `[rows, dim]` */
+  input: Tensor;
+  /** `[dim]` */
+  gamma: Tensor;
+  /** From forward, `[rows]` */
+  mean: Tensor;
+  /** From forward, `[rows]` */
+  rstd: Tensor;
+  /** `[rows, dim]` */
+  dOutput: Tensor;
+  /** Overwritten, `[rows, dim]` */
+  dInput: Tensor;
+  /** Gradient that reaches the input by another way, added to `dInput`. */
+  residual?: Tensor;
+  /** Overwritten, `[dim]` */
+  dGamma: Tensor;
+  /** Overwritten, `[dim]` */
+  dBeta: Tensor;
+}
+
+/** Records the gradients of LayerNorm. */
+export function layerNormBackward(
+  program: Program,
+  args: LayerNormBackwardArgs,
+): void {
+  const { input, gamma, mean, rstd, dOutput, dInput, dGamma, dBeta } = args;
+  const residual = args.residual ?? dOutput;
+  const [rows, dim] = matrix(input);
+  if (
+    gamma.length !== dim || mean.length !== rows || rstd.length !== rows ||
+    dOutput.length !== input.length || dInput.length !== input.length ||
+    residual.length !== input.length || dGamma.length !== dim ||
+    dBeta.length !== dim
+  ) {
+    throw shapeError("layerNormBackward", {
+      input,
+      gamma,
+      mean,
+      rstd,
+      dOutput,
+      dInput,
+      residual,
+      dGamma,
+      dBeta,
+    });
+  }
+  dispatchRows(program, backwardKernel, {
+    rows,
+    uniforms: { u32: [rows, dim] },
+    buffers: [input, gamma, mean, rstd, dOutput, residual, dInput],
+    constants: { RESIDUAL: args.residual === undefined ? 0 : 1 },
+  });
+
+  // From the shape alone, so that every adapter sums in the same order.
+  const chunk = Math.max(CHUNK_ROWS, Math.ceil(rows / MAX_CHUNKS));
+  const chunks = Math.ceil(rows / chunk);
+  const partial = program.scratch([chunks, 2, dim]);
+  const width = program.device.form === "register" ? 8 : 32;
+  program.dispatch(columnsKernel, {
+    uniforms: { u32: [rows, dim, chunk] },
+    buffers: [input, mean, rstd, dOutput, partial],
+    constants: { WORKGROUP_SIZE: width },
+    workgroups: [Math.ceil(dim / (4 * width)), chunks],
+  });
+  program.dispatch(parametersKernel, {
+    uniforms: { u32: [chunks, dim] },
+    buffers: [partial, dGamma, dBeta],
+    workgroups: [Math.ceil(dim / 8)],
+  });
+  program.release(partial);
+}
+
+function matrix(tensor: Tensor): [number, number] {
+  const dim = tensor.shape.at(-1) ?? 0;
+  return [dim === 0 ? 0 : tensor.length / dim, dim];
+}

@@ -1,0 +1,64 @@
+// LayerNorm over the columns of each row, with the biased variance.
+//
+//   output[r, c] = (input[r, c] - mean_r) rstd_r gamma[c] + beta[c]
+//   rstd_r = 1 / sqrt(variance_r + epsilon)
+//
+// input, output [rows, cols]; mean, rstd [rows]. The variance is taken of the
+// differences to the mean (a sum of squares loses all digits where the mean is
+// large); their own sum, 0 but for rounding, corrects both.
+
+struct Params {
+  rows: u32,
+  cols: u32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> gamma: array<f32>;
+@group(0) @binding(3) var<storage, read> beta: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(5) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(6) var<storage, read_write> rstd: array<f32>;
+
+@compute @workgroup_size(ROW_WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let asked = row_of(group.y * groups.x + group.x, local);
+  let row = min(asked, params.rows - 1u);
+  let lane = lane_of(local);
+  let start = row * params.cols;
+  let count = f32(params.cols);
+
+  var sum = 0.0;
+  for (var c = lane; c < params.cols; c += ROW_LANES) {
+    sum += input[start + c];
+  }
+  let first_mean = row_sum(lane, sum) / count;
+
+  var rest = 0.0;
+  var squares = 0.0;
+  for (var c = lane; c < params.cols; c += ROW_LANES) {
+    let difference = input[start + c] - first_mean;
+    rest += difference;
+    squares += difference * difference;
+  }
+  rest = row_sum(lane, rest) / count;
+  let variance = max(row_sum(lane, squares) / count - rest * rest, 0.0);
+  let row_rstd = 1.0 / sqrt(variance + params.epsilon);
+  if (asked >= params.rows) {
+    return;
+  }
+  for (var c = lane; c < params.cols; c += ROW_LANES) {
+    // Two differences: the sum first_mean + rest would round `rest` away.
+    let centred = (input[start + c] - first_mean) - rest;
+    output[start + c] = centred * row_rstd * gamma[c] + beta[c];
+  }
+  if (lane == 0u) {
+    mean[row] = first_mean + rest;
+    rstd[row] = row_rstd;
+  }
+}

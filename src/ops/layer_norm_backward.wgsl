@@ -1,0 +1,57 @@
+// Gradient of LayerNorm for its input.
+//
+//   x = (input - mean_r) rstd_r      g = d_output gamma
+//   d_input = rstd_r (g - mean_c(g) - x mean_c(g x)) [+ residual]
+//
+// input, d_output, residual, d_input [rows, cols]; mean, rstd [rows].
+
+override RESIDUAL: bool = false;
+
+struct Params {
+  rows: u32,
+  cols: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> gamma: array<f32>;
+@group(0) @binding(3) var<storage, read> mean: array<f32>;
+@group(0) @binding(4) var<storage, read> rstd: array<f32>;
+@group(0) @binding(5) var<storage, read> d_output: array<f32>;
+@group(0) @binding(6) var<storage, read> residual: array<f32>;
+@group(0) @binding(7) var<storage, read_write> d_input: array<f32>;
+
+@compute @workgroup_size(ROW_WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let asked = row_of(group.y * groups.x + group.x, local);
+  let row = min(asked, params.rows - 1u);
+  let lane = lane_of(local);
+  let start = row * params.cols;
+  let row_mean = mean[row];
+  let row_rstd = rstd[row];
+
+  var sum = 0.0;
+  var weighted = 0.0;
+  for (var c = lane; c < params.cols; c += ROW_LANES) {
+    let g = d_output[start + c] * gamma[c];
+    sum += g;
+    weighted += g * (input[start + c] - row_mean);
+  }
+  sum = row_sum(lane, sum) / f32(params.cols);
+  weighted = row_sum(lane, weighted) * row_rstd / f32(params.cols);
+  if (asked >= params.rows) {
+    return;
+  }
+  for (var c = lane; c < params.cols; c += ROW_LANES) {
+    let x = (input[start + c] - row_mean) * row_rstd;
+    var d = row_rstd * (d_output[start + c] * gamma[c] - sum - x * weighted);
+    if (RESIDUAL) {
+      d += residual[start + c];
+    }
+    d_input[start + c] = d;
+  }
+}

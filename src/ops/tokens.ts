@@ -1,0 +1,136 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { defineKernel, shapeError } from "../gpu/mod.ts";
+import backward from "./tokens_backward.wgsl" with { type: "text" };
+import prefixGradient from "./tokens_prefix_gradient.wgsl" with {
+  type: "text",
+};
+import forward from "./tokens.wgsl" with { type: "text" };
+
+const forwardKernel = defineKernel("tokens", forward);
+const backwardKernel = defineKernel("tokens_backward", backward);
+const prefixKernel = defineKernel("tokens_prefix_gradient", prefixGradient);
+
+/** Arguments of {@linkcode assembleTokens}. */
+export interface AssembleTokensArgs {
+  /** Embedded patches, `[batch * patches, dim]` */
+  patches: Tensor;
+  /** `[dim]` */
+  classToken: Tensor;
+  /** `[dim]`; with it there are two tokens before the patches. */
+  distillationToken?: Tensor;
+  /** `[tokens * dim]` */
+  positions: Tensor;
+  /** `[batch * tokens, dim]`: class, distillation, patches */
+  output: Tensor;
+}
+
+/** Records the token rows: prefix tokens and patches plus position embeddings. */
+export function assembleTokens(
+  program: Program,
+  args: AssembleTokensArgs,
+): void {
+  const { patches, classToken, distillationToken, positions, output } = args;
+  const second = distillationToken ?? classToken;
+  const { dim, tokens, prefix, batch } = sizes(patches, {
+    distilled: distillationToken !== undefined,
+    positions,
+    tokens: output,
+  });
+  if (
+    !Number.isInteger(batch) || classToken.length !== dim ||
+    second.length !== dim ||
+    patches.length !== batch * (tokens - prefix) * dim
+  ) {
+    throw shapeError("assembleTokens", {
+      patches,
+      classToken,
+      distillationToken: second,
+      positions,
+      output,
+    });
+  }
+  const width = program.device.form === "register" ? 8 : 64;
+  program.dispatch(forwardKernel, {
+    uniforms: { u32: [batch * tokens, tokens, prefix, dim] },
+    buffers: [patches, classToken, second, positions, output],
+    constants: { WORKGROUP_SIZE: width },
+    workgroups: batch * tokens,
+  });
+}
+
+/** Arguments of {@linkcode assembleTokensBackward}; gradients are overwritten. */
+export interface AssembleTokensBackwardArgs {
+  /** `[batch * tokens, dim]` */
+  dTokens: Tensor;
+  /** `[batch * patches, dim]` */
+  dPatches: Tensor;
+  /** `[dim]` */
+  dClassToken: Tensor;
+  /** `[dim]` */
+  dDistillationToken?: Tensor;
+  /** `[tokens * dim]` */
+  dPositions: Tensor;
+}
+
+/** Records the gradients of {@linkcode assembleTokens}. */
+export function assembleTokensBackward(
+  program: Program,
+  args: AssembleTokensBackwardArgs,
+): void {
+  const { dTokens, dPatches, dClassToken, dDistillationToken, dPositions } =
+    args;
+  const second = dDistillationToken ?? dClassToken;
+  const { dim, tokens, prefix, batch } = sizes(dPatches, {
+    distilled: dDistillationToken !== undefined,
+    positions: dPositions,
+    tokens: dTokens,
+  });
+  if (
+    !Number.isInteger(batch) || dClassToken.length !== dim ||
+    second.length !== dim ||
+    dPatches.length !== batch * (tokens - prefix) * dim
+  ) {
+    throw shapeError("assembleTokensBackward", {
+      dTokens,
+      dPatches,
+      dClassToken,
+      dDistillationToken: second,
+      dPositions,
+    });
+  }
+  const width = program.device.form === "register" ? 8 : 64;
+  program.dispatch(backwardKernel, {
+    uniforms: { u32: [batch, tokens, prefix, dim] },
+    buffers: [dTokens, dPositions, dPatches],
+    constants: { WORKGROUP_SIZE: width },
+    workgroups: [Math.ceil(dim / width), tokens],
+  });
+  const gradients = dDistillationToken === undefined
+    ? [dClassToken]
+    : [dClassToken, dDistillationToken];
+  gradients.forEach((gradient, token) =>
+    program.dispatch(prefixKernel, {
+      uniforms: { u32: [batch, tokens, token, dim] },
+      buffers: [dTokens, gradient],
+      workgroups: [Math.ceil(dim / 8)],
+    })
+  );
+}
+
+function sizes(
+  patches: Tensor,
+  { distilled, positions, tokens: rows }: {
+    distilled: boolean;
+    positions: Tensor;
+    tokens: Tensor;
+  },
+) {
+  const dim = patches.shape.at(-1) ?? 0;
+  const tokens = positions.length / dim;
+  return {
+    dim,
+    tokens,
+    prefix: distilled ? 2 : 1,
+    batch: rows.length / (tokens * dim),
+  };
+}
