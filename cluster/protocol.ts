@@ -211,6 +211,9 @@ export const command = z.strictObject({
 export type Command = z.output<typeof command>;
 export type Order = Command["order"];
 
+/** The coordinator lives; `beat` rises. */
+export const pulse = z.strictObject({ beat: count });
+
 /**
  * Words of an `Int32Array` in shared memory that the main thread writes and the
  * comm worker reads into each heartbeat.
@@ -243,24 +246,11 @@ export function heartbeatOf(rank: number, life: Int32Array): Heartbeat {
   };
 }
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
-/** A control message as bytes. */
-export function encode(message: unknown): Uint8Array<ArrayBuffer> {
-  return encoder.encode(JSON.stringify(message));
-}
-
-/** The message in `bytes`, or `undefined` for anything else, whoever sent it. */
-export function decode<T>(
+/** `message` if it is what the schema says, else `undefined`, whoever sent it. */
+export function accept<T>(
   schema: z.ZodType<T>,
-  bytes: Uint8Array,
+  message: unknown,
 ): T | undefined {
-  if (bytes.length > MAX_CONTROL_BYTES) return undefined;
-  try {
-    const parsed = schema.safeParse(JSON.parse(decoder.decode(bytes)));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
-  }
+  const parsed = schema.safeParse(message);
+  return parsed.success ? parsed.data : undefined;
 }

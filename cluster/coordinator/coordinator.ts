@@ -1,0 +1,197 @@
+import type { Env } from "../../src/env/mod.ts";
+import type { Control } from "../links/mod.ts";
+import type { RankProcess } from "../launch/local.ts";
+import {
+  accept,
+  type Answer,
+  heartbeat,
+  HEARTBEAT_MS,
+  progress,
+  type ProgressMessage,
+  report,
+  type Subjects,
+} from "../protocol.ts";
+import { advance } from "./core.ts";
+import { Journal } from "./journal.ts";
+import type {
+  Action,
+  ClusterEvent,
+  Failure,
+  JournalRecord,
+  State,
+  StopRequest,
+} from "./state.ts";
+
+/** Deadlines are looked at this often, in ms. */
+const TICK_MS = 250;
+
+/** Who is told what the coordinator does; errors are theirs to handle. */
+export interface Observer {
+  /** A decision was journalled. */
+  onRecord(record: JournalRecord): void | Promise<void>;
+  onProgress(progress: ProgressMessage): void;
+  /** Something odd that does not stop the run. */
+  onWarning(message: string): void;
+}
+
+export interface CoordinatorOptions {
+  env: Env;
+  runFolder: string;
+  control: Control;
+  subjects: Subjects;
+  /** Ranks of this machine, by rank. */
+  processes: readonly RankProcess[];
+  /** Name of a rank's connections, as the server reports them, to its rank. */
+  rankOfConnection(name: string): number | undefined;
+  observer: Observer;
+  state: State;
+}
+
+/** What became of a run. */
+export interface RunEnd {
+  code: number;
+  failure?: Failure;
+}
+
+/**
+ * The shell around the core: brings it what happens, does what it decides.
+ *
+ * Events are handled one after the other; each one's actions are done before
+ * the next is looked at.
+ */
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  readonly #journal: Journal;
+  readonly #end = Promise.withResolvers<RunEnd>();
+  readonly #undo: (() => void)[] = [];
+  #state: State;
+  #queue: Promise<unknown> = Promise.resolve();
+  #beat = 0;
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.#journal = new Journal(options.env, options.runFolder);
+  }
+
+  /** Listens and decides until the run is over and its ranks have left. */
+  async run(): Promise<RunEnd> {
+    const { env, control, subjects, processes } = this.#options;
+    this.#undo.push(
+      control.respond(subjects.report, (message) => this.#onReport(message)),
+      control.subscribe(subjects.heartbeat, (message) => {
+        const beat = accept(heartbeat, message);
+        if (beat) this.#submit({ kind: "heartbeat", heartbeat: beat });
+      }),
+      control.subscribe(subjects.progress, (message) => {
+        const shown = accept(progress, message);
+        if (shown) this.#options.observer.onProgress(shown);
+      }),
+      env.timers.every(TICK_MS, () => this.#submit({ kind: "tick" })),
+      env.timers.every(
+        HEARTBEAT_MS,
+        () => control.publish(subjects.pulse, { beat: ++this.#beat }),
+      ),
+    );
+    control.onDisconnect(({ name }) => {
+      const rank = this.#options.rankOfConnection(name);
+      if (rank !== undefined) this.#submit({ kind: "disconnected", rank });
+    });
+    for (const { rank, exited } of processes) {
+      exited.then((exit) => this.#submit({ kind: "exited", rank, ...exit }));
+    }
+    try {
+      return await this.#end.promise;
+    } finally {
+      for (const undo of this.#undo) undo();
+      for (const process of processes) process.kill();
+    }
+  }
+
+  /** A signal or a time limit asks to end with a checkpoint. */
+  stop(request: StopRequest): void {
+    this.#submit({ kind: "stop", request });
+  }
+
+  /** The NATS server is gone for good. */
+  serverLost(cause: string): void {
+    this.#submit({ kind: "server_lost", cause });
+  }
+
+  async #onReport(message: unknown): Promise<Answer | undefined> {
+    const valid = accept(report, message);
+    if (valid === undefined) {
+      this.#options.observer.onWarning("dropped a report that is none");
+      return undefined;
+    }
+    if (valid.kind === "stop") {
+      // Repeated until answered, but one signal is one request.
+      if (this.#state.stop === undefined) {
+        await this.#submit({
+          kind: "stop",
+          request: {
+            code: 75,
+            cause: `rank ${valid.rank} got ${valid.signal}`,
+          },
+        });
+      }
+      return { kind: "ok" };
+    }
+    switch (valid.kind) {
+      case "hello":
+        return await this.#submit({ kind: "hello", hello: valid });
+      case "ready":
+        return await this.#submit({ kind: "ready", ready: valid });
+      case "outcome":
+        return await this.#submit({ kind: "outcome", outcome: valid });
+      case "failed":
+        return await this.#submit({ kind: "failed", failed: valid });
+    }
+  }
+
+  #submit(event: Unclocked<ClusterEvent>): Promise<Answer | undefined> {
+    const at = this.#options.env.clock.now();
+    const done = this.#queue.then(() => this.#handle({ ...event, at }));
+    this.#queue = done.catch((error) => this.#end.reject(error));
+    return done;
+  }
+
+  async #handle(event: ClusterEvent): Promise<Answer | undefined> {
+    const [state, actions] = advance(this.#state, event);
+    this.#state = state;
+    let answer: Answer | undefined;
+    for (const action of actions) {
+      answer = await this.#perform(action) ?? answer;
+    }
+    return answer;
+  }
+
+  async #perform(action: Action): Promise<Answer | undefined> {
+    const { control, subjects, processes, observer } = this.#options;
+    switch (action.do) {
+      case "journal":
+        await this.#journal.append(action.record).catch((error) =>
+          observer.onWarning(`cannot write the journal: ${error.message}`)
+        );
+        await observer.onRecord(action.record);
+        return;
+      case "answer":
+        return action.answer;
+      case "send":
+        control.publish(subjects.command(action.rank), action.command);
+        return;
+      case "kill":
+        processes.find(({ rank }) => rank === action.rank)?.kill();
+        return;
+      case "finish": {
+        const { failure } = this.#state;
+        this.#end.resolve({
+          code: action.code,
+          ...(failure === undefined ? {} : { failure }),
+        });
+      }
+    }
+  }
+}
+
+type Unclocked<T> = T extends unknown ? Omit<T, "at"> : never;

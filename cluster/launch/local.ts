@@ -1,0 +1,121 @@
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
+
+/** Lines of a rank's output that a failure report shows. */
+const TAIL_LINES = 20;
+/** Longer lines are cut, so that a flood of output cannot fill the memory. */
+const LINE_LENGTH = 2000;
+
+export interface RankExit {
+  code: number;
+  signal: string | null;
+}
+
+/** A rank on this machine. */
+export interface RankProcess {
+  readonly rank: number;
+  readonly pid: number;
+  /** Settles after the last line of output has been kept. */
+  readonly exited: Promise<RankExit>;
+  /** Newest lines that it printed. */
+  readonly tail: readonly string[];
+  /** SIGKILL; no error when it is gone. */
+  kill(): void;
+}
+
+export interface SpawnOptions {
+  rank: number;
+  /** Arguments behind `cluster/main.ts rank`. */
+  args: readonly string[];
+  /** File for stdout and stderr. */
+  output: string;
+  /** Folder that the rank may write. */
+  runFolder: string;
+  /** `host:port` of the NATS server. */
+  server: string;
+  /** Threads of a CPU adapter; left out, its own choice. */
+  threads?: number;
+}
+
+/**
+ * Starts a rank as a process of its own session, so that Ctrl-C and signals to
+ * the coordinator's group reach only the coordinator, which then decides.
+ *
+ * The rank's stdin ends when the coordinator does, however it dies.
+ */
+export function spawnRank(options: SpawnOptions): RankProcess {
+  const { rank, args, output, runFolder, server, threads } = options;
+  const root = new URL("../../", import.meta.url);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--cached-only",
+      "--frozen",
+      "--node-modules-dir=manual",
+      `--config=${new URL("deno.json", root).pathname}`,
+      // What a rank needs: data and code to read, its run folder to write, the server.
+      "--allow-read",
+      `--allow-write=${runFolder}`,
+      `--allow-net=${server}`,
+      "--allow-env",
+      "--allow-sys=hostname",
+      new URL("cluster/main.ts", root).pathname,
+      "rank",
+      ...args,
+    ],
+    env: {
+      DENO_WEBGPU_BACKEND: "vulkan",
+      XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp",
+      NO_COLOR: "1",
+      ...(threads === undefined || Deno.env.has("LP_NUM_THREADS")
+        ? {}
+        : { LP_NUM_THREADS: String(threads) }),
+    },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+
+  const tail: string[] = [];
+  const kept = keepOutput(
+    mergeReadableStreams(child.stdout, child.stderr),
+    output,
+    tail,
+  );
+  return {
+    rank,
+    pid: child.pid,
+    tail,
+    exited: Promise.all([child.status, kept]).then(([{ code, signal }]) => ({
+      code,
+      signal,
+    })),
+    kill() {
+      try {
+        child.kill("SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+    },
+  };
+}
+
+async function keepOutput(
+  bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
+  path: string,
+  tail: string[],
+): Promise<void> {
+  const lines = bytes.pipeThrough(new TextDecoderStream()).pipeThrough(
+    new TextLineStream({ allowCR: false }),
+  );
+  for await (const line of lines) {
+    tail.push(line.slice(0, LINE_LENGTH));
+    if (tail.length > TAIL_LINES) tail.shift();
+    await Deno.writeTextFile(path, `${line}\n`, { append: true }).catch(() => {
+      // A full disk must not stop the reading: the rank would block.
+    });
+  }
+}
