@@ -215,7 +215,7 @@ export class Device {
   async checkReadback(): Promise<boolean> {
     const values = new Uint32Array([0x5eed, 0xf00d, 7, 1]);
     const source = this.tensor([4], values);
-    using readback = await Readback.create(this, 16);
+    using readback = await new Readback(this, 16).prepare();
     const program = new Program(this);
     program.copy(source, readback);
     program.submit();

@@ -13,21 +13,23 @@ export class Readback {
   readonly buffer: GPUBuffer;
   readonly #device: Device;
 
-  private constructor(device: Device, buffer: GPUBuffer) {
-    this.#device = device;
-    this.buffer = buffer;
-  }
+  #prepared = false;
 
   /** @param bytes Size, rounded up to a multiple of 4. */
-  static async create(device: Device, bytes: number): Promise<Readback> {
-    const size = Math.max(4, Math.ceil(bytes / 4) * 4);
-    const buffer = device.buffer(
-      size,
+  constructor(device: Device, bytes: number) {
+    this.#device = device;
+    this.buffer = device.buffer(
+      Math.max(4, Math.ceil(bytes / 4) * 4),
       GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     );
-    await buffer.mapAsync(GPUMapMode.READ);
-    buffer.unmap();
-    return new Readback(device, buffer);
+  }
+
+  /** The one awaited `mapAsync`; call it once before the first read. */
+  async prepare(): Promise<this> {
+    await this.buffer.mapAsync(GPUMapMode.READ);
+    this.buffer.unmap();
+    this.#prepared = true;
+    return this;
   }
 
   /**
@@ -35,6 +37,7 @@ export class Readback {
    * `target.byteLength` bytes. Blocks the thread.
    */
   read(target: Uint8Array): void {
+    if (!this.#prepared) throw new Error("Cannot read before prepare()");
     const pending = this.buffer.mapAsync(
       GPUMapMode.READ,
       0,

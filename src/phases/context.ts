@@ -1,0 +1,81 @@
+import type { Config } from "../config/mod.ts";
+import type { DataSet, Split } from "../data/mod.ts";
+import type { Device } from "../gpu/mod.ts";
+import {
+  type FeatureKind,
+  initialValues,
+  ParameterSet,
+  type Vit,
+  type VitConfig,
+  vitSegments,
+} from "../model/mod.ts";
+import type { ImageStore } from "../ops/mod.ts";
+import type { Normalisation } from "../training/mod.ts";
+import type { EngineOptions } from "./engine.ts";
+
+/** What every phase works with: made once when the engine opens. */
+export interface Context extends EngineOptions {
+  readonly device: Device;
+  readonly data: DataSet;
+  readonly split: Split;
+  readonly trainStore: ImageStore;
+  readonly testStore: ImageStore;
+  readonly studentInput: Normalisation;
+  readonly teacherInput: Normalisation;
+}
+
+/** Philox streams: one per phase, so that no two phases share random numbers. */
+export const STREAMS = {
+  teacher: 1,
+  distill: 2,
+  classify: 3,
+  selfTrain: 4,
+  baseline: 5,
+} as const;
+
+/** The teacher's size. */
+export function teacherConfig({ config, data }: Context): VitConfig {
+  return vitConfig(config, config.teacher, data, false);
+}
+
+/** The student's size. */
+export function studentConfig({ config, data }: Context): VitConfig {
+  return vitConfig(config, config.student, data, config.student.distilled);
+}
+
+/** What the teacher's head sees: the class token when it is a loaded model, else as the student. */
+export function teacherFeature({ config }: Context): FeatureKind {
+  return config.teacher.weights === undefined
+    ? config.student.feature
+    : "class";
+}
+
+/** A model on the GPU with its first weights, a function of seed and role. */
+export function createModel(
+  device: Device,
+  config: VitConfig,
+  seed: number,
+): Vit {
+  const segments = vitSegments(config);
+  const parameters = new ParameterSet(device, segments);
+  parameters.writeAll(initialValues(segments, seed));
+  return { config, parameters };
+}
+
+function vitConfig(
+  config: Config,
+  size: Config["teacher"],
+  data: DataSet,
+  distilled: boolean,
+): VitConfig {
+  return {
+    image: data.train.height,
+    patch: size.patch,
+    dim: size.dim,
+    depth: size.depth,
+    heads: size.heads,
+    classes: data.classNames.length,
+    distilled,
+    epsilon: config.layerNormEpsilon,
+  };
+}

@@ -1,0 +1,64 @@
+import { evaluateLogits, type Evaluation } from "../evaluation/mod.ts";
+import type { FeatureKind, Vit } from "../model/mod.ts";
+import { Inference, type PatchInput } from "../training/mod.ts";
+import type { Context } from "./context.ts";
+
+/** Figures of a model on labelled images, and the logits they come from. */
+export interface EvaluationResult extends Evaluation {
+  logits: Float32Array;
+  labels: Int32Array;
+}
+
+/** Evaluates one model on one part of the data, as often as asked. */
+export class Evaluator {
+  readonly #context: Context;
+  readonly #inference: Inference;
+  readonly #labels: Int32Array;
+  readonly #classes: number;
+
+  constructor(
+    context: Context,
+    options: {
+      model: Vit;
+      input: PatchInput;
+      feature: FeatureKind;
+      part: "validation" | "test";
+      onBatch: () => void;
+    },
+  ) {
+    const { model, input, feature, part, onBatch } = options;
+    const { split, data, trainStore, testStore, device, communicator } =
+      context;
+    const test = part === "test";
+    const indices = test ? split.test : split.validation;
+    const { labels } = test ? data.test : data.train;
+    this.#context = context;
+    this.#classes = model.config.classes;
+    this.#labels = indices.map((index) => labels[index]!);
+    this.#inference = new Inference({
+      device,
+      communicator,
+      model,
+      input,
+      feature,
+      store: test ? testStore : trainStore,
+      indices,
+      onBatch,
+    });
+  }
+
+  async run(): Promise<EvaluationResult> {
+    const rows = await this.#inference.run();
+    this.#context.device.check();
+    const logits = new Float32Array(rows);
+    return {
+      ...evaluateLogits(logits, this.#labels, this.#classes),
+      logits,
+      labels: this.#labels,
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.#inference[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,100 @@
+import type { Tensor } from "../gpu/mod.ts";
+import type { HeadActivations, HeadGradients } from "../model/mod.ts";
+import { crossEntropy, reduceSum } from "../ops/mod.ts";
+import type { Metric, StepProgram } from "../training/mod.ts";
+
+/** The gradient of several losses for one tensor: the first writes, the others add. */
+export class GradientSum {
+  readonly tensor: Tensor;
+  #written = false;
+
+  constructor(tensor: Tensor) {
+    this.tensor = tensor;
+  }
+
+  /** Value of `accumulate` for the next loss. */
+  next(): boolean {
+    const accumulate = this.#written;
+    this.#written = true;
+    return accumulate;
+  }
+
+  /** The tensor, once a loss has written it. */
+  get value(): Tensor | undefined {
+    return this.#written ? this.tensor : undefined;
+  }
+}
+
+/** Records the sum of per-row figures times `scale` as a metric. */
+export function recordSum(
+  step: StepProgram,
+  rows: Tensor,
+  metric: Metric,
+  scale: number,
+): void {
+  reduceSum(step.program, {
+    input: rows,
+    output: step.metrics.tensor,
+    slot: step.metrics.slot(metric),
+    scale,
+  });
+}
+
+/**
+ * Records cross-entropy with labels on the class head, and on both heads of a
+ * distilled model with half the weight each. Gradients are those of the mean
+ * over `globalRows`.
+ */
+export function classificationLoss(
+  step: StepProgram,
+  heads: HeadActivations,
+  options: {
+    labels: Tensor;
+    rowWeights: Tensor;
+    smoothing: number;
+    globalRows: number;
+  },
+): HeadGradients {
+  const { labels, rowWeights, smoothing, globalRows } = options;
+  const { program } = step;
+  const share = heads.distillation ? 0.5 : 1;
+  const record = (logits: Tensor, metric: Metric, counted: boolean) => {
+    const rows = logits.shape[0]!;
+    const loss = program.scratch([rows]);
+    const correct = program.scratch([rows]);
+    const dLogits = program.scratch(logits.shape);
+    crossEntropy(program, {
+      logits,
+      labels,
+      rowWeights,
+      smoothing,
+      scale: share / globalRows,
+      loss,
+      correct,
+      dLogits,
+    });
+    recordSum(step, loss, metric, 1 / globalRows);
+    if (counted) recordSum(step, correct, "correct", 1 / globalRows);
+    program.release(loss, correct);
+    return dLogits;
+  };
+  const dLogits = record(heads.logits, "crossEntropy", true);
+  if (!heads.distillation) return { dLogits };
+  const dDistillationLogits = record(
+    heads.distillation.logits,
+    "crossEntropyDistillation",
+    false,
+  );
+  return { dLogits, dDistillationLogits };
+}
+
+/** The value of {@linkcode classificationLoss}. */
+export function classificationValue(
+  metrics: StepProgram["metrics"],
+  distilled: boolean,
+): number {
+  const first = metrics.get("crossEntropy");
+  return distilled
+    ? (first + metrics.get("crossEntropyDistillation")) / 2
+    : first;
+}

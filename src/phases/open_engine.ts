@@ -1,0 +1,136 @@
+import { Device } from "../gpu/mod.ts";
+import {
+  hashDataSet,
+  loadDataSet,
+  type Split,
+  splitDataSet,
+  splitFromJson,
+  splitToJson,
+} from "../data/mod.ts";
+import type { DataSet } from "../data/mod.ts";
+import { EnvironmentError } from "../env/mod.ts";
+import { ImageStore } from "../ops/mod.ts";
+import { CONSTANTS, type Normalisation } from "../training/mod.ts";
+import type { Context } from "./context.ts";
+import type { Engine, EngineOptions, PhaseName } from "./engine.ts";
+import { runPhase } from "./run_phase.ts";
+
+/** Opens the GPU, loads and splits the data and uploads it. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { config, env, log } = options;
+  const device = await Device.open(
+    options.form === undefined ? {} : { form: options.form },
+  );
+  try {
+    if (!await device.checkReadback()) {
+      throw new EnvironmentError(
+        `Cannot use ${device.adapter.name}: a buffer read back does not hold what was written`,
+        { hint: "sh cluster/run.sh doctor" },
+      );
+    }
+    const data = await loadDataSet(env.disk, {
+      kind: config.data.kind,
+      ...(config.data.path === undefined ? {} : { path: config.data.path }),
+      imageSize: config.data.imageSize,
+      testFraction: config.data.testFraction,
+      seed: config.seed,
+      trainPerClass: config.data.trainPerClass,
+      testPerClass: config.data.testPerClass,
+      log: (message) => log("warn", message),
+    });
+    const split = await readOrMakeSplit(options, data);
+    log("info", "data is ready", {
+      name: data.name,
+      classes: data.classNames.length,
+      labelled: split.labelled.length,
+      unlabelled: split.unlabelled.length,
+      validation: split.validation.length,
+      test: split.test.length,
+    });
+    const context: Context = {
+      ...options,
+      device,
+      data,
+      split,
+      trainStore: ImageStore.create(device, data.train),
+      testStore: ImageStore.create(device, data.test),
+      studentInput: normalisationOf(config.data.normalise, data, split),
+      teacherInput: normalisationOf(
+        config.teacher.normalise ?? config.data.normalise,
+        data,
+        split,
+      ),
+    };
+    return {
+      adapter: device.adapter,
+      form: device.form,
+      runPhase: (name: PhaseName) => runPhase(context, name),
+      [Symbol.dispose]: () => device[Symbol.dispose](),
+    };
+  } catch (error) {
+    device[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The split that the run folder holds, or a new one that rank 0 puts there. */
+async function readOrMakeSplit(
+  { env, runFolder, config, communicator }: EngineOptions,
+  data: DataSet,
+): Promise<Split> {
+  const path = `${runFolder}/split.json`;
+  const dataHash = hashDataSet(data);
+  if (await env.disk.stat(path)) {
+    return splitFromJson(await env.disk.readText(path), {
+      dataSet: data,
+      dataHash,
+      path,
+    });
+  }
+  const split = splitDataSet(data, {
+    seed: config.seed,
+    labelsPerClass: config.data.labelsPerClass,
+    validationPerClass: config.data.validationPerClass,
+  });
+  if (communicator.rank === 0) {
+    await env.disk.write(path, splitToJson(split, dataHash));
+  }
+  return split;
+}
+
+function normalisationOf(
+  name: "imagenet" | "half" | "dataset" | "image",
+  data: DataSet,
+  split: Split,
+): Normalisation {
+  if (name === "image") return { kind: "image" };
+  if (name !== "dataset") return CONSTANTS[name];
+  const { pixels, channels, height, width } = data.train;
+  const size = height * width;
+  const sums = new Float64Array(3);
+  const squares = new Float64Array(3);
+  let count = 0;
+  for (const index of [...split.labelled, ...split.unlabelled]) {
+    for (let c = 0; c < channels; c++) {
+      const start = (index * channels + c) * size;
+      for (let i = start; i < start + size; i++) {
+        const value = pixels[i]! / 255;
+        sums[c]! += value;
+        squares[c]! += value * value;
+      }
+    }
+    count += size;
+  }
+  // Gray images become three equal channels.
+  const mean = Array.from(
+    { length: 3 },
+    (_, c) => sums[channels === 1 ? 0 : c]! / count,
+  );
+  const deviation = mean.map((m, c) =>
+    Math.max(
+      1e-3,
+      Math.sqrt(squares[channels === 1 ? 0 : c]! / count - m * m),
+    )
+  );
+  return { kind: "constant", mean, deviation };
+}

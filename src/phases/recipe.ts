@@ -1,0 +1,115 @@
+import type { Config } from "../config/mod.ts";
+import type { Tensor } from "../gpu/mod.ts";
+import type { FeatureKind, ParameterSet, Vit } from "../model/mod.ts";
+import {
+  cosineSchedule,
+  type Optimizer,
+  type PatchInput,
+  type StepMetrics,
+  type StepProgram,
+  stepSchedule,
+} from "../training/mod.ts";
+import type { PhaseName } from "./engine.ts";
+
+/** A phase's training: the recorded step and what the host feeds it. */
+export interface Recipe {
+  readonly phase: PhaseName;
+  readonly steps: number;
+  /** Training images of one step, over all ranks. */
+  readonly imagesPerStep: number;
+  /** Images of one epoch. */
+  readonly epochImages: number;
+  readonly model: Vit;
+  /** What is evaluated and kept: the moving average where there is one. */
+  readonly evaluated: Vit;
+  readonly gradients: ParameterSet;
+  readonly optimizer: Optimizer;
+  readonly emaDecay: number;
+  readonly step: StepProgram;
+  readonly input: PatchInput;
+  readonly feature: FeatureKind;
+  readonly schedule: Config["phases"]["teacher"]["schedule"];
+  readonly learningRate: number;
+  /** Its heads learn classes, so that accuracy means something. */
+  readonly classifies: boolean;
+  /** The first weights compete for the best model. */
+  readonly startCompetes: boolean;
+  /** Writes the batch of a step. */
+  prepare(step: number): void | Promise<void>;
+  /** The objective's value at the last step. */
+  loss(metrics: StepMetrics): number;
+  /** Further figures for `metrics.jsonl`. */
+  figures(metrics: StepMetrics): Record<string, number>;
+  /** Runs once with the chosen weights in `evaluated`; its figures go to the summary. */
+  conclude?(): Promise<Record<string, number>>;
+  /** State beside weights that a checkpoint holds: JSON. */
+  save(): unknown;
+  restore(state: unknown): void;
+  [Symbol.dispose](): void;
+}
+
+/** Bytes from which a bucket is worth its message. */
+const BUCKET_BYTES = 4 * 1024 * 1024;
+
+/** Sends the gradients of finished segments, in backward order. */
+export class GradientBuckets {
+  readonly #step: StepProgram;
+  readonly #gradients: ParameterSet;
+  readonly #optimizer: Optimizer;
+  #waiting: Tensor[] = [];
+
+  constructor(
+    step: StepProgram,
+    gradients: ParameterSet,
+    optimizer: Optimizer,
+  ) {
+    this.#step = step;
+    this.#gradients = gradients;
+    this.#optimizer = optimizer;
+  }
+
+  /** All gradients of a group (`heads`, `norm`, `blocks.i`, `embeddings`) are recorded. */
+  ready(group: string): void {
+    this.#gradients.segments.forEach(({ name }, i) => {
+      if (name !== group && !name.startsWith(`${group}.`)) return;
+      if (this.#optimizer.trains(i)) {
+        this.#waiting.push(this.#gradients.tensors[i]!);
+      }
+    });
+    const bytes = this.#waiting.reduce(
+      (sum, { length }) => sum + length * 4,
+      0,
+    );
+    if (bytes >= BUCKET_BYTES) this.#step.bucket(this.#waiting.splice(0));
+  }
+
+  /** Sends the rest with the metrics, then waits for all sums. */
+  finish(): void {
+    this.#step.bucket([...this.#waiting.splice(0), this.#step.metrics.tensor]);
+    this.#step.awaitBuckets();
+  }
+}
+
+/** Learning rate at a step, from 0. */
+export function learningRateAt(recipe: Recipe, step: number): number {
+  const { schedule, learningRate: base, steps } = recipe;
+  const warmupSteps = Math.min(schedule.warmupSteps, Math.floor(steps / 4));
+  switch (schedule.kind) {
+    case "cosine":
+      return cosineSchedule({
+        base,
+        min: schedule.minLearningRate,
+        warmupSteps,
+        totalSteps: steps,
+      })(step + 1);
+    case "step":
+      return stepSchedule({
+        base,
+        every: schedule.everySteps,
+        factor: schedule.factor,
+        warmupSteps,
+      })(step);
+    case "constant":
+      return base * Math.min(1, (step + 1) / Math.max(1, warmupSteps));
+  }
+}

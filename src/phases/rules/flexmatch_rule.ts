@@ -1,0 +1,75 @@
+import {
+  type PseudoLabelRule,
+  type PseudoLabels,
+  restored,
+  type RuleState,
+  topClasses,
+} from "./rule.ts";
+
+/**
+ * FlexMatch (Zhang et al. 2021): the threshold of a class falls while few items
+ * have been learned as that class.
+ *
+ * `beta_c = count_c / max(largest count, items never chosen)`; the threshold is
+ * `tau beta_c / (2 - beta_c)`. Without warm-up the second term is left out.
+ */
+export class FlexMatchRule implements PseudoLabelRule {
+  readonly #classes: number;
+  readonly #threshold: number;
+  readonly #warmup: boolean;
+  /** Class last learned for each unlabelled item, -1 before the first. */
+  #chosen: number[];
+  #beta: number[];
+
+  constructor(options: {
+    classes: number;
+    threshold: number;
+    /** Number of unlabelled items. */
+    total: number;
+    warmup: boolean;
+  }) {
+    this.#classes = options.classes;
+    this.#threshold = options.threshold;
+    this.#warmup = options.warmup;
+    this.#chosen = new Array<number>(options.total).fill(-1);
+    this.#beta = new Array<number>(options.classes).fill(0);
+  }
+
+  apply(
+    indices: ArrayLike<number>,
+    probabilities: ArrayLike<number>,
+  ): PseudoLabels {
+    const { labels, confidence } = topClasses(probabilities, this.#classes);
+    const weights = Float32Array.from(confidence, (value, i) => {
+      const beta = this.#beta[labels[i]!]!;
+      return value >= this.#threshold * beta / (2 - beta) ? 1 : 0;
+    });
+    for (let i = 0; i < labels.length; i++) {
+      if (confidence[i]! >= this.#threshold) {
+        this.#chosen[indices[i]!] = labels[i]!;
+      }
+    }
+    this.#update();
+    return { labels, weights };
+  }
+
+  state(): RuleState {
+    return { chosen: [...this.#chosen], beta: [...this.#beta] };
+  }
+
+  restore(state: RuleState): void {
+    this.#chosen = restored("FlexMatch", state, "chosen", this.#chosen.length);
+    this.#beta = restored("FlexMatch", state, "beta", this.#classes);
+  }
+
+  #update(): void {
+    const counts = new Array<number>(this.#classes).fill(0);
+    let never = 0;
+    for (const label of this.#chosen) {
+      if (label < 0) never++;
+      else counts[label]!++;
+    }
+    const largest = Math.max(...counts, this.#warmup ? never : 0);
+    this.#beta = counts.map((count) => largest === 0 ? 0 : count / largest);
+  }
+}

@@ -1,0 +1,72 @@
+import {
+  classMeans,
+  mean,
+  moveAverage,
+  type PseudoLabelRule,
+  type PseudoLabels,
+  restored,
+  type RuleState,
+  topClasses,
+} from "./rule.ts";
+
+/**
+ * FreeMatch (Wang et al. 2023): the threshold of a class is the average
+ * confidence so far, times the class's average probability over the largest.
+ */
+export class FreeMatchRule implements PseudoLabelRule {
+  readonly #classes: number;
+  readonly #momentum: number;
+  /** Moving average of the mean confidence. */
+  #time: number;
+  /** Moving average of the mean probabilities. */
+  #p: number[];
+  /** Moving average of the label frequencies. */
+  #hist: number[];
+
+  constructor(options: { classes: number; momentum: number }) {
+    const { classes } = options;
+    this.#classes = classes;
+    this.#momentum = options.momentum;
+    this.#time = 1 / classes;
+    this.#p = new Array<number>(classes).fill(1 / classes);
+    this.#hist = new Array<number>(classes).fill(1 / classes);
+  }
+
+  /** Threshold of each class after the last step. */
+  get thresholds(): number[] {
+    const largest = Math.max(...this.#p);
+    return this.#p.map((value) => this.#time * value / largest);
+  }
+
+  apply(
+    _indices: ArrayLike<number>,
+    probabilities: ArrayLike<number>,
+  ): PseudoLabels {
+    const { labels, confidence } = topClasses(probabilities, this.#classes);
+    const m = this.#momentum;
+    const frequencies = new Array<number>(this.#classes).fill(0);
+    for (const label of labels) frequencies[label]! += 1 / labels.length;
+    if (labels.length > 0) {
+      this.#time = m * this.#time + (1 - m) * mean(confidence);
+      const means = classMeans(probabilities, this.#classes);
+      this.#p = moveAverage(this.#p, means, m);
+      this.#hist = moveAverage(this.#hist, frequencies, m);
+    }
+    const thresholds = this.thresholds;
+    const weights = Float32Array.from(
+      confidence,
+      (value, i) => value >= thresholds[labels[i]!]! ? 1 : 0,
+    );
+    return { labels, weights };
+  }
+
+  state(): RuleState {
+    return { time: [this.#time], p: [...this.#p], hist: [...this.#hist] };
+  }
+
+  restore(state: RuleState): void {
+    this.#time = restored("FreeMatch", state, "time", 1)[0]!;
+    this.#p = restored("FreeMatch", state, "p", this.#classes);
+    this.#hist = restored("FreeMatch", state, "hist", this.#classes);
+  }
+}

@@ -1,0 +1,99 @@
+/** Pseudo-labels of a batch and how much each counts in the loss. */
+export interface PseudoLabels {
+  /** Class of each item. */
+  labels: Int32Array<ArrayBuffer>;
+  /** Weight of each item's cross-entropy, 0..1. */
+  weights: Float32Array<ArrayBuffer>;
+}
+
+/** What a rule remembers between steps, as a checkpoint stores it. */
+export type RuleState = Record<string, number[]>;
+
+/**
+ * Turns predictions for weak views into pseudo-labels.
+ *
+ * Runs in float64 on the host over the gathered global batch, so every rank
+ * reaches the same labels and the same state.
+ */
+export interface PseudoLabelRule {
+  /**
+   * @param indices Which unlabelled item each row belongs to.
+   * @param probabilities Softmax of the weak views, `[indices.length, classes]`.
+   */
+  apply(
+    indices: ArrayLike<number>,
+    probabilities: ArrayLike<number>,
+  ): PseudoLabels;
+  state(): RuleState;
+  /** @throws {RangeError} If the state belongs to a rule of other sizes. */
+  restore(state: RuleState): void;
+}
+
+/** Largest probability and its class for each row; ties go to the smaller class. */
+export function topClasses(
+  probabilities: ArrayLike<number>,
+  classes: number,
+): { labels: Int32Array<ArrayBuffer>; confidence: Float64Array<ArrayBuffer> } {
+  const rows = probabilities.length / classes;
+  const labels = new Int32Array(rows);
+  const confidence = new Float64Array(rows);
+  for (let r = 0; r < rows; r++) {
+    let best = 0;
+    for (let c = 1; c < classes; c++) {
+      if (
+        probabilities[r * classes + c]! > probabilities[r * classes + best]!
+      ) {
+        best = c;
+      }
+    }
+    labels[r] = best;
+    confidence[r] = probabilities[r * classes + best]!;
+  }
+  return { labels, confidence };
+}
+
+/** Mean over the rows of `[rows, classes]`. */
+export function classMeans(
+  probabilities: ArrayLike<number>,
+  classes: number,
+): number[] {
+  const means = new Array<number>(classes).fill(0);
+  const rows = probabilities.length / classes;
+  for (let i = 0; i < probabilities.length; i++) {
+    means[i % classes]! += probabilities[i]! / rows;
+  }
+  return means;
+}
+
+/** `momentum old + (1 - momentum) fresh`, element by element. */
+export function moveAverage(
+  old: readonly number[],
+  fresh: readonly number[],
+  momentum: number,
+): number[] {
+  return old.map((value, i) => momentum * value + (1 - momentum) * fresh[i]!);
+}
+
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  return sum / values.length;
+}
+
+/** Reads one array of a stored state. */
+export function restored(
+  rule: string,
+  state: RuleState,
+  name: string,
+  length: number,
+): number[] {
+  const values = state[name];
+  if (values === undefined || values.length !== length) {
+    throw new RangeError(
+      `Cannot restore ${rule}: ${name} has ${
+        values?.length ?? 0
+      } values, expected ${length}`,
+    );
+  }
+  return [...values];
+}

@@ -1,0 +1,252 @@
+import { ConfigError, SignetError } from "../env/mod.ts";
+import {
+  fitWeights,
+  initialValues,
+  type Vit,
+  vitSegments,
+} from "../model/mod.ts";
+import { loadCheckpoint, readSafetensorsFile } from "../run/mod.ts";
+import {
+  type Context,
+  createModel,
+  studentConfig,
+  teacherConfig,
+  teacherFeature,
+} from "./context.ts";
+import { distillRecipe } from "./distill.ts";
+import type { PhaseName, PhaseOutcome } from "./engine.ts";
+import type { Recipe } from "./recipe.ts";
+import { selfTrainRecipe } from "./self_train.ts";
+import { fromTensorMap } from "./stored_values.ts";
+import { supervisedRecipe } from "./supervised.ts";
+import { TrainingLoop } from "./training_loop.ts";
+
+/** Seeds of first weights, apart for teacher and student. */
+const TEACHER_SEED = 0x7eac4e2;
+
+/** Builds a phase's recipe, runs it and frees its memory. */
+export async function runPhase(
+  context: Context,
+  name: PhaseName,
+): Promise<PhaseOutcome> {
+  const models: Vit[] = [];
+  const own = (model: Vit) => {
+    models.push(model);
+    return model;
+  };
+  let recipe: Recipe | undefined;
+  let loop: TrainingLoop | undefined;
+  try {
+    recipe = await RECIPES[name](context, own);
+    loop = new TrainingLoop(context, recipe);
+    return await loop.run();
+  } finally {
+    loop?.[Symbol.dispose]();
+    recipe?.[Symbol.dispose]();
+    for (const { parameters } of models) parameters[Symbol.dispose]();
+  }
+}
+
+type Own = (model: Vit) => Vit;
+
+const RECIPES: Readonly<
+  Record<PhaseName, (context: Context, own: Own) => Promise<Recipe>>
+> = {
+  async teacher(context, own) {
+    const { config, split } = context;
+    const options = config.phases.teacher;
+    const indices = options.labels === "all"
+      ? Int32Array.from([...split.labelled, ...split.unlabelled]).sort()
+      : split.labelled;
+    const known = indices.filter((i) => context.data.train.labels[i]! >= 0);
+    const model = own(await firstTeacher(context));
+    return supervisedRecipe(context, {
+      phase: "teacher",
+      model,
+      normalisation: context.teacherInput,
+      feature: teacherFeature(context),
+      indices: known,
+      images: options.images,
+      optimizer: options.optimizer,
+      schedule: options.schedule,
+      labelSmoothing: options.labelSmoothing,
+      frozen: false,
+      dropPath: 0,
+      dropout: 0,
+    });
+  },
+
+  async distill(context, own) {
+    const student = own(await firstStudent(context));
+    const { phases } = context.config;
+    const teacher = own(
+      phases.teacher.enabled
+        ? await finished(context, "teacher", teacherConfig(context))
+        : await firstTeacher(context),
+    );
+    return await distillRecipe(context, student, teacher);
+  },
+
+  async classify(context, own) {
+    const { config, split } = context;
+    const options = config.phases.classify;
+    const model = own(await distilledStudent(context));
+    return await supervisedRecipe(context, {
+      phase: "classify",
+      model,
+      normalisation: context.studentInput,
+      feature: config.student.feature,
+      indices: split.labelled,
+      images: options.images,
+      optimizer: options.optimizer,
+      schedule: options.schedule,
+      labelSmoothing: options.labelSmoothing,
+      frozen: options.backbone === "frozen",
+      dropPath: config.student.dropPath,
+      dropout: config.student.dropout,
+    });
+  },
+
+  async selfTrain(context, own) {
+    const { phases } = context.config;
+    const model = own(
+      phases.classify.enabled
+        ? await finished(context, "classify", studentConfig(context))
+        : await distilledStudent(context),
+    );
+    return await selfTrainRecipe(context, model);
+  },
+
+  async baseline(context, own) {
+    const { config, split } = context;
+    const { baseline, classify, selfTrain } = config.phases;
+    const same = (classify.enabled ? classify.images : 0) +
+      (selfTrain.enabled ? selfTrain.images : 0);
+    const model = own(await firstStudent(context));
+    return await supervisedRecipe(context, {
+      phase: "baseline",
+      model,
+      normalisation: context.studentInput,
+      feature: config.student.feature,
+      indices: split.labelled,
+      images: baseline.images || same || classify.images,
+      optimizer: baseline.optimizer,
+      schedule: baseline.schedule,
+      labelSmoothing: classify.labelSmoothing,
+      frozen: false,
+      dropPath: config.student.dropPath,
+      dropout: config.student.dropout,
+    });
+  },
+};
+
+/** The student as distillation leaves it, or its first weights when that is off. */
+function distilledStudent(context: Context): Promise<Vit> {
+  return context.config.phases.distill.enabled
+    ? finished(context, "distill", studentConfig(context))
+    : firstStudent(context);
+}
+
+function firstStudent(context: Context): Promise<Vit> {
+  const { config } = context;
+  return firstWeights(context, {
+    role: "student",
+    size: studentConfig(context),
+    weights: config.student.weights,
+    seed: config.seed,
+  });
+}
+
+function firstTeacher(context: Context): Promise<Vit> {
+  const { config } = context;
+  return firstWeights(context, {
+    role: "teacher",
+    size: teacherConfig(context),
+    weights: config.teacher.weights,
+    seed: (config.seed ^ TEACHER_SEED) >>> 0,
+  });
+}
+
+/** Random first weights, or those of a timm or Hugging Face file. */
+async function firstWeights(
+  context: Context,
+  options: {
+    role: string;
+    size: Vit["config"];
+    weights: string | undefined;
+    seed: number;
+  },
+): Promise<Vit> {
+  const { role, size, weights, seed } = options;
+  const model = createModel(context.device, size, seed);
+  if (weights === undefined) return model;
+  const { env, log, communicator, runFolder } = context;
+  const file = await readSafetensorsFile(env.disk, weights).catch((error) => {
+    if (error instanceof SignetError) throw error;
+    throw new ConfigError(
+      `Cannot load ${role}.weights ${weights}: ${
+        error instanceof Error ? error.message : error
+      }`,
+      { cause: error },
+    );
+  });
+  const segments = vitSegments(size);
+  const { values, report } = fitWeights(fromTensorMap(file.tensors), {
+    config: size,
+    segments,
+    initial: initialValues(segments, seed),
+  });
+  model.parameters.writeAll(values);
+  const counts: Record<string, number> = {};
+  for (const { action } of report) counts[action] = (counts[action] ?? 0) + 1;
+  log("info", `weights of the ${role} from ${weights}`, counts);
+  if (communicator.rank === 0) {
+    await env.disk.write(
+      `${runFolder}/weights_${role}.csv`,
+      ["name,action,detail"].concat(
+        report.map(({ name, action, detail }) =>
+          `${name},${action},"${detail ?? ""}"`
+        ),
+      ).join("\n") + "\n",
+    );
+  }
+  return model;
+}
+
+/** The result of a finished phase. */
+async function finished(
+  context: Context,
+  phase: PhaseName,
+  config: Vit["config"],
+): Promise<Vit> {
+  const { env, runFolder, device } = context;
+  const checkpoint = await loadCheckpoint(env.disk, runFolder, {
+    phase,
+    best: true,
+  });
+  if (checkpoint === undefined) {
+    throw new SignetError(
+      `Cannot start from phase ${phase}: ${runFolder} has no checkpoint of it`,
+      { hint: `run with phases.${phase}.enabled=true` },
+    );
+  }
+  const model = createModel(device, config, 0);
+  const values = fromTensorMap(checkpoint.parts.model);
+  for (
+    const { name, shape } of model.parameters.segments.flatMap((s) =>
+      s.parameters
+    )
+  ) {
+    const found = values.get(name);
+    if (found === undefined || String(found.shape) !== String(shape)) {
+      throw new ConfigError(
+        `Cannot use checkpoint ${checkpoint.name}: ${name} is ${
+          found ? `[${found.shape}]` : "missing"
+        }, the configuration says [${shape}]`,
+        { hint: "resume with the configuration stored in the run folder" },
+      );
+    }
+  }
+  model.parameters.writeAll(values);
+  return model;
+}

@@ -1,0 +1,79 @@
+import type { StepTiming } from "../training/mod.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** Mean figures of the steps since the last line of `metrics.jsonl`. */
+export interface StepMeans extends Record<string, number | undefined> {
+  loss: number;
+  images_per_second: number;
+  step_ms: number;
+  data_ms: number;
+  forward_ms: number;
+  backward_ms: number;
+  update_ms: number;
+  communication_ms: number;
+  mask_rate?: number;
+}
+
+/** Sums the figures of steps; part of a checkpoint, so that a resumed run logs the same lines. */
+export class Figures {
+  readonly #recipe: Recipe;
+  #count = 0;
+  #sums: Record<string, number> = {};
+
+  constructor(recipe: Recipe) {
+    this.#recipe = recipe;
+  }
+
+  add(timing: StepTiming): void {
+    const { metrics } = this.#recipe.step;
+    this.#count++;
+    const figures = {
+      loss: this.#recipe.loss(metrics),
+      gradient_norm: metrics.get("gradientNorm"),
+      ...this.#recipe.figures(metrics),
+      step_ms: timing.totalMs,
+      communication_ms: timing.communicationMs,
+    };
+    for (const [name, value] of Object.entries(figures)) {
+      this.#sums[name] = (this.#sums[name] ?? 0) + value;
+    }
+  }
+
+  /** @param sections GPU milliseconds of the last step by section. */
+  means(sections: ReadonlyMap<string, number>): StepMeans {
+    const means = Object.fromEntries(
+      Object.entries(this.#sums)
+        .map(([name, sum]) => [name, sum / this.#count]),
+    );
+    const { imagesPerStep } = this.#recipe;
+    return {
+      ...means,
+      loss: means.loss ?? 0,
+      step_ms: means.step_ms ?? 0,
+      communication_ms: means.communication_ms ?? 0,
+      images_per_second: 1000 * imagesPerStep / (means.step_ms || 1),
+      data_ms: sections.get("data") ?? 0,
+      forward_ms: sections.get("forward") ?? 0,
+      backward_ms: sections.get("backward") ?? 0,
+      update_ms: sections.get("update") ?? 0,
+    };
+  }
+
+  reset(): void {
+    this.#count = 0;
+    this.#sums = {};
+  }
+
+  save(): unknown {
+    return { count: this.#count, sums: this.#sums };
+  }
+
+  restore(state: unknown): void {
+    const { count, sums } = state as {
+      count: number;
+      sums: Record<string, number>;
+    };
+    this.#count = count;
+    this.#sums = { ...sums };
+  }
+}

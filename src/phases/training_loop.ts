@@ -1,0 +1,397 @@
+import { SignetError } from "../env/mod.ts";
+import type { NamedValues } from "../model/mod.ts";
+import { ReplicaCheck, type StepTiming } from "../training/mod.ts";
+import { loadCheckpoint, RunFolder, saveCheckpoint } from "../run/mod.ts";
+import { type Context, STREAMS } from "./context.ts";
+import type { PhaseOutcome, PhaseSummary } from "./engine.ts";
+import { type EvaluationResult, Evaluator } from "./evaluator.ts";
+import { learningRateAt, type Recipe } from "./recipe.ts";
+import { Figures } from "./step_figures.ts";
+import { fromTensorMap, toTensorMap } from "./stored_values.ts";
+
+/** Training met a value that is not finite. */
+export class NumericError extends SignetError {
+  override name = "NumericError";
+}
+
+/** The best model so far, by validation. */
+interface Best {
+  step: number;
+  accuracy: number;
+  loss: number;
+  values: NamedValues;
+}
+
+/** What a checkpoint's `state.json` holds. */
+interface StoredState {
+  seconds: number;
+  figures: unknown;
+  recipe: unknown;
+  best: { step: number; accuracy: number; loss: number } | null;
+  /** The phase is finished; `model` is the chosen one. */
+  summary?: PhaseSummary;
+}
+
+/** Runs a recipe from its newest checkpoint to its end, or to a stop request. */
+export class TrainingLoop {
+  readonly #context: Context;
+  readonly #recipe: Recipe;
+  readonly #run: RunFolder;
+  readonly #check: ReplicaCheck;
+  readonly #validation: Evaluator | undefined;
+  readonly #figures: Figures;
+  #step = 0;
+  #best: Best | undefined;
+  /** Training seconds of earlier processes, and the start of this one's. */
+  #seconds = 0;
+  #since: number;
+  #lastReport: number;
+
+  constructor(context: Context, recipe: Recipe) {
+    const { device, communicator, runFolder, env, split } = context;
+    this.#context = context;
+    this.#recipe = recipe;
+    this.#run = new RunFolder(env.disk, runFolder);
+    this.#check = new ReplicaCheck(device, communicator);
+    this.#figures = new Figures(recipe);
+    this.#since = env.clock.now();
+    this.#lastReport = this.#since;
+    if (recipe.classifies && split.validation.length > 0) {
+      this.#validation = new Evaluator(context, {
+        model: recipe.evaluated,
+        input: recipe.input,
+        feature: recipe.feature,
+        part: "validation",
+        onBatch: () => context.onStep(recipe.phase, this.#step),
+      });
+    }
+  }
+
+  async run(): Promise<PhaseOutcome> {
+    const finished = await this.#resume();
+    if (finished !== undefined) return { state: "done", summary: finished };
+    const { config, stopRequested, onStep } = this.#context;
+    const { phase, steps, step } = this.#recipe;
+    if (this.#step === 0 && this.#recipe.startCompetes) await this.#evaluate();
+    while (this.#step < steps) {
+      await this.#recipe.prepare(this.#step);
+      step.metrics.set("stop", stopRequested() ? 1 : 0);
+      const learningRate = learningRateAt(this.#recipe, this.#step);
+      const timing = await step.run({
+        seed: config.seed,
+        stream: STREAMS[phase],
+        step: this.#step,
+        learningRate,
+        ...this.#recipe.optimizer.corrections(this.#step),
+        emaDecay: this.#recipe.emaDecay,
+      });
+      this.#guard();
+      this.#step++;
+      onStep(phase, this.#step);
+      const stop = step.metrics.get("stop") > 0;
+      await this.#report(learningRate, timing);
+      if (this.#step % config.checksum.everySteps === 0) await this.#prove();
+      if (this.#step === steps) break;
+      if (this.#step % this.#evaluateEvery() === 0) await this.#evaluate();
+      if (stop) return { state: "stopped", checkpoint: await this.#save() };
+      if (this.#step % config.checkpoint.everySteps === 0) await this.#save();
+    }
+    return { state: "done", summary: await this.#conclude() };
+  }
+
+  [Symbol.dispose](): void {
+    this.#validation?.[Symbol.dispose]();
+  }
+
+  /** Steps between validations: the configured number, an epoch, or a quarter of the phase. */
+  #evaluateEvery(): number {
+    const { everySteps } = this.#context.config.evaluation;
+    const { epochImages, imagesPerStep, steps } = this.#recipe;
+    if (everySteps > 0) return everySteps;
+    // Small sets have epochs of a few steps: at most 20 validations a phase.
+    const epoch = Math.max(
+      Math.ceil(epochImages / imagesPerStep),
+      Math.ceil(steps / 20),
+    );
+    return Math.max(1, Math.min(epoch, Math.floor(steps / 4)));
+  }
+
+  /** All ranks see the same sums, so all throw at the same step. */
+  #guard(): void {
+    const { metrics } = this.#recipe.step;
+    const loss = this.#recipe.loss(metrics);
+    const { phase } = this.#recipe;
+    if (Number.isFinite(loss) && metrics.get("nonFinite") === 0) return;
+    throw new NumericError(
+      `Cannot go on in phase ${phase}, step ${
+        this.#step + 1
+      }: loss ${loss}, gradient norm ${
+        metrics.get("gradientNorm")
+      }; the parameters are still those of step ${this.#step}`,
+      {
+        hint:
+          `lower phases.${phase}.optimizer.learningRate or set clipNorm, then --resume auto`,
+      },
+    );
+  }
+
+  /** Adds the step to the running figures; writes and shows them when due. */
+  async #report(learningRate: number, timing: StepTiming): Promise<void> {
+    const { communicator, env, onProgress } = this.#context;
+    const { phase, steps, imagesPerStep, epochImages, step } = this.#recipe;
+    this.#figures.add(timing);
+    const now = env.clock.now();
+    const due = this.#step % Math.max(1, Math.ceil(steps / 100)) === 0 ||
+      this.#step === steps;
+    const shown = now - this.#lastReport >= 1000 || this.#step === steps ||
+      this.#step === 1;
+    if (!due && !shown) return;
+    const figures = this.#figures.means(step.sectionTimes());
+    const epoch = this.#step * imagesPerStep / epochImages;
+    if (shown) {
+      this.#lastReport = now;
+      onProgress({
+        phase,
+        step: this.#step,
+        steps,
+        epoch,
+        loss: figures.loss,
+        learningRate,
+        imagesPerSecond: figures.images_per_second,
+        dataMs: figures.data_ms,
+        forwardMs: figures.forward_ms,
+        backwardMs: figures.backward_ms,
+        communicationMs: figures.communication_ms,
+        ...(this.#best ? { validationAccuracy: this.#best.accuracy } : {}),
+        ...(figures.mask_rate === undefined
+          ? {}
+          : { maskRate: figures.mask_rate }),
+      });
+    }
+    if (!due) return;
+    if (communicator.rank === 0) {
+      await this.#run.appendMetrics({
+        time: env.clock.wall(),
+        phase,
+        step: this.#step,
+        epoch,
+        split: "train",
+        lr: learningRate,
+        ...figures,
+      });
+    }
+    this.#figures.reset();
+  }
+
+  async #prove(): Promise<void> {
+    const { phase, model } = this.#recipe;
+    await this.#check.run(
+      model.parameters,
+      `in phase ${phase} after step ${this.#step}`,
+    );
+  }
+
+  async #evaluate(): Promise<void> {
+    if (this.#validation === undefined) return;
+    const result = await this.#validation.run();
+    await this.#record("validation", result);
+    const { startCompetes, evaluated } = this.#recipe;
+    const best = this.#best;
+    // Of equals the later one, but a start that is as good as any stays.
+    const better = best === undefined || result.accuracy > best.accuracy ||
+      (!startCompetes && result.accuracy === best.accuracy);
+    if (!better) return;
+    this.#best = {
+      step: this.#step,
+      accuracy: result.accuracy,
+      loss: result.nll,
+      values: await evaluated.parameters.read(),
+    };
+  }
+
+  async #record(
+    split: "validation" | "test",
+    result: EvaluationResult,
+  ): Promise<void> {
+    const { communicator, env } = this.#context;
+    const { phase, imagesPerStep, epochImages } = this.#recipe;
+    if (communicator.rank !== 0) return;
+    await this.#run.appendMetrics({
+      time: env.clock.wall(),
+      phase,
+      step: this.#step,
+      epoch: this.#step * imagesPerStep / epochImages,
+      split,
+      loss: result.nll,
+      accuracy: result.accuracy,
+      macro_precision: result.precision.macro,
+      macro_recall: result.recall.macro,
+      macro_f1: result.f1.macro,
+    });
+  }
+
+  /** Chooses the model, tests it once and saves it as the phase's result. */
+  async #conclude(): Promise<PhaseSummary> {
+    await this.#prove();
+    await this.#evaluate();
+    const { communicator, data } = this.#context;
+    const { evaluated, classifies, steps, imagesPerStep, phase } = this.#recipe;
+    if (this.#best) evaluated.parameters.writeAll(this.#best.values);
+    const seconds = this.#elapsed();
+    const summary: PhaseSummary = {
+      steps,
+      images: steps * imagesPerStep,
+      seconds,
+      images_per_second: steps * imagesPerStep / seconds,
+      parameters: [...(await evaluated.parameters.read()).values()]
+        .reduce((sum, value) => sum + value.data.length, 0),
+    };
+    if (this.#best) {
+      summary.val_accuracy = this.#best.accuracy;
+      summary.best_step = this.#best.step;
+    }
+    if (this.#recipe.conclude) {
+      Object.assign(summary, await this.#recipe.conclude());
+    }
+    if (classifies) {
+      using test = new Evaluator(this.#context, {
+        model: evaluated,
+        input: this.#recipe.input,
+        feature: this.#recipe.feature,
+        part: "test",
+        onBatch: () => this.#context.onStep(phase, this.#step),
+      });
+      const result = await test.run();
+      await this.#record("test", result);
+      summary.test_accuracy = result.accuracy;
+      summary.test_macro_f1 = result.f1.macro;
+      summary.test_loss = result.nll;
+      summary.test_ece = result.ece15;
+      if (communicator.rank === 0) {
+        await this.#writeResults(result, data.classNames);
+      }
+    }
+    await this.#save(summary);
+    return summary;
+  }
+
+  /** `confusion.csv` and `predictions.csv` are those of the last phase that tested. */
+  async #writeResults(
+    result: EvaluationResult,
+    classNames: readonly string[],
+  ): Promise<void> {
+    await this.#run.writeConfusion(classNames, result.confusion);
+    const classes = classNames.length;
+    const rows = [...result.labels].map((label, i) => {
+      const row = result.logits.subarray(i * classes, (i + 1) * classes);
+      const top = row.indexOf(Math.max(...row));
+      const sum = row.reduce((total, x) => total + Math.exp(x - row[top]!), 0);
+      return [
+        this.#context.split.test[i]!,
+        label,
+        top,
+        (1 / sum).toFixed(6),
+      ];
+    });
+    await this.#run.writeTable("predictions.csv", [
+      "index",
+      "label",
+      "prediction",
+      "confidence",
+    ], rows);
+  }
+
+  #elapsed(): number {
+    return this.#seconds +
+      (this.#context.env.clock.now() - this.#since) / 1000;
+  }
+
+  async #save(summary?: PhaseSummary): Promise<string> {
+    const { communicator, env, runFolder, config } = this.#context;
+    const { phase, model, evaluated, optimizer } = this.#recipe;
+    if (communicator.rank === 0) {
+      const parts: Parameters<typeof saveCheckpoint>[2]["parts"] = {
+        // A finished phase keeps the chosen model; before, the one in training.
+        model: toTensorMap(
+          await (summary ? evaluated : model).parameters.read(),
+        ),
+        ...(summary ? {} : {
+          optimizer: new Map(
+            (await Promise.all(
+              Object.entries(optimizer.state).map(async ([name, set]) =>
+                [...toTensorMap(await set.read())]
+                  .map(([key, value]) => [`${name}.${key}`, value] as const)
+              ),
+            )).flat(),
+          ),
+          ...(optimizer.average
+            ? { ema: toTensorMap(await optimizer.average.read()) }
+            : {}),
+          ...(this.#best ? { best: toTensorMap(this.#best.values) } : {}),
+        }),
+      };
+      const best = this.#best;
+      const state: StoredState = {
+        seconds: this.#elapsed(),
+        figures: this.#figures.save(),
+        recipe: this.#recipe.save(),
+        best: best
+          ? { step: best.step, accuracy: best.accuracy, loss: best.loss }
+          : null,
+        ...(summary ? { summary } : {}),
+      };
+      await saveCheckpoint(env.disk, runFolder, {
+        phase,
+        step: this.#step,
+        parts,
+        state,
+        best: summary !== undefined,
+        keep: config.checkpoint.keep,
+      });
+    }
+    // Nobody goes on, and perhaps dies, before the checkpoint is there.
+    await communicator.barrier();
+    return `${phase}-${this.#step}`;
+  }
+
+  /** Loads the phase's newest checkpoint; returns the summary of a finished phase. */
+  async #resume(): Promise<PhaseSummary | undefined> {
+    const { env, runFolder, log, communicator } = this.#context;
+    const { phase, model, optimizer, evaluated } = this.#recipe;
+    const checkpoint = await loadCheckpoint(env.disk, runFolder, { phase });
+    for (const reason of checkpoint?.skipped ?? []) {
+      log("warn", `skipped a damaged checkpoint: ${reason}`);
+    }
+    if (checkpoint === undefined) return undefined;
+    const state = checkpoint.state as StoredState;
+    const { parts } = checkpoint;
+    this.#step = checkpoint.step;
+    this.#seconds = state.seconds;
+    if (state.summary) {
+      evaluated.parameters.writeAll(fromTensorMap(parts.model));
+      return state.summary;
+    }
+    if (communicator.rank === 0) {
+      await this.#run.truncateMetrics(phase, checkpoint.step);
+    }
+    model.parameters.writeAll(fromTensorMap(parts.model));
+    for (const [name, set] of Object.entries(optimizer.state)) {
+      const prefix = `${name}.`;
+      set.writeAll(
+        new Map(
+          [...fromTensorMap(parts.optimizer)]
+            .filter(([key]) => key.startsWith(prefix))
+            .map(([key, value]) => [key.slice(prefix.length), value]),
+        ),
+      );
+    }
+    optimizer.average?.writeAll(fromTensorMap(parts.ema));
+    if (state.best && parts.best) {
+      this.#best = { ...state.best, values: fromTensorMap(parts.best) };
+    }
+    this.#figures.restore(state.figures);
+    this.#recipe.restore(state.recipe);
+    log("info", `resumed phase ${phase} after step ${checkpoint.step}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,11 @@
+export { Batch, NO_IMAGE } from "./batch.ts";
+export { type Communicator, soloCommunicator } from "./communicator.ts";
+export { shareOf, shareOffsets } from "./division.ts";
+export { Inference, type InferenceOptions } from "./inference.ts";
+export { CONSTANTS, type Normalisation, PatchInput } from "./input.ts";
+export { Optimizer, type OptimizerOptions } from "./optimizer.ts";
+export { ReplicaCheck, ReplicaMismatchError } from "./replica_check.ts";
+export * from "./schedules.ts";
+export { type Metric, METRICS, StepMetrics } from "./step_metrics.ts";
+export { StepProgram, type StepTiming } from "./step_program.ts";
+export { StepUniform, type StepValues } from "./step_uniform.ts";

@@ -1,0 +1,141 @@
+import type { Device, Program, Tensor } from "../gpu/mod.ts";
+import { decayMask, ParameterSet, type Segment } from "../model/mod.ts";
+import { adamw, ema, gradientNorm, sgd } from "../ops/mod.ts";
+
+/** As in the configuration, `phases.*.optimizer`. */
+export interface OptimizerOptions {
+  kind: "adamw" | "sgd";
+  weightDecay: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  momentum: number;
+  /** Largest global gradient norm; 0 = no clipping. */
+  clipNorm: number;
+  /** Learning-rate factor from one layer to the one below it; 1 = off. */
+  layerDecay: number;
+  /** Decay of the moving average of the parameters; 0 = none is kept. */
+  ema: number;
+}
+
+/** Moments and averages of the trained parameters, and how a step changes them. */
+export class Optimizer {
+  readonly options: OptimizerOptions;
+  /** Global gradient norm before clipping and a flag for non-finite values, `[4]`. */
+  readonly norm: Tensor;
+  /** Moving average of the parameters. */
+  readonly average: ParameterSet | undefined;
+  readonly #moments: readonly ParameterSet[];
+  readonly #segments: readonly Segment[];
+  readonly #trained: readonly number[];
+  readonly #decay: readonly Tensor[];
+
+  /** @param trained Whether a segment learns; the others stay as they are. */
+  constructor(
+    device: Device,
+    parameters: ParameterSet,
+    options: OptimizerOptions,
+    trained: (segment: Segment) => boolean = () => true,
+  ) {
+    const { segments } = parameters;
+    this.options = options;
+    this.#segments = segments;
+    this.#trained = segments.map((_, i) => i).filter((i) =>
+      trained(segments[i]!)
+    );
+    this.norm = device.tensor([4]);
+    const moments = options.kind === "adamw" ? 2 : 1;
+    this.#moments = Array.from(
+      { length: moments },
+      () => new ParameterSet(device, segments),
+    );
+    this.#decay = segments.map((segment) => {
+      const mask = decayMask(segment);
+      return device.tensor([mask.length], mask);
+    });
+    if (options.ema > 0) {
+      this.average = new ParameterSet(device, segments);
+      this.average.copyFrom(parameters);
+    }
+  }
+
+  /** What a checkpoint must hold, by a name for each set. */
+  get state(): Record<string, ParameterSet> {
+    const names = this.#moments.length === 2
+      ? ["first_moment", "second_moment"]
+      : ["momentum"];
+    return Object.fromEntries(
+      this.#moments.map((set, i) => [names[i]!, set]),
+    );
+  }
+
+  /** Whether this segment learns. */
+  trains(segment: number): boolean {
+    return this.#trained.includes(segment);
+  }
+
+  /** Records norm, update and average, after the gradients are complete. */
+  record(
+    program: Program,
+    parameters: ParameterSet,
+    gradients: ParameterSet,
+    step: Tensor,
+  ): void {
+    const { options, norm } = this;
+    const layers = Math.max(...this.#segments.map(({ layer }) => layer));
+    gradientNorm(program, {
+      gradients: this.#trained.map((i) => gradients.tensors[i]!),
+      output: norm,
+    });
+    for (const i of this.#trained) {
+      const common = {
+        parameter: parameters.tensors[i]!,
+        gradient: gradients.tensors[i]!,
+        decay: this.#decay[i]!,
+        norm,
+        step,
+        weightDecay: options.weightDecay,
+        clipNorm: options.clipNorm,
+        rateScale: options.layerDecay ** (layers - this.#segments[i]!.layer),
+      };
+      if (options.kind === "adamw") {
+        adamw(program, {
+          ...common,
+          firstMoment: this.#moments[0]!.tensors[i]!,
+          secondMoment: this.#moments[1]!.tensors[i]!,
+          beta1: options.beta1,
+          beta2: options.beta2,
+          epsilon: options.epsilon,
+        });
+      } else {
+        sgd(program, {
+          ...common,
+          momentum: this.#moments[0]!.tensors[i]!,
+          momentumFactor: options.momentum,
+        });
+      }
+      if (this.average !== undefined) {
+        ema(program, {
+          parameter: parameters.tensors[i]!,
+          average: this.average.tensors[i]!,
+          step,
+        });
+      }
+    }
+  }
+
+  /** The bias corrections of AdamW at step `step` (from 0). */
+  corrections(step: number): { correction1: number; correction2: number } {
+    return {
+      correction1: 1 - this.options.beta1 ** (step + 1),
+      correction2: 1 - this.options.beta2 ** (step + 1),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    for (const set of this.#moments) set[Symbol.dispose]();
+    this.average?.[Symbol.dispose]();
+    for (const { buffer } of this.#decay) buffer.destroy();
+    this.norm.buffer.destroy();
+  }
+}
