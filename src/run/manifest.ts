@@ -46,6 +46,10 @@ export async function readManifest(
     throw damaged(file, "it is not JSON");
   }
   if (!isManifest(value)) throw damaged(file, "it is no manifest of version 1");
+  const name = `${value.phase}-${value.step}`;
+  if (!path.endsWith(`/${name}`) && !path.endsWith(`/${name}.old`)) {
+    throw damaged(file, `it describes ${name}`);
+  }
   return value;
 }
 

@@ -1,0 +1,110 @@
+import { deepStrictEqual, rejects, strictEqual } from "node:assert";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import {
+  type MetricsLine,
+  parseCsv,
+  readMetrics,
+  RunFolder,
+  toCsv,
+} from "../../src/run/mod.ts";
+
+const { disk } = realEnv;
+
+async function withRun(
+  action: (run: RunFolder) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await action(await RunFolder.create(disk, `${folder}/run`));
+  } finally {
+    await disk.remove(folder);
+  }
+}
+
+function line(phase: string, step: number): MetricsLine {
+  return { time: 0, phase, step, epoch: step / 10, split: "train", loss: 1 };
+}
+
+async function steps(run: RunFolder): Promise<string[]> {
+  const { lines } = await readMetrics(disk, run.path);
+  return lines.map(({ phase, step }) => `${phase} ${step}`);
+}
+
+Deno.test("RunFolder.truncateMetrics() cuts where the phase resumes", async () => {
+  await withRun(async (run) => {
+    await run.truncateMetrics("teacher", 0);
+    for (const step of [10, 20, 30]) {
+      await run.appendMetrics(line("teacher", step));
+    }
+    for (const step of [10, 20]) {
+      await run.appendMetrics(line("distill", step));
+    }
+    await run.truncateMetrics("distill", 20);
+    strictEqual((await steps(run)).length, 5);
+    await run.truncateMetrics("distill", 10);
+    deepStrictEqual(
+      await steps(run),
+      ["teacher 10", "teacher 20", "teacher 30", "distill 10"],
+    );
+    await run.truncateMetrics("teacher", 15);
+    deepStrictEqual(await steps(run), ["teacher 10"]);
+  });
+});
+
+Deno.test("RunFolder.truncateMetrics() drops a line that a crash cut in half", async () => {
+  await withRun(async (run) => {
+    await run.appendMetrics(line("teacher", 10));
+    await disk.append(`${run.path}/metrics.jsonl`, '{"time":1,"phase":"te');
+    strictEqual((await readMetrics(disk, run.path)).damaged, 1);
+    await run.truncateMetrics("teacher", 10);
+    await run.appendMetrics(line("teacher", 20));
+    deepStrictEqual(await steps(run), ["teacher 10", "teacher 20"]);
+    strictEqual((await readMetrics(disk, run.path)).damaged, 0);
+  });
+});
+
+Deno.test("RunFolder.writeSummary() merges group by group", async () => {
+  await withRun(async (run) => {
+    await run.writeSummary({ phases: { teacher: { steps: 1, images: 2 } } });
+    await run.writeSummary({ phases: { distill: { steps: 3 } } });
+    await run.writeSummary({
+      phases: { teacher: { steps: 5 } },
+      shipped: null,
+    });
+    deepStrictEqual(await run.readJson("summary.json"), {
+      phases: { teacher: { steps: 5, images: 2 }, distill: { steps: 3 } },
+      shipped: null,
+    });
+  });
+});
+
+Deno.test("RunFolder.open() refuses what is no run", async () => {
+  await withRun(async (run) => {
+    await rejects(RunFolder.open(disk, `${run.path}/none`), ConfigError);
+    await rejects(RunFolder.open(disk, run.path), /has no config.json/);
+    await run.writeJson("config.json", { name: "x" });
+    strictEqual((await RunFolder.open(disk, run.path)).path, run.path);
+    await disk.write(`${run.path}/summary.json`, "[");
+    await rejects(run.readJson("summary.json"), /is not a JSON object/);
+  });
+});
+
+Deno.test("toCsv() and parseCsv() are inverse for odd cells", () => {
+  const rows = [
+    ["true", 'a "quoted" name', "comma, here"],
+    ["two\nlines", "", "1"],
+    ["é☃", "=1+1", " x "],
+  ];
+  deepStrictEqual(parseCsv(toCsv(rows)), rows);
+  deepStrictEqual(parseCsv("\ufeffa,b\r\n1,2"), [["a", "b"], ["1", "2"]]);
+});
+
+Deno.test("RunFolder.writeConfusion() writes a row per true class", async () => {
+  await withRun(async (run) => {
+    await run.writeConfusion(["a,b", "c"], [1, 2, 3, 4]);
+    deepStrictEqual(
+      parseCsv(await disk.readText(`${run.path}/confusion.csv`)),
+      [["true", "a,b", "c"], ["a,b", "1", "2"], ["c", "3", "4"]],
+    );
+  });
+});
