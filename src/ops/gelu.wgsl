@@ -1,0 +1,31 @@
+// GELU alone, where it is no epilogue of a matrix product.
+//
+//   output[i] = gelu(input[i]), or d_output[i] gelu'(input[i]) with BACKWARD
+
+override BACKWARD: bool = false;
+
+struct Params {
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> d_output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 64 + lane;
+  if (i >= params.count) {
+    return;
+  }
+  if (BACKWARD) {
+    output[i] = d_output[i] * gelu_derivative(input[i]);
+  } else {
+    output[i] = gelu(input[i]);
+  }
+}

@@ -1,0 +1,145 @@
+import { type Program, shapeError, type Tensor } from "../gpu/mod.ts";
+import { gemm } from "./gemm.ts";
+
+/** Arguments of {@linkcode linearForward}. */
+export interface LinearForwardArgs {
+  /** `[rows, in]` */
+  input: Tensor;
+  /** `[out, in]` */
+  weight: Tensor;
+  /** `[out]` */
+  bias?: Tensor | undefined;
+  /** `[rows, out]` */
+  output: Tensor;
+  /** `[rows, out]`, added to the output. */
+  residual?: Tensor | undefined;
+  /** `[rows, out]`: keeps `x W^T + b`; the output is then its GELU. */
+  preActivation?: Tensor | undefined;
+}
+
+/** Records `output = residual + x W^T + b`, or `gelu(x W^T + b)`. */
+export function linearForward(program: Program, args: LinearForwardArgs): void {
+  const { input, weight, bias, output, residual, preActivation } = args;
+  const [rows, depth, cols] = sizes(input, weight);
+  if (
+    !fits(output, rows, cols) || !fits(residual, rows, cols) ||
+    !fits(preActivation, rows, cols) || !fits(bias, cols) ||
+    input.length !== rows * depth || weight.length !== cols * depth ||
+    (residual !== undefined && preActivation !== undefined)
+  ) {
+    throw shapeError("linearForward", given(args));
+  }
+  gemm(program, {
+    rows,
+    cols,
+    depth,
+    left: input,
+    right: weight,
+    transposeRight: true,
+    output,
+    bias,
+    residual,
+    keep: preActivation,
+  });
+}
+
+/** Arguments of {@linkcode linearInputGradient}. */
+export interface LinearInputGradientArgs {
+  /** `[rows, out]` */
+  dOutput: Tensor;
+  /** `[out, in]` */
+  weight: Tensor;
+  /** `[rows, in]` */
+  dInput: Tensor;
+  /** `[rows, in]`, added to the gradient. */
+  residual?: Tensor | undefined;
+  /** `[rows, in]`: the input was the GELU of this. */
+  preActivation?: Tensor | undefined;
+}
+
+/** Records `dInput = residual + dOutput W gelu'(preActivation)`. */
+export function linearInputGradient(
+  program: Program,
+  args: LinearInputGradientArgs,
+): void {
+  const { dOutput, weight, dInput, residual, preActivation } = args;
+  const [rows, cols, depth] = sizes(dInput, weight);
+  if (
+    !fits(dOutput, rows, depth) || !fits(residual, rows, cols) ||
+    !fits(preActivation, rows, cols) || dInput.length !== rows * cols ||
+    weight.length !== cols * depth
+  ) {
+    throw shapeError("linearInputGradient", given(args));
+  }
+  gemm(program, {
+    rows,
+    cols,
+    depth,
+    left: dOutput,
+    right: weight,
+    output: dInput,
+    residual,
+    pre: preActivation,
+  });
+}
+
+/** Arguments of {@linkcode linearWeightGradient}. */
+export interface LinearWeightGradientArgs {
+  /** `[rows, in]` */
+  input: Tensor;
+  /** `[rows, out]` */
+  dOutput: Tensor;
+  /** `[out, in]` */
+  dWeight: Tensor;
+  /** `[out]`: sums of dOutput over the rows. */
+  dBias?: Tensor | undefined;
+}
+
+/** Records `dWeight = dOutput^T x` and the bias gradient; both are overwritten. */
+export function linearWeightGradient(
+  program: Program,
+  args: LinearWeightGradientArgs,
+): void {
+  const { input, dOutput, dWeight, dBias } = args;
+  const [depth, cols, rows] = sizes(input, dWeight);
+  if (
+    !fits(dOutput, depth, rows) || !fits(dBias, rows) ||
+    input.length !== depth * cols || dWeight.length !== rows * cols
+  ) {
+    throw shapeError("linearWeightGradient", given(args));
+  }
+  gemm(program, {
+    rows,
+    cols,
+    depth,
+    left: dOutput,
+    transposeLeft: true,
+    right: input,
+    output: dWeight,
+    sums: dBias,
+    split: true,
+  });
+}
+
+/**
+ * Rows, input and output sizes. A weight of more dimensions, such as the patch
+ * projection's `[dim, channels, patch, patch]`, counts as `[out, rest]`.
+ */
+function sizes(input: Tensor, weight: Tensor): [number, number, number] {
+  const [out = 0] = weight.shape;
+  const inner = input.shape[input.shape.length - 1] ?? 0;
+  return [input.length / inner, inner, out];
+}
+
+function fits(tensor: Tensor | undefined, ...shape: number[]): boolean {
+  if (tensor === undefined) return true;
+  const last = tensor.shape[tensor.shape.length - 1];
+  return tensor.length === shape.reduce((a, b) => a * b, 1) &&
+    last === shape[shape.length - 1];
+}
+
+function given(args: object): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(args).filter(([, tensor]) => tensor !== undefined),
+  );
+}

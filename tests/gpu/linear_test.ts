@@ -1,0 +1,128 @@
+import { Device, type KernelForm } from "../../src/gpu/mod.ts";
+import {
+  linearForward,
+  linearInputGradient,
+  linearWeightGradient,
+} from "../../src/ops/mod.ts";
+import {
+  geluDerivativeReference,
+  geluReference,
+  linearBackwardReference,
+  linearReference,
+} from "../../src/reference/mod.ts";
+import { assertClose, gaussian } from "../helpers/mod.ts";
+
+const FORMS: readonly KernelForm[] = ["register", "tiled"];
+
+// Rows, in, out: odd ones, the aligned path, several tiles, a split depth.
+const SHAPES = [
+  [1, 33, 3],
+  [13, 3, 100],
+  [85, 64, 192],
+  [85, 100, 33],
+  [300, 64, 10],
+  [700, 12, 20],
+] as const;
+
+for (const form of FORMS) {
+  Deno.test(`linear ops match the f64 reference in ${form} form`, async () => {
+    using device = await Device.open({ form });
+    for (const [rows, inner, outer] of SHAPES) {
+      const sizes = { rows, inner, outer };
+      const name = `${rows}x${inner}x${outer}`;
+      const input = gaussian(rows * inner, { seed: 1 });
+      const weight = gaussian(outer * inner, { seed: 2, scale: 0.2 });
+      const bias = gaussian(outer, { seed: 3 });
+      const residual = gaussian(rows * outer, { seed: 4 });
+      const d = gaussian(rows * outer, { seed: 5 });
+      const pre = gaussian(rows * inner, { seed: 6 });
+      const skip = gaussian(rows * inner, { seed: 7 });
+
+      const x = device.tensor([rows, inner], input);
+      const w = device.tensor([outer, inner], weight);
+      const b = device.tensor([outer], bias);
+      const plain = device.tensor([rows, outer]);
+      const added = device.tensor([rows, outer]);
+      const kept = device.tensor([rows, outer]);
+      const activated = device.tensor([rows, outer]);
+      const dOutput = device.tensor([rows, outer], d);
+      const dInput = device.tensor([rows, inner]);
+      const dFused = device.tensor([rows, inner]);
+      // One buffer, as parameters' gradients are.
+      const dWeight = device.tensor([outer, inner]);
+      const dBias = device.tensor([outer]);
+
+      device.run((program) => {
+        linearForward(program, { input: x, weight: w, output: plain });
+        linearForward(program, {
+          input: x,
+          weight: w,
+          bias: b,
+          residual: device.tensor([rows, outer], residual),
+          output: added,
+        });
+        linearForward(program, {
+          input: x,
+          weight: w,
+          bias: b,
+          preActivation: kept,
+          output: activated,
+        });
+        linearInputGradient(program, { dOutput, weight: w, dInput });
+        linearInputGradient(program, {
+          dOutput,
+          weight: w,
+          dInput: dFused,
+          preActivation: device.tensor([rows, inner], pre),
+          residual: device.tensor([rows, inner], skip),
+        });
+        linearWeightGradient(program, { input: x, dOutput, dWeight, dBias });
+      });
+
+      const close = { atol: 1e-5, rtol: 1e-5 };
+      const y = linearReference(input, weight, undefined, sizes);
+      const z = linearReference(input, weight, bias, sizes);
+      assertClose(await device.read(plain), y, close, `${name} output`);
+      assertClose(
+        await device.read(added),
+        z.map((value, i) => value + residual[i]!),
+        close,
+        `${name} output with residual`,
+      );
+      assertClose(await device.read(kept), z, close, `${name} pre-activation`);
+      assertClose(
+        await device.read(activated),
+        geluReference(z),
+        close,
+        `${name} GELU`,
+      );
+      const expected = linearBackwardReference(input, weight, d, sizes);
+      assertClose(
+        await device.read(dInput),
+        expected.dInput,
+        close,
+        `${name} dInput`,
+      );
+      const slope = geluDerivativeReference(pre);
+      assertClose(
+        await device.read(dFused),
+        expected.dInput.map((value, i) => value * slope[i]! + skip[i]!),
+        close,
+        `${name} dInput with GELU and residual`,
+      );
+      const sums = { atol: 1e-4, rtol: 1e-5 };
+      assertClose(
+        await device.read(dWeight),
+        expected.dWeight,
+        sums,
+        `${name} dWeight`,
+      );
+      assertClose(
+        await device.read(dBias),
+        expected.dBias,
+        sums,
+        `${name} dBias`,
+      );
+    }
+  });
+}
