@@ -71,6 +71,8 @@ export type PhaseOutcome =
 export interface Engine {
   readonly adapter: AdapterFacts;
   readonly form: KernelForm;
+  /** Hash of images and labels, to be equal on all ranks. */
+  readonly dataHash?: string;
   /**
    * Runs a phase to its end, from the phase's newest checkpoint when there is
    * one. All ranks call it with the same name.
