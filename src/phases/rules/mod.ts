@@ -1,3 +1,4 @@
+export { createRule, type RuleName } from "./create_rule.ts";
 export { FlexMatchRule } from "./flexmatch_rule.ts";
 export { FreeMatchRule } from "./freematch_rule.ts";
 export type { PseudoLabelRule, PseudoLabels, RuleState } from "./rule.ts";

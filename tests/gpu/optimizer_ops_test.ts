@@ -1,0 +1,276 @@
+import { deepStrictEqual, throws } from "node:assert";
+import { Device, type KernelForm } from "../../src/gpu/mod.ts";
+import { adamw, ema, gradientNorm, reduceSum, sgd } from "../../src/ops/mod.ts";
+import {
+  adamwReference,
+  clipFactorReference,
+  sgdReference,
+} from "../../src/reference/optimizer.ts";
+import { StepUniform } from "../../src/training/step_uniform.ts";
+import { assertClose, gaussian } from "../helpers/mod.ts";
+
+const FORMS: readonly KernelForm[] = ["register", "tiled"];
+const LENGTHS = [4, 64, 65 * 4, 70_000];
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+
+/** Writes what the optimizer kernels read at step `step`. */
+function writeStep(uniform: StepUniform, step: number): void {
+  uniform.write({
+    seed: 1,
+    stream: 2,
+    step,
+    learningRate: 0.01,
+    correction1: 1 - BETA1 ** (step + 1),
+    correction2: 1 - BETA2 ** (step + 1),
+    emaDecay: 0.9,
+  });
+}
+
+/** Every other block of 64 values decays. */
+function decays(index: number): boolean {
+  return Math.floor(index / 64) % 2 === 0;
+}
+
+function decayMask(length: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from(
+    { length: Math.ceil(length / 64) },
+    (_, i) => decays(i * 64) ? 1 : 0,
+  );
+}
+
+for (const form of FORMS) {
+  Deno.test(`reduceSum() and gradientNorm() sum any length in ${form} form`, async () => {
+    using device = await Device.open({ form });
+    for (const length of [1, 7, 64, 1023, 1025, 70_001]) {
+      const values = gaussian(length, { seed: length });
+      const input = device.tensor([length], values);
+      const output = device.tensor([5], new Float32Array(5).fill(9));
+      const norm = device.tensor([4], new Float32Array(4).fill(9));
+      device.run((program) => {
+        reduceSum(program, { input, output, slot: 3, scale: 0.5 });
+        reduceSum(program, { input, output, slot: 0, scale: 2 });
+        gradientNorm(program, { gradients: [input, input], output: norm });
+      });
+      const sum = values.reduce((a, b) => a + b, 0);
+      const squares = values.reduce((a, b) => a + b * b, 0);
+      assertClose(
+        await device.read(output),
+        [2 * sum, 9, 9, 0.5 * sum, 9],
+        { atol: 3e-6 * Math.sqrt(length), rtol: 1e-6 },
+        `sum of ${length}`,
+      );
+      assertClose(
+        await device.read(norm),
+        [Math.sqrt(2 * squares), 0, 0, 0],
+        { rtol: 3e-6 },
+        `norm of ${length}`,
+      );
+    }
+  });
+
+  Deno.test(`gradientNorm() flags a value that is not finite in ${form} form`, async () => {
+    using device = await Device.open({ form });
+    for (const bad of [NaN, Infinity, -Infinity, 3e19]) {
+      const values = gaussian(5000, { seed: 1 });
+      values[4321] = bad;
+      const clean = device.tensor([100], gaussian(100, { seed: 2 }));
+      const output = device.tensor([4]);
+      device.run((program) =>
+        gradientNorm(program, {
+          gradients: [clean, device.tensor([5000], values), clean],
+          output,
+        })
+      );
+      deepStrictEqual([...await device.read(output)], [0, 1, 0, 0], `${bad}`);
+    }
+  });
+}
+
+Deno.test("adamw() matches three float64 steps with clipping and decay", async () => {
+  using device = await Device.open();
+  const uniform = new StepUniform(device);
+  for (const length of LENGTHS) {
+    for (const clipNorm of [0, 1]) {
+      const start = gaussian(length, { seed: 1 });
+      const g = gaussian(length, { seed: 2 });
+      const state = {
+        parameter: Float64Array.from(start),
+        firstMoment: new Float64Array(length),
+        secondMoment: new Float64Array(length),
+      };
+      const parameter = device.tensor([length], start);
+      const firstMoment = device.tensor([length]);
+      const secondMoment = device.tensor([length]);
+      const gradient = device.tensor([length], g);
+      const decay = device.tensor([Math.ceil(length / 64)], decayMask(length));
+      const norm = Math.sqrt(g.reduce((a, b) => a + b * b, 0));
+      for (let step = 0; step < 3; step++) {
+        writeStep(uniform, step);
+        device.run((program) =>
+          adamw(program, {
+            parameter,
+            gradient,
+            firstMoment,
+            secondMoment,
+            decay,
+            norm: device.tensor([4], new Float32Array([norm, 0, 0, 0])),
+            step: uniform.tensor,
+            beta1: BETA1,
+            beta2: BETA2,
+            epsilon: 1e-8,
+            weightDecay: 0.05,
+            clipNorm,
+            rateScale: 0.5,
+          })
+        );
+        adamwReference(state, g, {
+          step,
+          learningRate: 0.005,
+          beta1: BETA1,
+          beta2: BETA2,
+          epsilon: 1e-8,
+          weightDecay: 0.05,
+          clip: clipFactorReference(norm, clipNorm),
+          decays,
+        });
+      }
+      assertClose(await device.read(parameter), state.parameter, {
+        atol: 3e-7,
+        rtol: 3e-7,
+      });
+      assertClose(await device.read(firstMoment), state.firstMoment, {
+        rtol: 2e-6,
+      });
+      assertClose(await device.read(secondMoment), state.secondMoment, {
+        rtol: 2e-6,
+      });
+    }
+  }
+});
+
+Deno.test("sgd() matches three float64 steps with clipping and decay", async () => {
+  using device = await Device.open();
+  const uniform = new StepUniform(device);
+  for (const length of LENGTHS) {
+    for (const clipNorm of [0, 1]) {
+      const start = gaussian(length, { seed: 1 });
+      const g = gaussian(length, { seed: 2 });
+      const state = {
+        parameter: Float64Array.from(start),
+        momentum: new Float64Array(length),
+      };
+      const parameter = device.tensor([length], start);
+      const momentum = device.tensor([length]);
+      const gradient = device.tensor([length], g);
+      const decay = device.tensor([Math.ceil(length / 64)], decayMask(length));
+      const norm = Math.sqrt(g.reduce((a, b) => a + b * b, 0));
+      for (let step = 0; step < 3; step++) {
+        writeStep(uniform, step);
+        device.run((program) =>
+          sgd(program, {
+            parameter,
+            gradient,
+            momentum,
+            decay,
+            norm: device.tensor([4], new Float32Array([norm, 0, 0, 0])),
+            step: uniform.tensor,
+            momentumFactor: 0.9,
+            weightDecay: 0.001,
+            clipNorm,
+            rateScale: 2,
+          })
+        );
+        sgdReference(state, g, {
+          learningRate: 0.02,
+          momentumFactor: 0.9,
+          weightDecay: 0.001,
+          clip: clipFactorReference(norm, clipNorm),
+          decays,
+        });
+      }
+      assertClose(await device.read(parameter), state.parameter, {
+        atol: 5e-7,
+        rtol: 5e-7,
+      });
+      assertClose(await device.read(momentum), state.momentum, {
+        atol: 1e-6,
+        rtol: 1e-6,
+      });
+    }
+  }
+});
+
+Deno.test("adamw() and sgd() change nothing when a gradient is not finite", async () => {
+  using device = await Device.open();
+  const uniform = new StepUniform(device);
+  writeStep(uniform, 0);
+  const start = gaussian(64, { seed: 1 });
+  const parameter = device.tensor([64], start);
+  const gradient = device.tensor([64], new Float32Array(64).fill(NaN));
+  const moments = [device.tensor([64]), device.tensor([64])] as const;
+  const norm = device.tensor([4]);
+  const common = {
+    parameter,
+    gradient,
+    decay: device.tensor([1], new Float32Array([1])),
+    norm,
+    step: uniform.tensor,
+    weightDecay: 0.1,
+    clipNorm: 1,
+    rateScale: 1,
+  };
+  device.run((program) => {
+    gradientNorm(program, { gradients: [gradient], output: norm });
+    adamw(program, {
+      ...common,
+      firstMoment: moments[0],
+      secondMoment: moments[1],
+      beta1: BETA1,
+      beta2: BETA2,
+      epsilon: 1e-8,
+    });
+    sgd(program, { ...common, momentum: moments[0], momentumFactor: 0.9 });
+  });
+  deepStrictEqual(await device.read(parameter), start);
+  for (const moment of moments) {
+    deepStrictEqual(await device.read(moment), new Float32Array(64));
+  }
+});
+
+Deno.test("ema() moves by 1 - decay, and not at all from an equal parameter", async () => {
+  using device = await Device.open();
+  const uniform = new StepUniform(device);
+  writeStep(uniform, 0);
+  const length = 1028;
+  const p = gaussian(length, { seed: 1 });
+  const a = gaussian(length, { seed: 2 });
+  const average = device.tensor([length], a);
+  const same = device.tensor([length], p);
+  const parameter = device.tensor([length], p);
+  device.run((program) => {
+    ema(program, { parameter, average, step: uniform.tensor });
+    ema(program, { parameter, average: same, step: uniform.tensor });
+  });
+  assertClose(
+    await device.read(average),
+    a.map((value, i) => 0.9 * value + 0.1 * p[i]!),
+    { atol: 3e-7 },
+  );
+  deepStrictEqual(await device.read(same), p);
+});
+
+Deno.test("ema() names the shapes when the lengths differ", async () => {
+  using device = await Device.open();
+  throws(
+    () =>
+      device.run((program) =>
+        ema(program, {
+          parameter: device.tensor([64]),
+          average: device.tensor([128]),
+          step: new StepUniform(device).tensor,
+        })
+      ),
+    /parameter \[64\], average \[128\]/,
+  );
+});
