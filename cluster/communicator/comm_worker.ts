@@ -1,0 +1,213 @@
+import { LIFE, LIFE_WORDS } from "../protocol.ts";
+import type { Credentials } from "../links/mod.ts";
+import type { Wait } from "./errors.ts";
+import { fromPlain } from "./plain_error.ts";
+import { WorkerCommunicator } from "./worker_communicator.ts";
+import type {
+  FromWorker,
+  JoinOptions,
+  Notice,
+  Task,
+  ToWorker,
+} from "./worker_messages.ts";
+
+export interface CommWorkerOptions {
+  credentials: Credentials;
+  rank: number;
+  /** A collective has waited for {@linkcode JoinOptions.warnAfterMs}. */
+  onWarning?(wait: Wait): void;
+  /** The worker itself has failed; every call rejects from now on. */
+  onError?(error: Error): void;
+}
+
+const JOIN_DEFAULTS = {
+  generation: 1,
+  warnAfterMs: 10_000,
+  deadlineMs: 60_000,
+};
+
+/**
+ * A rank's connection to its run. All sockets live in a worker, which beats
+ * once a second and goes on when this thread waits for its GPU.
+ *
+ * @example
+ * ```ts ignore
+ * await using worker = await CommWorker.open({ credentials, rank: 0 });
+ * await worker.onMessage(subjects.command(0), obey);
+ * const communicator = await worker.join({ size: 2 });
+ * await communicator.barrier();
+ * ```
+ */
+export class CommWorker implements AsyncDisposable {
+  /** Words of {@linkcode LIFE} that each heartbeat reports; this thread writes them. */
+  readonly life: Int32Array<SharedArrayBuffer>;
+  readonly rank: number;
+  readonly #options: CommWorkerOptions;
+  readonly #worker: Worker;
+  readonly #tasks = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #handlers = new Map<
+    number,
+    (message: unknown, subject: string) => void
+  >();
+  #ids = 0;
+  #failure: Error | undefined;
+
+  /**
+   * Starts the worker, connects its control plane and begins to beat.
+   *
+   * @throws {EnvironmentError} If the server cannot be reached or refuses.
+   */
+  static async open(options: CommWorkerOptions): Promise<CommWorker> {
+    const worker = new CommWorker(options);
+    const { credentials, rank } = options;
+    try {
+      await worker.#ask({
+        kind: "open",
+        credentials,
+        rank,
+        life: worker.life,
+      });
+    } catch (error) {
+      worker.#worker.terminate();
+      throw error;
+    }
+    return worker;
+  }
+
+  /** Use {@linkcode CommWorker.open}. */
+  constructor(options: CommWorkerOptions) {
+    this.#options = options;
+    this.rank = options.rank;
+    this.life = new Int32Array(new SharedArrayBuffer(LIFE_WORDS * 4));
+    Atomics.store(this.life, LIFE.phase, -1);
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
+      type: "module",
+      name: `comm-${options.rank}`,
+    });
+    this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) =>
+      this.#take(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(new Error(`The comm worker failed: ${event.message}`));
+    };
+  }
+
+  /** Joins the ring of ranks; afterwards the collectives work. */
+  async join(
+    options: { size: number } & Partial<JoinOptions>,
+  ): Promise<WorkerCommunicator> {
+    await this.#ask({
+      kind: "join",
+      options: { ...JOIN_DEFAULTS, ...options },
+    });
+    return new WorkerCommunicator({
+      rank: this.rank,
+      size: options.size,
+      run: async (call) => {
+        Atomics.add(this.life, LIFE.entered, 1);
+        await this.#ask({ kind: "collective", call });
+      },
+    });
+  }
+
+  /**
+   * Sends a message and waits for the answer.
+   *
+   * @throws {NoAnswerError} If nobody answers in time.
+   */
+  request(
+    subject: string,
+    message: unknown,
+    timeoutMs: number,
+  ): Promise<unknown> {
+    return this.#ask({ kind: "request", subject, message, timeoutMs });
+  }
+
+  /** Sends a message that may be lost. */
+  publish(subject: string, message: unknown): void {
+    this.#tell({ kind: "publish", subject, message });
+  }
+
+  /**
+   * Calls `handler` for each message, from when the promise resolves. The result
+   * ends it.
+   */
+  async onMessage(
+    subject: string,
+    handler: (message: unknown, subject: string) => void,
+  ): Promise<() => void> {
+    const subscription = ++this.#ids;
+    this.#handlers.set(subscription, handler);
+    await this.#ask({ kind: "subscribe", subscription, subject });
+    return () => {
+      this.#handlers.delete(subscription);
+      this.#tell({ kind: "unsubscribe", subscription });
+    };
+  }
+
+  /** Rejects all collectives, pending and to come, with a {@linkcode RankFailedError}. */
+  abort(reason: string, failedRank?: number): void {
+    this.#tell({ kind: "abort", reason, failedRank });
+  }
+
+  /** Sends what was published, leaves the run and ends the worker. */
+  async close(): Promise<void> {
+    if (this.#failure !== undefined) return;
+    await this.#ask({ kind: "close" });
+    this.#fail(new Error("The comm worker is closed"), { told: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #ask(task: Task): Promise<unknown> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const id = ++this.#ids;
+    const pending = Promise.withResolvers<unknown>();
+    this.#tasks.set(id, pending);
+    this.#post({ id, task });
+    return pending.promise;
+  }
+
+  #tell(notice: Notice): void {
+    if (this.#failure === undefined) this.#post({ notice });
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #take(message: FromWorker): void {
+    switch (message.kind) {
+      case "done":
+        this.#settle(message.id)?.resolve(message.value);
+        break;
+      case "failed":
+        this.#settle(message.id)?.reject(fromPlain(message.error));
+        break;
+      case "message":
+        this.#handlers.get(message.subscription)?.(
+          message.message,
+          message.subject,
+        );
+        break;
+      case "warning":
+        this.#options.onWarning?.(message.wait);
+    }
+  }
+
+  #settle(id: number): PromiseWithResolvers<unknown> | undefined {
+    const pending = this.#tasks.get(id);
+    this.#tasks.delete(id);
+    return pending;
+  }
+
+  #fail(error: Error, { told = false } = {}): void {
+    this.#failure ??= error;
+    this.#worker.terminate();
+    for (const pending of this.#tasks.values()) pending.reject(error);
+    this.#tasks.clear();
+    if (!told) this.#options.onError?.(error);
+  }
+}

@@ -1,0 +1,12 @@
+export { CommWorker, type CommWorkerOptions } from "./comm_worker.ts";
+export { WorkerCommunicator } from "./worker_communicator.ts";
+export { LinkCommunicator } from "./link_communicator.ts";
+export { type ExchangeCounts, type ExchangeOptions } from "./exchange.ts";
+export type { JoinOptions } from "./worker_messages.ts";
+export {
+  CollectiveMismatchError,
+  CollectiveTimeoutError,
+  describeWait,
+  RankFailedError,
+  type Wait,
+} from "./errors.ts";

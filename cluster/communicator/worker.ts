@@ -1,0 +1,163 @@
+/// <reference lib="webworker" />
+/**
+ * The comm worker: the thread of a rank that talks to the network. It beats and
+ * carries collectives on while the main thread waits for its GPU.
+ */
+import { realEnv } from "../../src/env/mod.ts";
+import {
+  connectControl,
+  type Control,
+  type Credentials,
+  openNatsLink,
+  runHash,
+} from "../links/mod.ts";
+import { HEARTBEAT_MS, heartbeatOf, LIFE, subjectsOf } from "../protocol.ts";
+import { RankFailedError } from "./errors.ts";
+import { LinkCommunicator } from "./link_communicator.ts";
+import { toPlain } from "./plain_error.ts";
+import type {
+  CollectiveCall,
+  FromWorker,
+  JoinOptions,
+  Notice,
+  Task,
+  ToWorker,
+} from "./worker_messages.ts";
+
+declare const self: DedicatedWorkerGlobalScope;
+
+/** What the worker holds once it is open. */
+interface Session {
+  credentials: Credentials;
+  rank: number;
+  life: Int32Array<SharedArrayBuffer>;
+  control: Control;
+  stopBeating: () => void;
+}
+
+let session: Session | undefined;
+let communicator: LinkCommunicator | undefined;
+const subscriptions = new Map<number, () => void>();
+
+self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
+  if ("notice" in data) return take(data.notice);
+  try {
+    const value = await perform(data.task);
+    post({ kind: "done", id: data.id, value });
+  } catch (error) {
+    post({ kind: "failed", id: data.id, error: toPlain(error) });
+  }
+};
+
+function post(message: FromWorker): void {
+  self.postMessage(message);
+}
+
+function opened(): Session {
+  if (session === undefined) throw new Error("The comm worker is not open");
+  return session;
+}
+
+function perform(task: Task): Promise<unknown> {
+  switch (task.kind) {
+    case "open":
+      return open(task);
+    case "join":
+      return join(task.options);
+    case "collective":
+      return collective(task.call);
+    case "request": {
+      const { subject, message, timeoutMs } = task;
+      return opened().control.request(subject, message, timeoutMs);
+    }
+    case "subscribe":
+      return subscribe(task.subscription, task.subject);
+    case "close":
+      return close();
+  }
+}
+
+function take(notice: Notice): void {
+  switch (notice.kind) {
+    case "publish":
+      opened().control.publish(notice.subject, notice.message);
+      break;
+    case "unsubscribe":
+      subscriptions.get(notice.subscription)?.();
+      subscriptions.delete(notice.subscription);
+      break;
+    case "abort":
+      communicator?.exchange.fail(
+        new RankFailedError(notice.reason, notice.failedRank),
+      );
+  }
+}
+
+async function open(
+  { credentials, rank, life }: Task & { kind: "open" },
+): Promise<void> {
+  const { heartbeat } = subjectsOf(credentials.run);
+  const control = await connectControl(credentials, { name: `rank-${rank}` });
+  const beat = () => control.publish(heartbeat, heartbeatOf(rank, life));
+  beat();
+  const stopBeating = realEnv.timers.every(HEARTBEAT_MS, beat);
+  session = { credentials, rank, life, control, stopBeating };
+}
+
+async function join(options: JoinOptions): Promise<void> {
+  const { credentials, rank } = opened();
+  const { size, generation } = options;
+  const subjects = subjectsOf(credentials.run);
+  const link = await openNatsLink(credentials, {
+    rank,
+    size,
+    name: `rank-${rank}-data`,
+    subject: (to) => subjects.data(to, 0),
+  });
+  communicator = new LinkCommunicator({
+    ...options,
+    link,
+    world: { run: runHash(credentials.run), generation },
+    env: realEnv,
+    onWarning: (wait) => post({ kind: "warning", wait }),
+  });
+}
+
+async function collective(call: CollectiveCall): Promise<void> {
+  if (communicator === undefined) {
+    throw new Error(`Cannot run ${call.name}: the rank has not joined`);
+  }
+  await begin(communicator, call);
+  Atomics.add(opened().life, LIFE.finished, 1);
+}
+
+function begin(
+  communicator: LinkCommunicator,
+  call: CollectiveCall,
+): Promise<void> {
+  switch (call.name) {
+    case "barrier":
+      return communicator.barrier();
+    case "broadcast":
+      return communicator.broadcast(call.buffer, call.root);
+    case "all-reduce":
+      return communicator.allReduce(call.buffer);
+    case "all-gather":
+      return communicator.allGather(call.buffer, call.offsets);
+  }
+}
+
+async function subscribe(subscription: number, subject: string): Promise<void> {
+  const { control } = opened();
+  const end = control.subscribe(subject, (message, subject) => {
+    post({ kind: "message", subscription, message, subject });
+  });
+  subscriptions.set(subscription, end);
+  await control.flush();
+}
+
+async function close(): Promise<void> {
+  session?.stopBeating();
+  await communicator?.close();
+  await session?.control.close();
+}

@@ -1,0 +1,51 @@
+import type { Credentials } from "../links/mod.ts";
+import type { Wait } from "./errors.ts";
+import type { PlainError } from "./plain_error.ts";
+
+type Shared = Float32Array<SharedArrayBuffer>;
+
+/** A collective as the main thread asks for it. */
+export type CollectiveCall =
+  | { name: "barrier" }
+  | { name: "broadcast"; buffer: Shared; root: number }
+  | { name: "all-reduce"; buffer: Shared }
+  | { name: "all-gather"; buffer: Shared; offsets: readonly number[] };
+
+export interface JoinOptions {
+  /** Number of ranks. */
+  size: number;
+  /** Rises each time the set of ranks changes. */
+  generation: number;
+  /** A collective without progress for this long is reported, once. */
+  warnAfterMs: number;
+  /** A collective without progress for this long fails. */
+  deadlineMs: number;
+}
+
+/** What the comm worker is asked to do and answers when done. */
+export type Task =
+  | {
+    kind: "open";
+    credentials: Credentials;
+    rank: number;
+    life: Int32Array<SharedArrayBuffer>;
+  }
+  | { kind: "join"; options: JoinOptions }
+  | { kind: "collective"; call: CollectiveCall }
+  | { kind: "request"; subject: string; message: unknown; timeoutMs: number }
+  | { kind: "subscribe"; subscription: number; subject: string }
+  | { kind: "close" };
+
+/** What the comm worker is told and never answers. */
+export type Notice =
+  | { kind: "publish"; subject: string; message: unknown }
+  | { kind: "unsubscribe"; subscription: number }
+  | { kind: "abort"; reason: string; failedRank: number | undefined };
+
+export type ToWorker = { id: number; task: Task } | { notice: Notice };
+
+export type FromWorker =
+  | { kind: "done"; id: number; value: unknown }
+  | { kind: "failed"; id: number; error: PlainError }
+  | { kind: "message"; subscription: number; message: unknown; subject: string }
+  | { kind: "warning"; wait: Wait };

@@ -1,0 +1,71 @@
+import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { EnvironmentError } from "../../src/env/mod.ts";
+import type { Credentials } from "./credentials.ts";
+
+/** Pings keep both sides sure of each other; two missed ones break the connection. */
+const PING_MS = 5000;
+const RECONNECT_MS = 250;
+const FLUSH_MS = 500;
+
+/**
+ * Opens a connection that reconnects for ever: when to give up is decided by
+ * the deadlines of those who use it. `name` is what the server reports of it.
+ *
+ * @throws {EnvironmentError} If the server cannot be reached or refuses.
+ */
+export async function openConnection(
+  credentials: Credentials,
+  name: string,
+): Promise<NatsConnection> {
+  try {
+    return await connect({
+      servers: credentials.url,
+      name,
+      user: credentials.user,
+      pass: credentials.password,
+      inboxPrefix: credentials.inbox,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_MS,
+      reconnectJitter: RECONNECT_MS,
+      pingInterval: PING_MS,
+      maxPingOut: 2,
+      timeout: 5000,
+      ignoreClusterUpdates: true,
+    });
+  } catch (cause) {
+    throw new EnvironmentError(
+      `Cannot connect to NATS at ${credentials.url} as ${credentials.user}: ${
+        cause instanceof Error ? cause.message : cause
+      }`,
+      {
+        cause,
+        hint: "Is the nats-server of this run still alive?",
+      },
+    );
+  }
+}
+
+/** Calls `onRestored` after each reconnection, until the connection closes. */
+export async function watchConnection(
+  connection: NatsConnection,
+  handlers: { onLost?(): void; onRestored?(): void },
+): Promise<void> {
+  for await (const status of connection.status()) {
+    if (status.type === "disconnect") handlers.onLost?.();
+    else if (status.type === "reconnect") handlers.onRestored?.();
+  }
+}
+
+/** Closes a connection; what was published before still leaves, if the server takes it soon. */
+export async function closeConnection(
+  connection: NatsConnection,
+): Promise<void> {
+  if (connection.isClosed()) return;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, FLUSH_MS);
+  });
+  await Promise.race([connection.flush().catch(() => {}), tooLate]);
+  clearTimeout(timer);
+  await connection.close();
+}

@@ -1,0 +1,220 @@
+import type {
+  Msg,
+  NatsConnection,
+  Subscription,
+} from "@nats-io/transport-node";
+import { errors } from "@nats-io/transport-node";
+import { MAX_CONTROL_BYTES } from "../protocol.ts";
+import { closeConnection, openConnection } from "./connection.ts";
+import type { Credentials } from "./credentials.ts";
+
+/** A client that the server lost. */
+export interface DisconnectNotice {
+  /** Name that the client connected with. */
+  name: string;
+  /** The server's word for it: "Client Closed", "Slow Consumer", … */
+  reason: string;
+}
+
+/** A request that was not answered. */
+export class NoAnswerError extends Error {
+  override name = "NoAnswerError";
+  /** `nobody`: no process listens there now; `silent`: not answered in time. */
+  readonly kind: "nobody" | "silent";
+  readonly subject: string;
+  readonly timeoutMs: number;
+
+  constructor(
+    subject: string,
+    kind: NoAnswerError["kind"],
+    options: { timeoutMs: number; cause?: unknown },
+  ) {
+    super(
+      kind === "nobody"
+        ? `Cannot send to ${subject}: nobody listens`
+        : `Cannot send to ${subject}: no answer for ${options.timeoutMs} ms`,
+      { cause: options.cause },
+    );
+    this.kind = kind;
+    this.subject = subject;
+    this.timeoutMs = options.timeoutMs;
+  }
+}
+
+/** JSON messages over NATS. What arrives is parsed, bounded in size, otherwise unchecked. */
+export interface Control extends AsyncDisposable {
+  /** Messages that were too large or no JSON, and dropped. */
+  readonly dropped: number;
+  publish(subject: string, message: unknown): void;
+  /** @throws {NoAnswerError} */
+  request(
+    subject: string,
+    message: unknown,
+    timeoutMs: number,
+  ): Promise<unknown>;
+  /** The result ends the subscription. */
+  subscribe(
+    subject: string,
+    handler: (message: unknown, subject: string) => void,
+  ): () => void;
+  /** Answers requests; `undefined` leaves one unanswered. */
+  respond(
+    subject: string,
+    handler: (message: unknown) => unknown | Promise<unknown>,
+  ): () => void;
+  /** Resolves when the server has all that was published and knows all subscriptions. */
+  flush(): Promise<void>;
+  /** Only with system credentials: the server reports lost clients within milliseconds. */
+  onDisconnect(handler: (notice: DisconnectNotice) => void): void;
+  close(): Promise<void>;
+}
+
+export interface ControlOptions {
+  /** Name of the connection, as the server reports it. */
+  name: string;
+  /** Credentials of the server's system account, for {@linkcode Control.onDisconnect}. */
+  system?: Credentials;
+}
+
+/**
+ * Connects a process to the control plane.
+ *
+ * @throws {EnvironmentError} If the server cannot be reached or refuses.
+ */
+export async function connectControl(
+  credentials: Credentials,
+  options: ControlOptions,
+): Promise<Control> {
+  const connection = await openConnection(credentials, options.name);
+  if (options.system === undefined) return new NatsControl(connection);
+  try {
+    const system = await openConnection(
+      options.system,
+      `${options.name}-system`,
+    );
+    return new NatsControl(connection, system);
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+class NatsControl implements Control {
+  dropped = 0;
+  readonly #connection: NatsConnection;
+  readonly #system: NatsConnection | undefined;
+
+  constructor(connection: NatsConnection, system?: NatsConnection) {
+    this.#connection = connection;
+    this.#system = system;
+  }
+
+  publish(subject: string, message: unknown): void {
+    if (this.#connection.isClosed()) return;
+    this.#connection.publish(subject, toText(subject, message));
+  }
+
+  async request(
+    subject: string,
+    message: unknown,
+    timeoutMs: number,
+  ): Promise<unknown> {
+    const text = toText(subject, message);
+    try {
+      const reply = await this.#connection.request(subject, text, {
+        timeout: timeoutMs,
+      });
+      return this.#parse(reply);
+    } catch (cause) {
+      const nobody = cause instanceof errors.RequestError &&
+        cause.isNoResponders();
+      throw new NoAnswerError(subject, nobody ? "nobody" : "silent", {
+        timeoutMs,
+        cause,
+      });
+    }
+  }
+
+  subscribe(
+    subject: string,
+    handler: (message: unknown, subject: string) => void,
+  ): () => void {
+    return this.#listen(this.#connection, subject, (message) => {
+      const parsed = this.#parse(message);
+      if (parsed !== undefined) handler(parsed, message.subject);
+    });
+  }
+
+  respond(
+    subject: string,
+    handler: (message: unknown) => unknown | Promise<unknown>,
+  ): () => void {
+    return this.#listen(this.#connection, subject, async (message) => {
+      const parsed = this.#parse(message);
+      if (parsed === undefined || message.reply === undefined) return;
+      const answer = await handler(parsed);
+      if (answer !== undefined) message.respond(toText(subject, answer));
+    });
+  }
+
+  onDisconnect(handler: (notice: DisconnectNotice) => void): void {
+    if (this.#system === undefined) {
+      throw new TypeError("Cannot watch clients without system credentials");
+    }
+    this.#listen(this.#system, "$SYS.ACCOUNT.*.DISCONNECT", (message) => {
+      const event = Object(this.#parse(message));
+      const name = Object(event.client).name;
+      if (typeof name !== "string") return;
+      handler({ name, reason: String(event.reason ?? "unknown") });
+    });
+  }
+
+  async flush(): Promise<void> {
+    await this.#connection.flush();
+    await this.#system?.flush();
+  }
+
+  async close(): Promise<void> {
+    await this.#system?.close();
+    await closeConnection(this.#connection);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #listen(
+    connection: NatsConnection,
+    subject: string,
+    take: (message: Msg) => void,
+  ): () => void {
+    const subscription: Subscription = connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error === null) take(message);
+      },
+    });
+    return () => subscription.unsubscribe();
+  }
+
+  #parse(message: Msg): unknown {
+    if (message.data.length <= MAX_CONTROL_BYTES) {
+      try {
+        return message.json();
+      } catch {
+        // Counted below.
+      }
+    }
+    this.dropped++;
+    return undefined;
+  }
+}
+
+function toText(subject: string, message: unknown): string {
+  const text = JSON.stringify(message);
+  if (text.length > MAX_CONTROL_BYTES) {
+    throw new RangeError(
+      `Cannot send ${text.length} characters to ${subject}: at most ${MAX_CONTROL_BYTES} are allowed`,
+    );
+  }
+  return text;
+}

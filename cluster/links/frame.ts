@@ -1,0 +1,114 @@
+import { crc32 } from "node:zlib";
+
+/** Bytes in front of the payload; a multiple of 4 keeps floats aligned. */
+export const HEAD_BYTES = 48;
+
+const MAGIC = 0x31_4e_47_53; // "SGN1"
+const CRC_AT = 44;
+
+export const FRAME = {
+  /** A piece of an operation's data. */
+  data: 1,
+  /** What has arrived, and how much more may be sent. */
+  ack: 2,
+  /** Asks how far a rank has come. */
+  query: 3,
+  /** Answer to a query: `operation` operations entered. */
+  status: 4,
+} as const;
+
+/** Identity of the world that a frame belongs to; frames of others are dropped. */
+export interface World {
+  /** Hash of the run's id. */
+  run: number;
+  /** Rises each time the set of ranks changes. */
+  generation: number;
+}
+
+/** All numbers are unsigned 32-bit unless said otherwise. */
+export interface FrameHead extends World {
+  /** One of {@linkcode FRAME}, 8 bits. */
+  kind: number;
+  /** Which collective, 8 bits, so that ranks that call different ones notice. */
+  collective: number;
+  /** Sending rank, 16 bits. */
+  from: number;
+  /** Times this frame was sent before; acknowledgements echo it. */
+  attempt: number;
+  /** Position in the stream from one rank to another. */
+  sequence: number;
+  operation: number;
+  /** Round of the collective. */
+  step: number;
+  /** Place of the payload in the operation's buffer, in elements. */
+  segment: number;
+  /** Elements in the operation's buffer. */
+  total: number;
+}
+
+/** Hash of a run's id for {@linkcode World.run}. */
+export function runHash(id: string): number {
+  return crc32(id);
+}
+
+/** Writes the head of a frame, with the CRC-32 over head and payload. */
+export function encodeHead(
+  head: FrameHead,
+  payload: Uint8Array,
+  into: Uint8Array,
+): void {
+  const view = new DataView(into.buffer, into.byteOffset, HEAD_BYTES);
+  view.setUint32(0, MAGIC, true);
+  view.setUint32(4, head.run, true);
+  view.setUint32(8, head.generation, true);
+  view.setUint8(12, head.kind);
+  view.setUint8(13, head.collective);
+  view.setUint16(14, head.from, true);
+  view.setUint32(16, head.attempt, true);
+  view.setUint32(20, head.sequence, true);
+  view.setUint32(24, head.operation, true);
+  view.setUint32(28, head.step, true);
+  view.setUint32(32, head.segment, true);
+  view.setUint32(36, head.total, true);
+  view.setUint32(40, payload.length, true);
+  const crc = crc32(payload, crc32(into.subarray(0, CRC_AT)));
+  view.setUint32(CRC_AT, crc, true);
+}
+
+/** Why a frame was not accepted. */
+export type FrameFault = "foreign" | "stale" | "corrupt";
+
+/**
+ * Reads a frame that anyone may have written.
+ *
+ * `corrupt`: length or CRC-32 is wrong. `foreign`: not a frame of this run.
+ * `stale`: of another generation of this run.
+ */
+export function decodeFrame(
+  bytes: Uint8Array,
+  world: World,
+): { head: FrameHead; payload: Uint8Array } | FrameFault {
+  if (bytes.length < HEAD_BYTES) return "foreign";
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES);
+  if (view.getUint32(0, true) !== MAGIC) return "foreign";
+  const payload = bytes.subarray(HEAD_BYTES);
+  if (view.getUint32(40, true) !== payload.length) return "corrupt";
+  const crc = crc32(payload, crc32(bytes.subarray(0, CRC_AT)));
+  if (view.getUint32(CRC_AT, true) !== crc) return "corrupt";
+  const head: FrameHead = {
+    run: view.getUint32(4, true),
+    generation: view.getUint32(8, true),
+    kind: view.getUint8(12),
+    collective: view.getUint8(13),
+    from: view.getUint16(14, true),
+    attempt: view.getUint32(16, true),
+    sequence: view.getUint32(20, true),
+    operation: view.getUint32(24, true),
+    step: view.getUint32(28, true),
+    segment: view.getUint32(32, true),
+    total: view.getUint32(36, true),
+  };
+  if (head.run !== world.run) return "foreign";
+  if (head.generation !== world.generation) return "stale";
+  return { head, payload };
+}

@@ -1,0 +1,29 @@
+/**
+ * Carries frames between the ranks of a run.
+ *
+ * A link may lose, repeat and reorder frames, never more: what arrives is
+ * delivered to the rank it was sent to. Everything else (order, repetition,
+ * flow control) is the work of the {@linkcode Channel}s above it.
+ */
+export interface Link {
+  readonly rank: number;
+  /** Number of ranks. */
+  readonly size: number;
+  /** Largest frame, in bytes. */
+  readonly maxFrame: number;
+  /** Sets who receives; called once, before the first frame. */
+  listen(receiver: LinkReceiver): void;
+  /**
+   * Sends `head` followed by `body` as one frame. Both are copied before the
+   * call returns. A frame that cannot be sent now is lost without an error.
+   */
+  send(to: number, head: Uint8Array, body: Uint8Array): void;
+  close(): Promise<void>;
+}
+
+export interface LinkReceiver {
+  /** The bytes are only valid during the call. */
+  onFrame(bytes: Uint8Array): void;
+  /** The link works again after an interruption in which frames were lost. */
+  onRestored(): void;
+}

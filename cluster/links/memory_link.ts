@@ -1,0 +1,78 @@
+import type { Timers } from "../../src/env/mod.ts";
+import type { Link, LinkReceiver } from "./link.ts";
+
+/** What the network does to one frame. */
+export interface Fate {
+  /** Milliseconds until each copy arrives; none for a lost frame. */
+  arrivals: readonly number[];
+  /** Bit of the frame that flips on the way, counted from its start. */
+  flipBit?: number;
+}
+
+export interface MemoryNetworkOptions {
+  size: number;
+  timers: Timers;
+  maxFrame?: number;
+  /** Decides about a frame of `bytes` bytes; by default each arrives at once. */
+  fate?: (from: number, to: number, bytes: number) => Fate;
+}
+
+const PROMPT: Fate = { arrivals: [0] };
+
+/** Ranks in one process, joined by a network as bad as wished. */
+export class MemoryNetwork {
+  readonly #options: MemoryNetworkOptions;
+  readonly #receivers: (LinkReceiver | undefined)[] = [];
+  readonly #cancels = new Set<() => void>();
+
+  constructor(options: MemoryNetworkOptions) {
+    this.#options = options;
+  }
+
+  link(rank: number): Link {
+    return {
+      rank,
+      size: this.#options.size,
+      maxFrame: this.#options.maxFrame ?? 1024 * 1024,
+      listen: (receiver) => {
+        this.#receivers[rank] = receiver;
+      },
+      send: (to, head, body) => this.#send(rank, to, head, body),
+      close: () => {
+        this.#receivers[rank] = undefined;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** Tells every rank that the network works again. */
+  restore(): void {
+    for (const receiver of this.#receivers) receiver?.onRestored();
+  }
+
+  /** Drops what is on the way. */
+  close(): void {
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
+    this.#receivers.length = 0;
+  }
+
+  #send(from: number, to: number, head: Uint8Array, body: Uint8Array): void {
+    const bytes = new Uint8Array(head.length + body.length);
+    bytes.set(head);
+    bytes.set(body, head.length);
+    const { arrivals, flipBit } =
+      this.#options.fate?.(from, to, bytes.length) ?? PROMPT;
+    if (flipBit !== undefined) {
+      const at = (flipBit >>> 3) % bytes.length;
+      bytes[at]! ^= 1 << (flipBit & 7);
+    }
+    for (const delay of arrivals) {
+      const cancel = this.#options.timers.after(delay, () => {
+        this.#cancels.delete(cancel);
+        this.#receivers[to]?.onFrame(bytes);
+      });
+      this.#cancels.add(cancel);
+    }
+  }
+}

@@ -1,0 +1,34 @@
+export type { Link, LinkReceiver } from "./link.ts";
+export {
+  type Fate,
+  MemoryNetwork,
+  type MemoryNetworkOptions,
+} from "./memory_link.ts";
+export { type NatsLinkOptions, openNatsLink } from "./nats_link.ts";
+export {
+  decodeFrame,
+  encodeHead,
+  FRAME,
+  type FrameFault,
+  type FrameHead,
+  HEAD_BYTES,
+  runHash,
+  type World,
+} from "./frame.ts";
+export {
+  Channel,
+  type ChannelCounts,
+  type ChannelOptions,
+  type PartialHead,
+  WINDOW_BYTES,
+  WINDOW_FRAMES,
+} from "./channel.ts";
+export type { Parcel } from "./outbox.ts";
+export { type Credentials, readCredentials } from "./credentials.ts";
+export {
+  connectControl,
+  type Control,
+  type ControlOptions,
+  type DisconnectNotice,
+  NoAnswerError,
+} from "./control.ts";

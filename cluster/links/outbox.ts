@@ -1,0 +1,190 @@
+import type { PartialHead } from "./channel.ts";
+
+/** Data on its way to one rank. */
+export interface Parcel {
+  collective: number;
+  operation: number;
+  step: number;
+  segment: number;
+  total: number;
+  /** View of the live buffer. */
+  payload: Uint8Array;
+  /** The other rank has it: the buffer may change. */
+  arrived(): void;
+}
+
+export interface Acknowledgement {
+  /** Rises with each acknowledgement: an older one tells no news of credit. */
+  order: number;
+  /** All before this have arrived. */
+  next: number;
+  /** Highest transmission that has arrived. */
+  echo: number;
+  /** Bytes that the other rank has room for. */
+  credit: number;
+  /** Bit i: `next + i` has arrived. */
+  bitmap: Uint8Array;
+}
+
+interface Sent {
+  parcel: Parcel;
+  sequence: number;
+  transmission: number;
+  sentAt: number;
+}
+
+interface OutboxOptions {
+  now: () => number;
+  windowBytes: number;
+  windowFrames: number;
+  transmit(head: PartialHead, payload: Uint8Array): void;
+}
+
+/** Waiting times before a frame is sent again, in milliseconds. */
+const SHORTEST_WAIT = 200;
+const LONGEST_WAIT = 4000;
+/** A frame overtaken by a later one counts as lost only when older than this. */
+const OVERTAKEN_MS = 10;
+
+/** The sending half of a channel: window, acknowledgements, resending. */
+export class Outbox {
+  resent = 0;
+  readonly #options: OutboxOptions;
+  readonly #queue: Parcel[] = [];
+  /** By sequence number, ascending. */
+  readonly #flying = new Map<number, Sent>();
+  #flyingBytes = 0;
+  #credit: number;
+  #newestAck = 0;
+  #sequence = 0;
+  #transmission = 0;
+  #wait = SHORTEST_WAIT;
+  /** Smoothed round trip, milliseconds. */
+  #roundTrip = 0;
+  #probedAt: number;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+    this.#credit = options.windowBytes;
+    this.#probedAt = options.now();
+  }
+
+  send(parcel: Parcel): void {
+    this.#queue.push(parcel);
+    this.#pump();
+  }
+
+  onAck(ack: Acknowledgement): void {
+    if (ack.order > this.#newestAck) {
+      this.#newestAck = ack.order;
+      this.#credit = Math.min(ack.credit, this.#options.windowBytes);
+    }
+    const now = this.#options.now();
+    const arrived: Parcel[] = [];
+    for (const [sequence, sent] of this.#flying) {
+      if (!hasArrived(ack, sequence)) continue;
+      if (sent.transmission === ack.echo) this.#measure(now - sent.sentAt);
+      this.#flying.delete(sequence);
+      this.#flyingBytes -= sent.parcel.payload.length;
+      arrived.push(sent.parcel);
+    }
+    if (arrived.length > 0) {
+      this.#wait = Math.max(SHORTEST_WAIT, 3 * this.#roundTrip);
+    }
+    const old = now - Math.max(OVERTAKEN_MS, this.#roundTrip / 2);
+    for (const sent of this.#flying.values()) {
+      if (sent.transmission < ack.echo && sent.sentAt <= old) {
+        this.#resend(sent);
+      }
+    }
+    for (const parcel of arrived) parcel.arrived();
+    this.#pump();
+  }
+
+  tick(): void {
+    const now = this.#options.now();
+    const oldest = this.#flying.values().next().value;
+    if (oldest === undefined) {
+      if (this.#queue.length === 0) return;
+      // No credit and nothing on the way that would bring some: the news of it may be lost.
+      if (now - this.#probedAt < this.#wait) return;
+      this.#launch();
+    } else {
+      if (now - Math.max(oldest.sentAt, this.#probedAt) < this.#wait) return;
+      this.#resend(oldest);
+    }
+    this.#probedAt = now;
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+  }
+
+  resendAll(): void {
+    this.#wait = SHORTEST_WAIT;
+    for (const sent of this.#flying.values()) this.#resend(sent);
+    this.#pump();
+  }
+
+  clear(): void {
+    this.#queue.length = 0;
+    this.#flying.clear();
+    this.#flyingBytes = 0;
+  }
+
+  #pump(): void {
+    while (this.#queue.length > 0 && this.#mayLaunch()) this.#launch();
+  }
+
+  #mayLaunch(): boolean {
+    const oldest = this.#flying.values().next().value;
+    const span = this.#sequence - (oldest?.sequence ?? this.#sequence);
+    if (span >= this.#options.windowFrames - 1) return false;
+    const bytes = this.#flyingBytes + this.#queue[0]!.payload.length;
+    return bytes <= this.#credit;
+  }
+
+  #launch(): void {
+    const parcel = this.#queue.shift()!;
+    const sent = {
+      parcel,
+      sequence: ++this.#sequence,
+      transmission: 0,
+      sentAt: 0,
+    };
+    this.#flying.set(sent.sequence, sent);
+    this.#flyingBytes += parcel.payload.length;
+    this.#transmit(sent);
+  }
+
+  #resend(sent: Sent): void {
+    this.resent++;
+    this.#transmit(sent);
+  }
+
+  #transmit(sent: Sent): void {
+    sent.transmission = ++this.#transmission;
+    sent.sentAt = this.#options.now();
+    const { collective, operation, step, segment, total, payload } =
+      sent.parcel;
+    this.#options.transmit({
+      collective,
+      operation,
+      step,
+      segment,
+      total,
+      sequence: sent.sequence,
+      attempt: sent.transmission,
+    }, payload);
+  }
+
+  #measure(ms: number): void {
+    this.#roundTrip = this.#roundTrip === 0
+      ? ms
+      : this.#roundTrip + (ms - this.#roundTrip) / 8;
+  }
+}
+
+function hasArrived(ack: Acknowledgement, sequence: number): boolean {
+  if (sequence < ack.next) return true;
+  const bit = sequence - ack.next;
+  const byte = ack.bitmap[bit >>> 3];
+  return byte !== undefined && (byte >>> (bit & 7) & 1) === 1;
+}
