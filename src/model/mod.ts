@@ -32,4 +32,4 @@ export {
 } from "./heads.ts";
 export { toHuggingFaceNames, toTimmNames } from "./weight_names.ts";
 export { fitWeights, type WeightReport } from "./load_weights.ts";
-export { resizePositions } from "./resize_positions.ts";
+export { resizePositions, resizePositionsBackward } from "./resize_positions.ts";

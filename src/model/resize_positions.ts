@@ -28,45 +28,79 @@ export function resizePositions(
   positions: Float32Array,
   options: ResizePositionsOptions,
 ): Float32Array<ArrayBuffer> {
-  const { prefix, oldGrid, newGrid, dim, antialias = false } = options;
-  if (positions.length !== (prefix + oldGrid * oldGrid) * dim) {
-    throw new RangeError(
-      `Cannot resize positions: ${positions.length} values, expected (${prefix} + ${oldGrid}^2) * ${dim}`,
-    );
-  }
+  const { prefix, oldGrid, newGrid, dim } = options;
+  checkLength(positions, prefix, oldGrid, dim);
   if (oldGrid === newGrid) return new Float32Array(positions);
   const result = new Float32Array((prefix + newGrid * newGrid) * dim);
   result.set(positions.subarray(0, prefix * dim));
+  const grid = new Float64Array(newGrid * newGrid * dim);
+  forEachTap(options, (output, input, weight) => {
+    const start = (prefix * dim) + input;
+    for (let c = 0; c < dim; c++) {
+      grid[output + c]! += weight * positions[start + c]!;
+    }
+  });
+  result.set(grid, prefix * dim);
+  return result;
+}
+
+/** Gradient of {@linkcode resizePositions} for its input: the transposed map. */
+export function resizePositionsBackward(
+  dResult: Float32Array,
+  options: ResizePositionsOptions,
+): Float32Array<ArrayBuffer> {
+  const { prefix, oldGrid, newGrid, dim } = options;
+  checkLength(dResult, prefix, newGrid, dim);
+  if (oldGrid === newGrid) return new Float32Array(dResult);
+  const dPositions = new Float32Array((prefix + oldGrid * oldGrid) * dim);
+  dPositions.set(dResult.subarray(0, prefix * dim));
+  const grid = new Float64Array(oldGrid * oldGrid * dim);
+  forEachTap(options, (output, input, weight) => {
+    const start = (prefix * dim) + output;
+    for (let c = 0; c < dim; c++) {
+      grid[input + c]! += weight * dResult[start + c]!;
+    }
+  });
+  dPositions.set(grid, prefix * dim);
+  return dPositions;
+}
+
+/** Calls back for each pair of cells of the two grids, by their first element. */
+function forEachTap(
+  { oldGrid, newGrid, dim, antialias = false }: ResizePositionsOptions,
+  visit: (output: number, input: number, weight: number) => void,
+): void {
+  const tapsOf = antialias ? smoothTaps : cubicTaps;
   const taps = Array.from(
     { length: newGrid },
-    (_, i) => (antialias ? smoothTaps : cubicTaps)(i, oldGrid, newGrid),
+    (_, i) => tapsOf(i, oldGrid, newGrid),
   );
-  const grid = positions.subarray(prefix * dim);
-  // Across, then down: [oldGrid, newGrid, dim] between the two.
-  const wide = new Float64Array(oldGrid * newGrid * dim);
-  for (let y = 0; y < oldGrid; y++) {
-    taps.forEach(({ indices, weights }, x) => {
-      const to = (y * newGrid + x) * dim;
-      indices.forEach((from, t) => {
-        const start = (y * oldGrid + from) * dim;
-        for (let c = 0; c < dim; c++) {
-          wide[to + c]! += weights[t]! * grid[start + c]!;
-        }
-      });
-    });
+  taps.forEach((down, y) =>
+    taps.forEach((across, x) =>
+      down.indices.forEach((oldY, i) =>
+        across.indices.forEach((oldX, j) =>
+          visit(
+            (y * newGrid + x) * dim,
+            (oldY * oldGrid + oldX) * dim,
+            down.weights[i]! * across.weights[j]!,
+          )
+        )
+      )
+    )
+  );
+}
+
+function checkLength(
+  values: Float32Array,
+  prefix: number,
+  grid: number,
+  dim: number,
+): void {
+  if (values.length !== (prefix + grid * grid) * dim) {
+    throw new RangeError(
+      `Cannot resize positions: ${values.length} values, expected (${prefix} + ${grid}^2) * ${dim}`,
+    );
   }
-  const sums = new Float64Array(newGrid * dim);
-  taps.forEach(({ indices, weights }, y) => {
-    sums.fill(0);
-    indices.forEach((from, t) => {
-      const start = from * newGrid * dim;
-      for (let i = 0; i < sums.length; i++) {
-        sums[i]! += weights[t]! * wide[start + i]!;
-      }
-    });
-    result.set(sums, (prefix + y * newGrid) * dim);
-  });
-  return result;
 }
 
 /** Keys' cubic convolution kernel. */

@@ -7,7 +7,7 @@
 //   v = brightness v;  v = mean + contrast (v - mean);  v = gray + saturation (v - gray)
 //
 // clamped to 0..1, and a square of the image's mean laid over it. All random values are
-// words of philox((seed, stream ^ salt), (draw, positions[b], step, 0)).
+// words of philox((seed, stream), (draw, positions[b], step, salt)).
 //
 // pixels: bytes of one shard of the store, [count, channels, height, width], each image
 // from a whole word on; means [all images]; indices, positions [batch]; output
@@ -51,8 +51,8 @@ struct Params {
 
 fn draw(b: u32, number: u32) -> vec4u {
   return philox(
-    vec2u(step.seed, step.stream ^ params.salt),
-    vec4u(number, positions[b], step.step, 0u),
+    vec2u(step.seed, step.stream),
+    vec4u(number, positions[b], step.step, params.salt),
   );
 }
 

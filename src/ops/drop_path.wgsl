@@ -3,7 +3,7 @@
 //   output[b, e] = [residual[b, e] +] branch[b, e] / (1 - rate) if kept, else [residual]
 //
 // All [batch, count]. Image b is kept when the first word of
-// philox((seed, stream ^ salt), (0, positions[b], step, 0)) is at least rate 2^32. Without
+// philox((seed, stream), (0, positions[b], step, salt)) is at least rate 2^32. Without
 // RESIDUAL this is the gradient for the branch. Grid: [slices of SLICE elements, batch].
 
 override WORKGROUP_SIZE: u32 = 8;
@@ -32,8 +32,8 @@ fn main(
 ) {
   let b = group.y;
   let words = philox(
-    vec2u(step.seed, step.stream ^ params.salt),
-    vec4u(0u, positions[b], step.step, 0u),
+    vec2u(step.seed, step.stream),
+    vec4u(0u, positions[b], step.step, params.salt),
   );
   let kept = words.x >= params.threshold;
   let start = b * params.count;

@@ -3,7 +3,7 @@
 //   output[b, e] = input[b, e] / (1 - rate) if kept, else 0
 //
 // input, output [batch, count]. Element e of an image is kept when word e mod 4 of
-// philox((seed, stream ^ salt), (e / 4, positions[b], step, 0)) is at least rate 2^32: a
+// philox((seed, stream), (e / 4, positions[b], step, salt)) is at least rate 2^32: a
 // function of the place in the global batch, so the ranks do not matter and no mask
 // is stored. Each invocation takes four elements at a time; grid: [slices, batch].
 
@@ -33,8 +33,8 @@ fn main(
     return;
   }
   let words = philox(
-    vec2u(step.seed, step.stream ^ params.salt),
-    vec4u(quad, positions[b], step.step, 0u),
+    vec2u(step.seed, step.stream),
+    vec4u(quad, positions[b], step.step, params.salt),
   );
   let start = b * params.count;
   for (var j = 0u; j < 4u; j++) {

@@ -1,4 +1,10 @@
 export {
+  attentionBackward,
+  type AttentionBackwardArgs,
+  attentionForward,
+  type AttentionForwardArgs,
+} from "./attention.ts";
+export {
   geluBackward,
   type GeluBackwardArgs,
   geluForward,
@@ -59,7 +65,12 @@ export {
   layerNormForward,
   type LayerNormForwardArgs,
 } from "./layer_norm.ts";
-export { patchify, type PatchifyArgs } from "./patchify.ts";
+export {
+  patchify,
+  type PatchifyArgs,
+  patchifyBackward,
+  type PatchifyBackwardArgs,
+} from "./patchify.ts";
 export {
   poolTokens,
   type PoolTokensArgs,

@@ -1,8 +1,10 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { defineKernel, shapeError } from "../gpu/mod.ts";
-import wgsl from "./patchify.wgsl" with { type: "text" };
+import backward from "./patchify_backward.wgsl" with { type: "text" };
+import forward from "./patchify.wgsl" with { type: "text" };
 
-const kernel = defineKernel("patchify", wgsl);
+const forwardKernel = defineKernel("patchify", forward);
+const backwardKernel = defineKernel("patchify_backward", backward);
 
 /** Arguments of {@linkcode patchify}. */
 export interface PatchifyArgs {
@@ -21,6 +23,48 @@ export interface PatchifyArgs {
  * last whole patch are ignored.
  */
 export function patchify(program: Program, args: PatchifyArgs): void {
+  const { images, statistics, output } = args;
+  const { batch, channels, rows, columns, uniforms } = sizesOf(
+    "patchify",
+    args,
+  );
+  program.dispatch(forwardKernel, {
+    uniforms,
+    buffers: [images, statistics, output],
+    workgroups: [Math.ceil(rows * args.patch * columns / 8), batch, channels],
+  });
+}
+
+/** Arguments of {@linkcode patchifyBackward}; shapes as in {@linkcode PatchifyArgs}. */
+export interface PatchifyBackwardArgs {
+  dOutput: Tensor;
+  statistics: Tensor;
+  /** Overwritten. */
+  dImages: Tensor;
+  patch: number;
+}
+
+/** Records the gradient of {@linkcode patchify} for the images. */
+export function patchifyBackward(
+  program: Program,
+  args: PatchifyBackwardArgs,
+): void {
+  const { dOutput, statistics, dImages, patch } = args;
+  const { batch, channels, uniforms } = sizesOf("patchifyBackward", {
+    images: dImages,
+    statistics,
+    output: dOutput,
+    patch,
+  });
+  const pixels = dImages.length / (batch * channels);
+  program.dispatch(backwardKernel, {
+    uniforms,
+    buffers: [dOutput, statistics, dImages],
+    workgroups: [Math.ceil(pixels / 64), batch, channels],
+  });
+}
+
+function sizesOf(op: string, args: PatchifyArgs) {
   const { images, statistics, output, patch } = args;
   const [batch = 0, channels = 0, height = 0, width = 0] = images.shape;
   const rows = Math.floor(height / patch);
@@ -28,28 +72,22 @@ export function patchify(program: Program, args: PatchifyArgs): void {
   const [sets = 0] = statistics.shape;
   if (
     images.shape.length !== 4 || (sets !== 1 && sets !== batch) ||
-    statistics.length !== sets * channels * 2 || rows < 1 || columns < 1 ||
+    statistics.length !== sets * channels * 2 || !(rows >= 1) ||
+    !(columns >= 1) ||
     output.length !== batch * rows * columns * channels * patch * patch
   ) {
-    throw shapeError(`patchify with patch ${patch}`, {
+    throw shapeError(`${op} with patch ${patch}`, {
       images,
       statistics,
       output,
     });
   }
-  program.dispatch(kernel, {
-    uniforms: {
-      u32: [
-        channels,
-        height,
-        width,
-        patch,
-        rows,
-        columns,
-        sets === 1 ? 0 : 2 * channels,
-      ],
-    },
-    buffers: [images, statistics, output],
-    workgroups: [Math.ceil(rows * patch * columns / 8), batch, channels],
-  });
+  const stride = sets === 1 ? 0 : 2 * channels;
+  return {
+    batch,
+    channels,
+    rows,
+    columns,
+    uniforms: { u32: [channels, height, width, patch, rows, columns, stride] },
+  };
 }

@@ -9,3 +9,31 @@ export {
   linearReference,
   type LinearSizes,
 } from "./linear.ts";
+export {
+  augmentReference,
+  type ByteImage,
+  type ViewSource,
+} from "./augment.ts";
+export {
+  dropoutReference,
+  dropPathReference,
+  type MaskSource,
+} from "./dropout.ts";
+export {
+  layerNormBackwardReference,
+  layerNormReference,
+} from "./layer_norm.ts";
+export {
+  type ImageSizes,
+  imageStatisticsReference,
+  patchifyBackwardReference,
+  patchifyReference,
+} from "./patchify.ts";
+export {
+  assembleTokensBackwardReference,
+  assembleTokensReference,
+  type PoolShares,
+  poolTokensBackwardReference,
+  poolTokensReference,
+  type TokenSizes,
+} from "./tokens.ts";
