@@ -64,7 +64,8 @@ unpack() {
 # Programs from .tools/root find the libraries unpacked beside them.
 use_private_root() {
   libraries=
-  for folder in "$TOOLS"/root/usr/lib/*-linux-gnu "$TOOLS"/root/lib/*-linux-gnu; do
+  for folder in "$TOOLS"/root/usr/lib/*-linux-gnu "$TOOLS"/root/lib/*-linux-gnu \
+    "$TOOLS"/root/usr/lib/*-linux-gnu/pulseaudio; do
     [ ! -d "$folder" ] || libraries="$libraries${libraries:+:}$folder"
   done
   [ -z "$libraries" ] || remember LD_LIBRARY_PATH "$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"

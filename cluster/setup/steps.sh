@@ -91,7 +91,11 @@ step_npm() {
     found "npm packages" "node_modules"
     return
   fi
-  (cd "$ROOT" && "$DENO" ci) >>"$LOG" 2>&1 </dev/null || missing "npm packages of deno.lock" \
+  # Networks that inspect TLS have a certificate of their own in the system store.
+  (
+    cd "$ROOT" &&
+      DENO_TLS_CA_STORE="${DENO_TLS_CA_STORE:-mozilla,system}" "$DENO" ci
+  ) >>"$LOG" 2>&1 </dev/null || missing "npm packages of deno.lock" \
     "deno ci    (on a machine with network, then copy node_modules here)"
   lock_sum >"$TOOLS/packages.sum"
   installed "npm packages" "node_modules"
@@ -150,6 +154,16 @@ find_chromium() {
   done
   program=$TOOLS/root/usr/lib/chromium/chromium
   [ -x "$program" ] && "$program" --version >/dev/null 2>&1 || return 1
+  # The unpacked browser looks for fonts in the system's folders alone.
+  cat >"$TOOLS/fonts.conf" <<END
+<?xml version="1.0"?>
+<fontconfig>
+  <dir>/usr/share/fonts</dir>
+  <dir>$TOOLS/root/usr/share/fonts</dir>
+  <cachedir>$TOOLS/cache/fonts</cachedir>
+</fontconfig>
+END
+  remember FONTCONFIG_FILE "$TOOLS/fonts.conf"
   mkdir -p "$TOOLS/bin"
   ln -sf "$program" "$TOOLS/bin/chromium"
   CHROMIUM=$TOOLS/bin/chromium

@@ -12,8 +12,8 @@ export interface ProgressBarFormatter {
 
 /** Options of {@linkcode ProgressBar}. */
 export interface ProgressBarOptions {
-  /** Default: the terminal's error stream, so that results stay alone on stdout. */
-  writable?: WritableStream<Uint8Array>;
+  /** Where to draw; the published class falls back to the terminal. */
+  writable: WritableStream<Uint8Array>;
   max: number;
   value?: number;
   barLength?: number;
@@ -47,7 +47,7 @@ export class ProgressBar {
     this.#options = options;
     this.value = options.value ?? 0;
     this.max = options.max;
-    this.#writer = (options.writable ?? Deno.stderr.writable).getWriter();
+    this.#writer = options.writable.getWriter();
     this.#cancel = realEnv.timers.every(REDRAW_MS, () => this.#draw());
     this.#draw();
   }
