@@ -86,6 +86,13 @@ export async function openCsv(
       `Cannot read ${trainFile}: none of its ${train.length} lines has a label`,
     );
   }
+  const test = hasTest ? await readTable(disk, testFile) : undefined;
+  const unknown = test?.find(({ label }) => label === "");
+  if (unknown) {
+    throw new ConfigError(
+      `Cannot read ${testFile}: ${unknown.path} has no label, a test needs one`,
+    );
+  }
   const part = (rows: readonly Row[], file: string) =>
     picturePart(disk, root, toFiles(rows, { file, classNames }));
   return {
@@ -94,7 +101,7 @@ export async function openCsv(
     channels: 3,
     size: undefined,
     train: part(train, trainFile),
-    test: hasTest ? part(await readTable(disk, testFile), testFile) : undefined,
+    test: test && part(test, testFile),
     sizeOf: (some, index) => pictureSize(disk, root, some.nameOf(index)),
   };
 }

@@ -1,5 +1,5 @@
 import { ConfigError, type Disk } from "../env/mod.ts";
-import type { DataKind } from "./locate.ts";
+import { DATA_KINDS, type DataKind } from "./locate.ts";
 
 /** Name patterns, first match wins. */
 const SIGNS: readonly (readonly [RegExp, DataKind])[] = [
@@ -22,9 +22,13 @@ export async function detectKind(disk: Disk, path: string): Promise<DataKind> {
       }`,
     );
   }
+  const base = path.replace(/\/+$/, "").replace(/^.*\//, "");
+  // `data/<kind>` is where sets are put.
+  const named = DATA_KINDS.find((kind) => kind === base);
+  if (named && info.kind === "folder") return named;
   const names = info.kind === "folder"
     ? (await disk.list(path)).map(({ name }) => name)
-    : [path.slice(path.lastIndexOf("/") + 1)];
+    : [base];
   for (const [sign, kind] of SIGNS) {
     if (names.some((name) => sign.test(name))) return kind;
   }

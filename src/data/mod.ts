@@ -8,6 +8,7 @@ export { DATA_KINDS, type DataKind } from "./locate.ts";
 export { type DataOptions, loadDataSet } from "./load_data_set.ts";
 export { splitDataSet, type SplitOptions } from "./split.ts";
 export { splitFromJson, splitToJson } from "./split_json.ts";
+export { detectKind } from "./detect_kind.ts";
 export { hashDataSet } from "./hash_data_set.ts";
 export { Sampler } from "./sampler.ts";
 export {
