@@ -1,5 +1,4 @@
-import { LIFE, LIFE_WORDS } from "../protocol.ts";
-import type { Credentials } from "../links/mod.ts";
+import type { Credentials, Messenger } from "../links/mod.ts";
 import type { Wait } from "./errors.ts";
 import { fromPlain } from "./plain_error.ts";
 import { WorkerCommunicator } from "./worker_communicator.ts";
@@ -14,6 +13,8 @@ import type {
 export interface CommWorkerOptions {
   credentials: Credentials;
   rank: number;
+  /** Words of `LIFE` that the worker reports in each heartbeat; others write them. */
+  life: Int32Array<SharedArrayBuffer>;
   /** A collective has waited for {@linkcode JoinOptions.warnAfterMs}. */
   onWarning?(wait: Wait): void;
   /** The worker itself has failed; every call rejects from now on. */
@@ -32,15 +33,13 @@ const JOIN_DEFAULTS = {
  *
  * @example
  * ```ts ignore
- * await using worker = await CommWorker.open({ credentials, rank: 0 });
- * await worker.onMessage(subjects.command(0), obey);
+ * await using worker = await CommWorker.open({ credentials, rank: 0, life });
+ * worker.subscribe(subjects.command(0), obey);
  * const communicator = await worker.join({ size: 2 });
  * await communicator.barrier();
  * ```
  */
-export class CommWorker implements AsyncDisposable {
-  /** Words of {@linkcode LIFE} that each heartbeat reports; this thread writes them. */
-  readonly life: Int32Array<SharedArrayBuffer>;
+export class CommWorker implements Messenger, AsyncDisposable {
   readonly rank: number;
   readonly #options: CommWorkerOptions;
   readonly #worker: Worker;
@@ -59,14 +58,9 @@ export class CommWorker implements AsyncDisposable {
    */
   static async open(options: CommWorkerOptions): Promise<CommWorker> {
     const worker = new CommWorker(options);
-    const { credentials, rank } = options;
+    const { credentials, rank, life } = options;
     try {
-      await worker.#ask({
-        kind: "open",
-        credentials,
-        rank,
-        life: worker.life,
-      });
+      await worker.#ask({ kind: "open", credentials, rank, life });
     } catch (error) {
       worker.#worker.terminate();
       throw error;
@@ -78,8 +72,6 @@ export class CommWorker implements AsyncDisposable {
   constructor(options: CommWorkerOptions) {
     this.#options = options;
     this.rank = options.rank;
-    this.life = new Int32Array(new SharedArrayBuffer(LIFE_WORDS * 4));
-    Atomics.store(this.life, LIFE.phase, -1);
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url).href, {
       type: "module",
       name: `comm-${options.rank}`,
@@ -104,17 +96,11 @@ export class CommWorker implements AsyncDisposable {
       rank: this.rank,
       size: options.size,
       run: async (call) => {
-        Atomics.add(this.life, LIFE.entered, 1);
         await this.#ask({ kind: "collective", call });
       },
     });
   }
 
-  /**
-   * Sends a message and waits for the answer.
-   *
-   * @throws {NoAnswerError} If nobody answers in time.
-   */
   request(
     subject: string,
     message: unknown,
@@ -123,26 +109,25 @@ export class CommWorker implements AsyncDisposable {
     return this.#ask({ kind: "request", subject, message, timeoutMs });
   }
 
-  /** Sends a message that may be lost. */
   publish(subject: string, message: unknown): void {
     this.#tell({ kind: "publish", subject, message });
   }
 
-  /**
-   * Calls `handler` for each message, from when the promise resolves. The result
-   * ends it.
-   */
-  async onMessage(
+  subscribe(
     subject: string,
     handler: (message: unknown, subject: string) => void,
-  ): Promise<() => void> {
+  ): () => void {
     const subscription = ++this.#ids;
     this.#handlers.set(subscription, handler);
-    await this.#ask({ kind: "subscribe", subscription, subject });
+    this.#tell({ kind: "subscribe", subscription, subject });
     return () => {
       this.#handlers.delete(subscription);
       this.#tell({ kind: "unsubscribe", subscription });
     };
+  }
+
+  async flush(): Promise<void> {
+    await this.#ask({ kind: "flush" });
   }
 
   /** Rejects all collectives, pending and to come, with a {@linkcode RankFailedError}. */

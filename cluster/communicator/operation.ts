@@ -146,5 +146,5 @@ function floats(payload: Uint8Array): Float32Array {
   const { buffer, byteOffset, length } = payload;
   return byteOffset % 4 === 0
     ? new Float32Array(buffer, byteOffset, length / 4)
-    : new Float32Array(payload.slice().buffer);
+    : new Float32Array(new Uint8Array(payload).buffer);
 }

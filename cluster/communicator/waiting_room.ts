@@ -24,7 +24,7 @@ export class WaitingRoom {
     if (bytes > ROOM) return false;
     this.#bytes[arrival.from] = bytes;
     const entries = this.#entries.get(operation) ?? [];
-    entries.push({ arrival, payload: payload.slice() });
+    entries.push({ arrival, payload: new Uint8Array(payload) });
     this.#entries.set(operation, entries);
     return true;
   }

@@ -11,7 +11,7 @@ import {
   openNatsLink,
   runHash,
 } from "../links/mod.ts";
-import { HEARTBEAT_MS, heartbeatOf, LIFE, subjectsOf } from "../protocol.ts";
+import { HEARTBEAT_MS, heartbeatOf, subjectsOf } from "../protocol.ts";
 import { RankFailedError } from "./errors.ts";
 import { LinkCommunicator } from "./link_communicator.ts";
 import { toPlain } from "./plain_error.ts";
@@ -30,7 +30,6 @@ declare const self: DedicatedWorkerGlobalScope;
 interface Session {
   credentials: Credentials;
   rank: number;
-  life: Int32Array<SharedArrayBuffer>;
   control: Control;
   stopBeating: () => void;
 }
@@ -70,8 +69,8 @@ function perform(task: Task): Promise<unknown> {
       const { subject, message, timeoutMs } = task;
       return opened().control.request(subject, message, timeoutMs);
     }
-    case "subscribe":
-      return subscribe(task.subscription, task.subject);
+    case "flush":
+      return opened().control.flush();
     case "close":
       return close();
   }
@@ -81,6 +80,9 @@ function take(notice: Notice): void {
   switch (notice.kind) {
     case "publish":
       opened().control.publish(notice.subject, notice.message);
+      break;
+    case "subscribe":
+      subscribe(notice.subscription, notice.subject);
       break;
     case "unsubscribe":
       subscriptions.get(notice.subscription)?.();
@@ -101,7 +103,7 @@ async function open(
   const beat = () => control.publish(heartbeat, heartbeatOf(rank, life));
   beat();
   const stopBeating = realEnv.timers.every(HEARTBEAT_MS, beat);
-  session = { credentials, rank, life, control, stopBeating };
+  session = { credentials, rank, control, stopBeating };
 }
 
 async function join(options: JoinOptions): Promise<void> {
@@ -123,18 +125,10 @@ async function join(options: JoinOptions): Promise<void> {
   });
 }
 
-async function collective(call: CollectiveCall): Promise<void> {
+function collective(call: CollectiveCall): Promise<void> {
   if (communicator === undefined) {
     throw new Error(`Cannot run ${call.name}: the rank has not joined`);
   }
-  await begin(communicator, call);
-  Atomics.add(opened().life, LIFE.finished, 1);
-}
-
-function begin(
-  communicator: LinkCommunicator,
-  call: CollectiveCall,
-): Promise<void> {
   switch (call.name) {
     case "barrier":
       return communicator.barrier();
@@ -147,13 +141,11 @@ function begin(
   }
 }
 
-async function subscribe(subscription: number, subject: string): Promise<void> {
-  const { control } = opened();
-  const end = control.subscribe(subject, (message, subject) => {
+function subscribe(subscription: number, subject: string): void {
+  const end = opened().control.subscribe(subject, (message, subject) => {
     post({ kind: "message", subscription, message, subject });
   });
   subscriptions.set(subscription, end);
-  await control.flush();
 }
 
 async function close(): Promise<void> {

@@ -33,12 +33,13 @@ export type Task =
   | { kind: "join"; options: JoinOptions }
   | { kind: "collective"; call: CollectiveCall }
   | { kind: "request"; subject: string; message: unknown; timeoutMs: number }
-  | { kind: "subscribe"; subscription: number; subject: string }
+  | { kind: "flush" }
   | { kind: "close" };
 
 /** What the comm worker is told and never answers. */
 export type Notice =
   | { kind: "publish"; subject: string; message: unknown }
+  | { kind: "subscribe"; subscription: number; subject: string }
   | { kind: "unsubscribe"; subscription: number }
   | { kind: "abort"; reason: string; failedRank: number | undefined };
 

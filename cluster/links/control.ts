@@ -41,32 +41,45 @@ export class NoAnswerError extends Error {
   }
 }
 
-/** JSON messages over NATS. What arrives is parsed, bounded in size, otherwise unchecked. */
-export interface Control extends AsyncDisposable {
-  /** Messages that were too large or no JSON, and dropped. */
-  readonly dropped: number;
+/**
+ * JSON messages over NATS, as a rank and the coordinator send them. What arrives
+ * is parsed and bounded in size, otherwise unchecked.
+ */
+export interface Messenger {
+  /** Sends a message that may be lost. */
   publish(subject: string, message: unknown): void;
-  /** @throws {NoAnswerError} */
+  /**
+   * Sends a message and waits for the answer.
+   *
+   * @throws {NoAnswerError} If nobody answers in time.
+   */
   request(
     subject: string,
     message: unknown,
     timeoutMs: number,
   ): Promise<unknown>;
-  /** The result ends the subscription. */
+  /** Calls `handler` for each message; the result ends it. */
   subscribe(
     subject: string,
     handler: (message: unknown, subject: string) => void,
   ): () => void;
+  /** Resolves when the server has all that was published and knows all subscriptions. */
+  flush(): Promise<void>;
+  /** Sends what was published and disconnects. */
+  close(): Promise<void>;
+}
+
+/** The coordinator's end of the control plane. */
+export interface Control extends Messenger, AsyncDisposable {
+  /** Messages that were too large or no JSON, and dropped. */
+  readonly dropped: number;
   /** Answers requests; `undefined` leaves one unanswered. */
   respond(
     subject: string,
     handler: (message: unknown) => unknown | Promise<unknown>,
   ): () => void;
-  /** Resolves when the server has all that was published and knows all subscriptions. */
-  flush(): Promise<void>;
   /** Only with system credentials: the server reports lost clients within milliseconds. */
   onDisconnect(handler: (notice: DisconnectNotice) => void): void;
-  close(): Promise<void>;
 }
 
 export interface ControlOptions {

@@ -30,5 +30,6 @@ export {
   type Control,
   type ControlOptions,
   type DisconnectNotice,
+  type Messenger,
   NoAnswerError,
 } from "./control.ts";

@@ -1,0 +1,105 @@
+import { type Env, EnvironmentError } from "../../src/env/mod.ts";
+
+/**
+ * Keeps the server alive as long as the pipe on its standard input is open: it
+ * ends with the process that started it, however that ends. `$1` is the server,
+ * `$2` its configuration, `$3` the folder of the ports file, `$4` the log.
+ */
+const GUARD = `exec 3<&0 </dev/null
+"$1" -c "$2" --ports_file_dir "$3" -l "$4" 3<&- & server=$!
+{ read -r line <&3; kill -TERM "$server"; kill -CONT "$server"; } 2>/dev/null &
+guard=$!
+exec 3<&-
+wait "$server"; code=$?
+kill "$guard" 2>/dev/null
+exit "$code"`;
+
+const START_MS = 10_000;
+const POLL_MS = 20;
+
+export interface NatsProcess {
+  /** Address that clients connect to. */
+  url: string;
+  /** Of the server itself. */
+  pid: number;
+  /** Resolves with the exit code when the server has ended. */
+  ended: Promise<number>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a server and waits until it listens.
+ *
+ * The server has a session of its own, so that Ctrl-C in the terminal, which is
+ * for the run as a whole, does not cut the ranks off before they have saved.
+ *
+ * @throws {EnvironmentError} With the end of its log, if it does not start.
+ */
+export async function startNatsProcess(
+  { env, binary, config, folder }: {
+    env: Env;
+    binary: string;
+    config: string;
+    folder: string;
+  },
+): Promise<NatsProcess> {
+  const log = `${folder}/nats-server.log`;
+  for (const file of await portsFiles(folder)) await env.disk.remove(file);
+  const child = new Deno.Command("sh", {
+    args: ["-c", GUARD, "nats-guard", binary, config, folder, log],
+    stdin: "piped",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+  const state: { code?: number } = {};
+  const ended = child.status.then(({ code }) => state.code = code);
+  const since = env.clock.now();
+  while (state.code === undefined && env.clock.now() - since < START_MS) {
+    const found = await readPorts(folder);
+    if (found !== undefined) {
+      return {
+        ...found,
+        ended,
+        stop: async () => {
+          await child.stdin.close().catch(() => {});
+          await ended;
+        },
+      };
+    }
+    await env.timers.sleep(POLL_MS);
+  }
+  await child.stdin.close().catch(() => {});
+  await ended;
+  throw new EnvironmentError(
+    `Cannot start nats-server (${binary}): ${await lastLines(env, log)}`,
+    { hint: `Its log is ${log}` },
+  );
+}
+
+async function portsFiles(folder: string): Promise<string[]> {
+  const names = await Array.fromAsync(Deno.readDir(folder), ({ name }) => name);
+  return names.filter((name) => /^nats-server_\d+\.ports$/.test(name))
+    .map((name) => `${folder}/${name}`);
+}
+
+/** The ports file, once the server has written it completely. */
+async function readPorts(
+  folder: string,
+): Promise<{ url: string; pid: number } | undefined> {
+  for (const file of await portsFiles(folder)) {
+    try {
+      const url = JSON.parse(await Deno.readTextFile(file)).nats?.[0];
+      const pid = Number(file.match(/_(\d+)\.ports$/)?.[1]);
+      if (typeof url === "string") return { url, pid };
+    } catch {
+      // Half written: the next look finds it whole.
+    }
+  }
+  return undefined;
+}
+
+async function lastLines(env: Env, log: string): Promise<string> {
+  const text = await env.disk.readText(log).catch(() => "");
+  return text.trim().split("\n").slice(-3).join(" | ") || "it wrote no log";
+}

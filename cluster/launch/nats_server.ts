@@ -1,0 +1,114 @@
+import { type Env, EnvironmentError } from "../../src/env/mod.ts";
+import type { Credentials } from "../links/mod.ts";
+import { findNatsServer } from "./nats_binary.ts";
+import { natsConfig, type NatsUser, type NatsUsers } from "./nats_config.ts";
+import { type NatsProcess, startNatsProcess } from "./nats_process.ts";
+
+export interface NatsServerOptions {
+  env: Env;
+  /** Folder for configuration, credentials and log; made if absent. */
+  folder: string;
+  /** Id of the run: one word. */
+  run: string;
+  /** Address to listen on; only this machine by default. */
+  host?: string;
+  /** The server binary; by default found on the PATH or in `.tools/bin`. */
+  binary?: string;
+}
+
+/** A NATS server of our own for one run. */
+export interface NatsServer extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+  /** File, readable by its owner only, with the {@linkcode Credentials} of the ranks. */
+  readonly credentialsFile: string;
+  readonly coordinator: Credentials;
+  readonly rank: Credentials;
+  readonly system: Credentials;
+  /** Resolves with the exit code when the server process has ended. */
+  readonly ended: Promise<number>;
+  /** Starts the server again on the same port, when it has ended or as it runs. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a nats-server on a free port with random credentials.
+ *
+ * @throws {EnvironmentError} If there is no nats-server or it does not start.
+ */
+export async function startNatsServer(
+  options: NatsServerOptions,
+): Promise<NatsServer> {
+  const { env, run, host = "127.0.0.1" } = options;
+  const binary = options.binary ?? await findNatsServer();
+  await env.disk.makeFolder(options.folder);
+  const folder = await Deno.realPath(options.folder);
+  const users: NatsUsers = {
+    coordinator: user(env, "coordinator", `_INBOX.${run}.coordinator`),
+    rank: user(env, "rank", `_INBOX.${run}.rank`),
+    system: user(env, "system", `_INBOX.${run}.system`),
+  };
+  const config = `${folder}/nats.conf`;
+  await writeSecret(config, natsConfig({ run, host, port: -1, users }));
+  await validate(binary, config);
+  const start = () => startNatsProcess({ env, binary, config, folder });
+  let process: NatsProcess = await start();
+  const { url } = process;
+  const credentials = (user: NatsUser): Credentials => ({ url, run, ...user });
+  const credentialsFile = `${folder}/rank.json`;
+  await writeSecret(
+    credentialsFile,
+    JSON.stringify(credentials(users.rank)),
+  );
+  return {
+    url,
+    get pid() {
+      return process.pid;
+    },
+    credentialsFile,
+    coordinator: credentials(users.coordinator),
+    rank: credentials(users.rank),
+    system: credentials(users.system),
+    get ended() {
+      return process.ended;
+    },
+    async restart() {
+      await process.stop();
+      const port = Number(new URL(url).port);
+      await writeSecret(config, natsConfig({ run, host, port, users }));
+      process = await start();
+    },
+    stop: () => process.stop(),
+    [Symbol.asyncDispose]: () => process.stop(),
+  };
+}
+
+function user(env: Env, name: string, inbox: string): NatsUser {
+  return { user: name, password: env.randomBytes(24).toHex(), inbox };
+}
+
+/** Writes a file that was readable by its owner only from the beginning. */
+async function writeSecret(path: string, text: string): Promise<void> {
+  await Deno.remove(path).catch(() => {});
+  await Deno.writeTextFile(path, text, { mode: 0o600, createNew: true });
+}
+
+async function validate(binary: string, config: string): Promise<void> {
+  const { code, stdout, stderr } = await new Deno.Command(binary, {
+    args: ["-c", config, "-t"],
+    stdin: "null",
+  }).output().catch((cause) => {
+    throw new EnvironmentError(
+      `Cannot run nats-server (${binary}): ${cause.message}`,
+      { cause },
+    );
+  });
+  if (code === 0) return;
+  const decoder = new TextDecoder();
+  const said = (decoder.decode(stderr) + decoder.decode(stdout)).trim();
+  throw new EnvironmentError(
+    `Cannot use ${config} with nats-server (${binary}): ${said}`,
+    { hint: "Version 2.9 or newer is needed" },
+  );
+}
