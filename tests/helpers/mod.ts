@@ -1,2 +1,17 @@
 export { assertClose, type Tolerance } from "./assert_close.ts";
 export { gaussian, uniform } from "./random.ts";
+export { writeTinyCifar } from "./tiny_data.ts";
+export { runTiny, type TinyRun } from "./tiny_engine.ts";
+export {
+  gzip,
+  idxFile,
+  join,
+  plainPng,
+  pngChunk,
+  pngFile,
+  tarEntry,
+  type TarItem,
+  tarOf,
+  toBytes,
+  withFiles,
+} from "./data_files.ts";

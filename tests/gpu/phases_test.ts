@@ -1,0 +1,147 @@
+import { deepStrictEqual, ok } from "node:assert";
+import { PHASES } from "../../src/phases/mod.ts";
+import { readSafetensorsFile } from "../../src/run/mod.ts";
+import { realEnv } from "../../src/env/mod.ts";
+import { assertClose, runTiny, writeTinyCifar } from "../helpers/mod.ts";
+
+/** 20 steps a phase, every distillation loss and a log line per step. */
+const ALL_LOSSES = {
+  student: { distilled: true, dropPath: 0.1, dropout: 0.1 },
+  phases: {
+    teacher: { images: 480 },
+    distill: {
+      images: 480,
+      labels: 0.5,
+      hard: 0.5,
+      soft: 0.5,
+      feature: 0.1,
+      relationalDistance: 2,
+      relationalAngle: 4,
+    },
+    classify: { images: 480, backbone: "finetune" },
+    selfTrain: { images: 480, threshold: 0.3, consistency: 1 },
+    baseline: { images: 480 },
+  },
+};
+
+async function withFolder(work: (folder: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  try {
+    await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function modelOf(folder: string, checkpoint: string) {
+  const { tensors } = await readSafetensorsFile(
+    realEnv.disk,
+    `${folder}/checkpoints/${checkpoint}/model.safetensors`,
+  );
+  return Object.fromEntries(
+    [...tensors].map(([name, { data }]) => [name, [...data]]),
+  );
+}
+
+Deno.test("runPhase() gives the same losses on 1, 2 and 3 ranks in every phase", async () => {
+  await withFolder(async (folder) => {
+    const data = `${folder}/data`;
+    await writeTinyCifar(data, { train: 12, test: 4 });
+    const losses: { key: string; values: number[] }[][] = [];
+    for (const ranks of [1, 2, 3]) {
+      const run = await runTiny({
+        ranks,
+        folder: `${folder}/ranks-${ranks}`,
+        data,
+        phases: PHASES,
+        config: ALL_LOSSES,
+      });
+      deepStrictEqual(run.outcomes.map(({ state }) => state), [
+        "done",
+        "done",
+        "done",
+        "done",
+        "done",
+      ]);
+      losses.push(
+        PHASES.map((phase) => ({
+          key: phase,
+          values: run.metrics.filter((line) =>
+            line.phase === phase && line.split === "train"
+          ).map((line) => line.loss as number),
+        })),
+      );
+    }
+    const [one, two, three] = losses;
+    one!.forEach(({ key, values }, i) => {
+      deepStrictEqual(values.length, 20, key);
+      ok(new Set(values).size > 15, `${key}: the loss does not move`);
+      assertClose(two![i]!.values, values, { rtol: 1e-4 }, `${key}, 2 ranks`);
+      assertClose(three![i]!.values, values, { rtol: 1e-4 }, `${key}, 3 ranks`);
+    });
+  });
+});
+
+for (const phase of ["distill", "selfTrain"] as const) {
+  Deno.test(`runPhase("${phase}") stopped and resumed equals the uninterrupted run bit for bit`, async () => {
+    await withFolder(async (folder) => {
+      const data = `${folder}/data`;
+      await writeTinyCifar(data, { train: 12, test: 4 });
+      const phases = ["teacher", "distill", "classify", "selfTrain"] as const;
+      const before = phases.slice(0, phases.indexOf(phase));
+      const config = {
+        ...ALL_LOSSES,
+        evaluation: { everySteps: 4 },
+        phases: {
+          ...ALL_LOSSES.phases,
+          teacher: { images: 96 },
+          selfTrain: { ...ALL_LOSSES.phases.selfTrain, method: "flexmatch" },
+        },
+      };
+      const common = { ranks: 2, data, config };
+      const start = `${folder}/start`;
+      await runTiny({ ...common, folder: start, phases: before });
+      const runs: Record<string, unknown>[][] = [];
+      for (const stopAfter of [undefined, 9]) {
+        const own = `${folder}/${stopAfter ?? "whole"}`;
+        await copyFolder(start, own);
+        let run = await runTiny({
+          ...common,
+          folder: own,
+          phases: [phase],
+          ...(stopAfter === undefined ? {} : { stopAfter }),
+        });
+        if (stopAfter !== undefined) {
+          deepStrictEqual(run.outcomes, [{
+            state: "stopped",
+            checkpoint: `${phase}-9`,
+          }]);
+          run = await runTiny({ ...common, folder: own, phases: [phase] });
+        }
+        deepStrictEqual(run.outcomes[0]!.state, "done");
+        runs.push(
+          run.metrics.filter((line) => line.phase === phase)
+            .map(({ split, step, loss, accuracy }) => ({
+              split,
+              step,
+              loss,
+              accuracy,
+            })),
+        );
+      }
+      deepStrictEqual(runs[1], runs[0]);
+      deepStrictEqual(
+        await modelOf(`${folder}/9`, `${phase}-20`),
+        await modelOf(`${folder}/whole`, `${phase}-20`),
+      );
+    });
+  });
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
+    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+}
