@@ -1,7 +1,6 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert";
 import fc from "fast-check";
 import { parseArgs } from "@std/cli/parse-args";
-import { ProgressBar } from "@std/cli/progress-bar";
 import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
 import { TextLineStream } from "@std/streams/text-line-stream";
 
@@ -172,44 +171,4 @@ Deno.test("mergeReadableStreams() cancels its sources when it is cancelled", asy
     });
   await mergeReadableStreams(source(), source()).cancel("enough");
   deepStrictEqual(reasons, ["enough", "enough"]);
-});
-
-function capture() {
-  const chunks: Uint8Array[] = [];
-  let closed = false;
-  const writable = new WritableStream<Uint8Array>({
-    write: (chunk) => void chunks.push(chunk),
-    close: () => void (closed = true),
-  });
-  const text = () => chunks.map((c) => new TextDecoder().decode(c)).join("");
-  return { writable, text, isClosed: () => closed };
-}
-
-Deno.test("ProgressBar draws its first and its last state", async () => {
-  const { writable, text, isClosed } = capture();
-  const bar = new ProgressBar({ writable, max: 4, barLength: 4 });
-  bar.value = 3;
-  await bar.stop();
-  strictEqual(
-    text(),
-    "\r\x1b[K[----] 0/4\r\x1b[K[###-] 3/4\n",
-  );
-  strictEqual(isClosed(), false);
-  strictEqual(writable.locked, false);
-});
-
-Deno.test("ProgressBar uses the formatter, clears and closes when asked", async () => {
-  const { writable, text, isClosed } = capture();
-  const bar = new ProgressBar({
-    writable,
-    max: 2,
-    value: 5,
-    barLength: 3,
-    clear: true,
-    keepOpen: false,
-    formatter: ({ progressBar, value, max }) => `${progressBar}${value}|${max}`,
-  });
-  await bar.stop();
-  strictEqual(text(), "\r\x1b[K[###]5|2\r\x1b[K");
-  strictEqual(isClosed(), true);
 });
