@@ -1,0 +1,25 @@
+import type { Tone } from "./line_chart.ts";
+
+const TITLES: Record<string, string> = {
+  teacher: "Teacher",
+  distill: "Distilled student",
+  classify: "ST-Class",
+  selfTrain: "SSL-ST-Class",
+  baseline: "Labelled-only baseline",
+};
+
+const TONES: Record<string, Tone> = {
+  teacher: "purple",
+  distill: "sky",
+  classify: "blue",
+  selfTrain: "green",
+};
+
+/** What people call a phase. */
+export function titleOf(phase: string): string {
+  return Object.hasOwn(TITLES, phase) ? TITLES[phase]! : phase;
+}
+
+export function toneOf(phase: string): Tone {
+  return Object.hasOwn(TONES, phase) ? TONES[phase]! : "gray";
+}

@@ -1,0 +1,160 @@
+import type { Disk } from "../env/mod.ts";
+import { type MetricsLine, parseCsv, readMetrics } from "../run/mod.ts";
+import type { Confusion } from "./heat_map.ts";
+
+type Json = Record<string, unknown>;
+
+/** What the report knows: the plain files of a run folder. */
+export interface RunData {
+  config: Json;
+  run: Json;
+  summary: Json;
+  metrics: readonly MetricsLine[];
+  confusion: Confusion | undefined;
+  /** Phases with figures or lines, in the order they run. */
+  phases: readonly string[];
+  /** Files that are missing or cannot be read, with the reason. */
+  notes: readonly string[];
+}
+
+const ORDER = ["teacher", "distill", "classify", "selfTrain", "baseline"];
+/** Larger files are no run's. */
+const MAX_JSON = 16 << 20;
+const MAX_METRICS = 256 << 20;
+const MAX_PHASES = 16;
+const MAX_CLASSES = 400;
+
+/** Reads a run folder; what is missing or broken is noted, never an error. */
+export async function readRun(disk: Disk, folder: string): Promise<RunData> {
+  const notes: string[] = [];
+  async function json(name: string): Promise<Json> {
+    const text = await readText(disk, folder, name, MAX_JSON, notes);
+    if (text === undefined) return {};
+    try {
+      const value = JSON.parse(text);
+      if (isGroup(value)) return value;
+    } catch {
+      // Falls through to the note.
+    }
+    notes.push(`${name} is not a JSON object`);
+    return {};
+  }
+  const config = await json("config.json");
+  const run = await json("run.json");
+  const summary = await json("summary.json");
+  const table = await readText(disk, folder, "confusion.csv", MAX_JSON, notes);
+  const confusion = table === undefined ? undefined : readConfusion(table);
+  if (table !== undefined && !confusion) {
+    notes.push("confusion.csv is no square table of counts");
+  }
+  const metrics = await readLines(disk, folder, notes);
+  const found = new Set([
+    ...Object.keys(groupAt(summary, "phases")),
+    ...metrics.map(({ phase }) => phase),
+  ]);
+  const others = [...found].filter((name) => !ORDER.includes(name));
+  return {
+    config,
+    run,
+    summary,
+    metrics,
+    confusion,
+    phases: [...ORDER.filter((name) => found.has(name)), ...others]
+      .slice(0, MAX_PHASES),
+    notes,
+  };
+}
+
+async function readText(
+  disk: Disk,
+  folder: string,
+  name: string,
+  limit: number,
+  notes: string[],
+): Promise<string | undefined> {
+  const info = await disk.stat(`${folder}/${name}`);
+  if (info?.kind !== "file") {
+    notes.push(`${name} is not there yet`);
+    return undefined;
+  }
+  if (info.size > limit) {
+    notes.push(`${name} has ${info.size} bytes, more than ${limit}`);
+    return undefined;
+  }
+  return await disk.readText(`${folder}/${name}`);
+}
+
+async function readLines(
+  disk: Disk,
+  folder: string,
+  notes: string[],
+): Promise<MetricsLine[]> {
+  const info = await disk.stat(`${folder}/metrics.jsonl`);
+  if (info?.kind !== "file" || info.size > MAX_METRICS) {
+    notes.push(
+      info
+        ? `metrics.jsonl has ${info.size} bytes, more than ${MAX_METRICS}`
+        : "metrics.jsonl is not there yet",
+    );
+    return [];
+  }
+  const { lines, damaged } = await readMetrics(disk, folder);
+  if (damaged > 0) {
+    notes.push(`${damaged} lines of metrics.jsonl cannot be read`);
+  }
+  return lines;
+}
+
+function readConfusion(text: string): Confusion | undefined {
+  const [header, ...rows] = parseCsv(text);
+  const names = header?.slice(1) ?? [];
+  const size = names.length;
+  if (size === 0 || size > MAX_CLASSES || rows.length !== size) {
+    return undefined;
+  }
+  const matrix = rows.map((row) => row.slice(1).map(Number));
+  const valid = matrix.every((row) =>
+    row.length === size &&
+    row.every((count) => Number.isSafeInteger(count) && count >= 0)
+  );
+  return valid ? { names, matrix } : undefined;
+}
+
+function isGroup(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The value under a path of keys, if every step is an object's own key. */
+export function valueAt(value: unknown, ...path: string[]): unknown {
+  for (const key of path) {
+    if (!isGroup(value) || !Object.hasOwn(value, key)) return undefined;
+    value = value[key];
+  }
+  return value;
+}
+
+/** The finite number under a path. */
+export function numberAt(value: unknown, ...path: string[]) {
+  const found = valueAt(value, ...path);
+  return typeof found === "number" && Number.isFinite(found)
+    ? found
+    : undefined;
+}
+
+/** The text under a path. */
+export function textAt(value: unknown, ...path: string[]) {
+  const found = valueAt(value, ...path);
+  return typeof found === "string" ? found : undefined;
+}
+
+/** The object under a path; an empty one when there is none. */
+export function groupAt(value: unknown, ...path: string[]): Json {
+  const found = valueAt(value, ...path);
+  return isGroup(found) ? found : {};
+}
+
+/** The list under a path; an empty one when there is none. */
+export function listAt(value: unknown, ...path: string[]): readonly unknown[] {
+  const found = valueAt(value, ...path);
+  return Array.isArray(found) ? found : [];
+}

@@ -1,0 +1,155 @@
+import { stackChart } from "./bar_chart.ts";
+import { figure, format, groupDigits } from "./format.ts";
+import { heatMap, worstPairs } from "./heat_map.ts";
+import { type Html, html, shorten } from "./html.ts";
+import { lineChart } from "./line_chart.ts";
+import { titleOf } from "./names.ts";
+import { listAt, numberAt, type RunData, textAt, valueAt } from "./run_data.ts";
+
+const PARTS = [
+  ["data", "data_ms"],
+  ["forward", "forward_ms"],
+  ["backward", "backward_ms"],
+  ["communication", "communication_ms"],
+] as const;
+
+/** Mean milliseconds of a step by what they were spent on. */
+export function stepTime(data: RunData): Html | undefined {
+  const rows = data.phases.flatMap((phase) => {
+    const lines = data.metrics.filter((line) =>
+      line.phase === phase && line.split === "train" &&
+      PARTS.some(([, key]) => Number.isFinite(line[key]))
+    );
+    if (lines.length === 0) return [];
+    const parts = PARTS.map(([, key]) => {
+      const values = lines.map((line) => Number(line[key] ?? 0))
+        .filter((value) => Number.isFinite(value) && value >= 0);
+      return values.reduce((a, b) => a + b, 0) / (values.length || 1);
+    });
+    return [{ label: titleOf(phase), parts }];
+  });
+  return rows.length === 0 ? undefined : stackChart({
+    id: "step-time",
+    title: "Mean time of a step",
+    names: PARTS.map(([name]) => name),
+    rows,
+    total: (sum) => `${format(sum, "number")} ms`,
+  });
+}
+
+/** The matrix with the pairs that are mixed up most beside it. */
+export function confusionSection(data: RunData): Html | undefined {
+  const { confusion } = data;
+  if (!confusion) return undefined;
+  const worst = worstPairs(confusion, 10);
+  return html`<div class="split">${heatMap("confusion", confusion)}<div>
+<h3>Mixed up most</h3>
+${
+    worst.length === 0
+      ? html`<p class="empty">Nothing: every image is right.</p>`
+      : html`
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">True class</th>
+              <th scope="col">Taken for</th>
+              <th scope="col" class="n">Images</th>
+              <th scope="col" class="n">Share</th>
+            </tr>
+          </thead>
+          <tbody>${worst.map((pair) =>
+            html`
+              <tr>
+                <td>${shorten(pair.from, 24)}</td>
+                <td>${shorten(pair.to, 24)}</td>
+                <td class="n">${groupDigits(pair.count)}</td>
+                <td class="n">${format(pair.share, "percent")}</td>
+              </tr>
+            `
+          )}</tbody>
+        </table>
+      `
+  }</div></div>`;
+}
+
+/** Confidence against accuracy, for phases whose summary has the bins. */
+export function calibration(data: RunData): Html | undefined {
+  const charts = data.phases.flatMap((phase) => {
+    const bins = listAt(data.summary, "phases", phase, "reliability");
+    const points = bins.flatMap((bin): [number, number][] => {
+      const [x, y] = [numberAt(bin, "confidence"), numberAt(bin, "accuracy")];
+      const filled = (numberAt(bin, "count") ?? 0) > 0;
+      return filled && x !== undefined && y !== undefined ? [[x, y]] : [];
+    });
+    if (points.length === 0) return [];
+    return [html`<div>${
+      lineChart({
+        id: `calibration-${phase}`,
+        title: titleOf(phase),
+        xLabel: "confidence",
+        unit: "percent",
+        include: [0, 1],
+        max: 1,
+        series: [
+          { name: "ideal", tone: "gray", points: [[0, 0], [1, 1]] },
+          { name: "model", tone: "blue", points },
+        ],
+      })
+    }<p class="hint">Calibration error: ${
+      figure(
+        `phases.${phase}.test_ece15`,
+        numberAt(data.summary, "phases", phase, "test_ece15"),
+        "percent",
+      )
+    }</p></div>`];
+  });
+  return charts.length === 0
+    ? undefined
+    : html`<div class="row">${charts}</div>`;
+}
+
+/** Who trained, and with which settings. */
+export function machine(data: RunData): Html {
+  const ranks = listAt(data.run, "ranks").slice(0, 1024);
+  return html`
+    ${ranks.length > 0 &&
+      html`
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col" class="n">Rank</th>
+                <th scope="col">Host</th>
+                <th scope="col" class="n">Process</th>
+                <th scope="col">Adapter</th>
+              </tr>
+            </thead>
+            <tbody>${ranks.map((rank) =>
+              html`
+                <tr>
+                  <td class="n">${String(numberAt(rank, "rank") ?? "–")}</td>
+                  <td>${shorten(textAt(rank, "host") ?? "–", 60)}</td>
+                  <td class="n">${String(numberAt(rank, "pid") ?? "–")}</td>
+                  <td>${shorten(adapterOf(rank), 80)}</td>
+                </tr>
+              `
+            )}</tbody>
+          </table>
+        </div>
+      `}
+    <details>
+      <summary>Configuration</summary>
+      <pre>${JSON.stringify(data.config, null, 2).slice(0, 100_000)}</pre>
+    </details>
+    <details>
+      <summary>Run</summary>
+      <pre>${JSON.stringify(data.run, null, 2).slice(0, 100_000)}</pre>
+    </details>
+  `;
+}
+
+function adapterOf(rank: unknown): string {
+  return textAt(rank, "adapter") ?? textAt(rank, "adapter", "name") ??
+    textAt(rank, "adapter", "description") ??
+    (valueAt(rank, "adapter") === undefined ? "–" : "?");
+}
