@@ -15,6 +15,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "run the phases of a configuration on all ranks",
     load: async () => (await import("./train.ts")).train,
   },
+  doctor: {
+    about: "what is wrong with this machine and how to mend it",
+    load: async () => (await import("./doctor.ts")).doctor,
+  },
   test: {
     about: "the whole test suite, or parts of it",
     load: async () => (await import("./test.ts")).test,

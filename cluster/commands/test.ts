@@ -1,6 +1,7 @@
-import { parseArgs } from "@std/cli/parse-args";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { Console } from "../console.ts";
 import type { TestResult } from "./junit.ts";
+import { parseOptions } from "./options.ts";
 import { denoTest, type Group, GROUPS, runGroup } from "./test_groups.ts";
 
 const HELP = `Usage: test [GROUP or FILE…] [--filter TEXT] [--fail-fast]
@@ -20,35 +21,26 @@ Examples:
 /** Lines of a failure that are printed again at the end. */
 const FAILURE_LINES = 12;
 
-function print(text: string): void {
-  let bytes = new TextEncoder().encode(text + "\n");
-  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
-}
-
 function isGroup(name: string): name is Group {
   return GROUPS.some((group) => group === name);
 }
 
 /** The whole test suite; the last line is `N passed, N failed`. */
 export async function test(args: readonly string[]): Promise<number> {
-  const options = parseArgs(args, {
-    string: ["filter", "_"],
+  const options = parseOptions(args, {
+    verb: "test",
+    string: ["filter"],
     boolean: ["fail-fast", "help"],
-    alias: { h: "help" },
-    unknown(arg, key) {
-      if (key === undefined) return true;
-      throw new ConfigError(`Cannot run the tests: unknown option ${arg}`, {
-        hint: "options: --filter TEXT, --fail-fast",
-      });
-    },
   });
-  if (options.help) {
-    print(HELP);
+  const env = realEnv;
+  const terminal = new Console(env);
+  const print = (line: string) => terminal.result(line);
+  if (options.boolean("help")) {
+    print(HELP.trimEnd());
     return 0;
   }
-  const chosen = options._.map(String);
-  const files = chosen.filter((name) => name.includes("/"));
-  const groups = chosen.filter((name) => !name.includes("/"));
+  const files = options.positional.filter((name) => name.includes("/"));
+  const groups = options.positional.filter((name) => !name.includes("/"));
   const odd = groups.find((name) => !isGroup(name));
   if (odd !== undefined) {
     throw new ConfigError(`Cannot run the tests: unknown group ${odd}`, {
@@ -56,11 +48,11 @@ export async function test(args: readonly string[]): Promise<number> {
     });
   }
 
-  const env = realEnv;
+  const filter = options.string("filter");
   const settings = {
     env,
-    failFast: options["fail-fast"] === true,
-    ...(options.filter === undefined ? {} : { filter: options.filter }),
+    failFast: options.boolean("fail-fast"),
+    ...(filter === undefined ? {} : { filter }),
   };
   const start = env.clock.now();
   const results: TestResult[] = [];
@@ -84,10 +76,14 @@ export async function test(args: readonly string[]): Promise<number> {
   }
   // A filter names tests, and these groups have none.
   const all = GROUPS.filter((group) =>
-    settings.filter === undefined ||
+    filter === undefined ||
     !["format", "lint", "check"].includes(group)
   );
-  for (const group of chosen.length === 0 ? all : groups.filter(isGroup)) {
+  for (
+    const group of options.positional.length === 0
+      ? all
+      : groups.filter(isGroup)
+  ) {
     await run(group, () => runGroup(group, settings));
   }
 
