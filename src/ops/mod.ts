@@ -37,6 +37,7 @@ export {
   relationalAngle,
   type RelationalArgs,
   relationalDistance,
+  relationalPairs,
 } from "./relational.ts";
 export { sgd, type SgdArgs } from "./sgd.ts";
 export { softmaxBackward, softmaxForward } from "./softmax.ts";

@@ -1,0 +1,177 @@
+import {
+  defineKernel,
+  type Kernel,
+  type KernelForm,
+  type Program,
+  shapeError,
+  type Tensor,
+} from "../gpu/mod.ts";
+import delta from "./attention_delta.wgsl" with { type: "text" };
+import forwardRegister from "./attention_forward_register.wgsl" with {
+  type: "text",
+};
+import forwardTiled from "./attention_forward_tiled.wgsl" with { type: "text" };
+import heads from "./attention_heads.wgsl" with { type: "text" };
+import keyRegister from "./attention_key_gradient_register.wgsl" with {
+  type: "text",
+};
+import keyTiled from "./attention_key_gradient_tiled.wgsl" with {
+  type: "text",
+};
+import scalar from "./attention_operands_scalar.wgsl" with { type: "text" };
+import vec4 from "./attention_operands_vec4.wgsl" with { type: "text" };
+import queryRegister from "./attention_query_gradient_register.wgsl" with {
+  type: "text",
+};
+import queryTiled from "./attention_query_gradient_tiled.wgsl" with {
+  type: "text",
+};
+
+const MAX_HEAD_DIM = 128;
+
+/** The three kernels of a form, for head dimensions that are multiples of 4 or not. */
+interface Kernels {
+  readonly forward: Kernel;
+  readonly queryGradient: Kernel;
+  readonly keyGradient: Kernel;
+}
+
+const KERNELS: Record<KernelForm, { vec4: Kernels; scalar: Kernels }> = {
+  register: {
+    vec4: define("register", forwardRegister, queryRegister, keyRegister, true),
+    scalar: define(
+      "register",
+      forwardRegister,
+      queryRegister,
+      keyRegister,
+      false,
+    ),
+  },
+  tiled: {
+    vec4: define("tiled", forwardTiled, queryTiled, keyTiled, true),
+    scalar: define("tiled", forwardTiled, queryTiled, keyTiled, false),
+  },
+};
+
+/** Rows of a head that one workgroup handles. */
+const ROWS: Record<KernelForm, number> = { register: 24, tiled: 64 };
+
+/** Arguments of {@linkcode attentionForward}. */
+export interface AttentionForwardArgs {
+  /** `[batch * tokens, 3 * dim]`: q, k, v, each head by head. */
+  qkv: Tensor;
+  /** `[batch * tokens, dim]` */
+  output: Tensor;
+  /** `[batch, heads, tokens]`, kept for the backward pass. */
+  logSumExp: Tensor;
+  batch: number;
+  tokens: number;
+  heads: number;
+}
+
+/** Records `output = softmax(q k^T / sqrt(head dim)) v` per head. */
+export function attentionForward(
+  program: Program,
+  args: AttentionForwardArgs,
+): void {
+  const { qkv, output, logSumExp } = args;
+  const plan = planOf(program, args, "attentionForward", {
+    qkv,
+    output,
+    logSumExp,
+  });
+  program.dispatch(plan.kernels.forward, {
+    ...plan.dispatch,
+    buffers: [qkv, output, logSumExp],
+  });
+}
+
+/** Arguments of {@linkcode attentionBackward}; shapes as in forward. */
+export interface AttentionBackwardArgs extends AttentionForwardArgs {
+  dOutput: Tensor;
+  dQkv: Tensor;
+}
+
+/** Records the gradient of {@linkcode attentionForward}; `dQkv` is overwritten. */
+export function attentionBackward(
+  program: Program,
+  args: AttentionBackwardArgs,
+): void {
+  const { qkv, output, logSumExp, dOutput, dQkv } = args;
+  const tensors = { qkv, output, logSumExp, dOutput, dQkv };
+  const plan = planOf(program, args, "attentionBackward", tensors);
+  if (dOutput.length !== output.length || dQkv.length !== qkv.length) {
+    throw shapeError("attentionBackward", tensors);
+  }
+  const deltas = program.scratch(logSumExp.shape);
+  program.dispatch(plan.kernels.queryGradient, {
+    ...plan.dispatch,
+    buffers: [qkv, dOutput, output, logSumExp, dQkv, deltas],
+  });
+  program.dispatch(plan.kernels.keyGradient, {
+    ...plan.dispatch,
+    buffers: [qkv, dOutput, logSumExp, deltas, dQkv],
+  });
+  program.release(deltas);
+}
+
+function planOf(
+  program: Program,
+  { qkv, output, logSumExp, batch, tokens, heads }: AttentionForwardArgs,
+  op: string,
+  tensors: Record<string, Tensor>,
+) {
+  const rows = batch * tokens;
+  const dim = output.length / rows;
+  const headDim = dim / heads;
+  if (
+    !Number.isInteger(headDim) || qkv.length !== rows * 3 * dim ||
+    logSumExp.length !== rows * heads
+  ) {
+    throw shapeError(op, tensors);
+  }
+  if (headDim > MAX_HEAD_DIM) {
+    throw new RangeError(
+      `Cannot record ${op}: the head dimension is ${headDim}, at most ${MAX_HEAD_DIM}`,
+    );
+  }
+  const { form } = program.device;
+  const groups = Math.ceil(tokens / ROWS[form]);
+  return {
+    kernels: KERNELS[form][headDim % 4 === 0 ? "vec4" : "scalar"],
+    dispatch: {
+      uniforms: {
+        u32: [batch, tokens, heads, headDim, groups],
+        f32: [1 / Math.sqrt(headDim)],
+      },
+      constants: { BLOCKS: Math.ceil(headDim / 16) },
+      workgroups: batch * heads * groups,
+    },
+  };
+}
+
+function define(
+  form: KernelForm,
+  forward: string,
+  query: string,
+  key: string,
+  aligned: boolean,
+): Kernels {
+  const operands = aligned ? vec4 : scalar;
+  const end = `${form}${aligned ? "" : "_scalar"}`;
+  return {
+    forward: defineKernel(`attention_forward_${end}`, forward, [
+      heads,
+      operands,
+    ]),
+    queryGradient: defineKernel(`attention_query_gradient_${end}`, query, [
+      heads,
+      operands,
+      delta,
+    ]),
+    keyGradient: defineKernel(`attention_key_gradient_${end}`, key, [
+      heads,
+      operands,
+    ]),
+  };
+}

@@ -1,0 +1,21 @@
+// Operands of attention with any head dimension.
+
+@group(0) @binding(1) var<storage, read> qkv: array<f32>;
+@group(0) @binding(2) var<storage, read> grads: array<f32>;
+
+fn inside(at: u32) -> vec4<bool> {
+  return vec4u(at, at + 1, at + 2, at + 3) < vec4u(params.head_dim);
+}
+
+// Elements at .. at + 3 of a head's row that starts at `start`; 0 past its end.
+fn qkv_quad(start: u32, at: u32) -> vec4f {
+  let i = start + at;
+  let quad = vec4f(qkv[i], qkv[i + 1], qkv[i + 2], qkv[i + 3]);
+  return select(vec4f(), quad, inside(at));
+}
+
+fn grad_quad(start: u32, at: u32) -> vec4f {
+  let i = start + at;
+  let quad = vec4f(grads[i], grads[i + 1], grads[i + 2], grads[i + 3]);
+  return select(vec4f(), quad, inside(at));
+}

@@ -1,0 +1,13 @@
+// Operands of attention where the head dimension is a multiple of 4.
+
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(2) var<storage, read> grads: array<vec4f>;
+
+// Elements at .. at + 3 of a head's row that starts at `start`; 0 past its end.
+fn qkv_quad(start: u32, at: u32) -> vec4f {
+  return select(vec4f(), qkv[(start + at) / 4], at < params.head_dim);
+}
+
+fn grad_quad(start: u32, at: u32) -> vec4f {
+  return select(vec4f(), grads[(start + at) / 4], at < params.head_dim);
+}
