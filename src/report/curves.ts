@@ -3,7 +3,7 @@ import { type Html, html } from "./html.ts";
 import { lineChart, type Series, type Tone } from "./line_chart.ts";
 import { titleOf } from "./names.ts";
 import { baselineOf, note } from "./overview.ts";
-import type { RunData } from "./run_data.ts";
+import { asFigure, type RunData } from "./run_data.ts";
 
 type Key = {
   [K in keyof MetricsLine]-?: MetricsLine[K] extends number | undefined ? K
@@ -20,9 +20,8 @@ export function pointsOf(
   const points: [number, number][] = [];
   for (const line of metrics) {
     if (line.phase !== phase || (split && line.split !== split)) continue;
-    const value = line[key];
-    if (typeof value !== "number" || typeof line.epoch !== "number") continue;
-    points.push([line.epoch, value]);
+    const [epoch, value] = [asFigure(line.epoch), asFigure(line[key])];
+    if (epoch !== undefined && value !== undefined) points.push([epoch, value]);
   }
   return points.sort((a, b) => a[0] - b[0]);
 }
@@ -84,7 +83,7 @@ function loss(data: RunData, phase: string): Html {
     id: `loss-${phase}`,
     title: "Loss",
     xLabel: "epoch",
-    unit: "number",
+    unit: "loss",
     series: series(data, phase, "loss", SPLITS),
   });
 }
@@ -98,6 +97,11 @@ function scores(data: RunData, phase: string): Html {
     max: 1,
     series: [
       {
+        name: "F1",
+        tone: "green",
+        points: pointsOf(data, phase, "validation", "macro_f1"),
+      },
+      {
         name: "precision",
         tone: "orange",
         points: pointsOf(data, phase, "validation", "macro_precision"),
@@ -106,11 +110,6 @@ function scores(data: RunData, phase: string): Html {
         name: "recall",
         tone: "purple",
         points: pointsOf(data, phase, "validation", "macro_recall"),
-      },
-      {
-        name: "F1",
-        tone: "green",
-        points: pointsOf(data, phase, "validation", "macro_f1"),
       },
     ],
   });

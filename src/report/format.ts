@@ -6,6 +6,7 @@ export type Unit =
   | "points"
   | "count"
   | "seconds"
+  | "size"
   | "number"
   | "loss"
   | "rate";
@@ -30,6 +31,10 @@ export function format(value: number | undefined, unit: Unit): string {
       return `${value < 0 ? "−" : "+"}${Math.abs(value * 100).toFixed(1)}`;
     case "count":
       return compact(value);
+    case "size":
+      return Math.abs(value) < 1e4 || Math.abs(value) >= 1e6
+        ? compact(value)
+        : `${(value / 1000).toFixed(0)}\u202fk`;
     case "seconds":
       return duration(value);
     case "rate":

@@ -43,7 +43,9 @@ export function heatMap(id: string, confusion: Confusion): Html {
             width="${round(cell - 1)}" height="${round(cell - 1)}" rx="${named
               ? 3
               : 0}"
-            fill-opacity="${round(0.12 + 0.88 * Math.sqrt(share))}">
+            fill-opacity="${round(
+              0.06 + 0.94 * share ** (named ? 0.8 : 0.45),
+            )}">
             <title>${tip}</title>
           </rect>
         `,
@@ -51,7 +53,7 @@ export function heatMap(id: string, confusion: Confusion): Html {
       if (named) {
         cells.push(
           html`
-            <text class="count${share > 0.3 ? " strong" : ""}" x="${round(
+            <text class="count${share > 0.45 ? " strong" : ""}" x="${round(
               x + cell / 2,
             )}" y="${round(y + cell / 2 + 4)}"
               text-anchor="middle">${groupDigits(count)}</text>

@@ -55,6 +55,8 @@ export function lineChart(chart: LineChart): Html {
   const all = series.flatMap((line) => line.points);
   const x = niceScale(all.map(([value]) => value), [LEFT, WIDTH - RIGHT], {
     ticks: 5,
+    include: [0],
+    tight: true,
   });
   const y = niceScale(all.map(([, value]) => value), [HEIGHT - BOTTOM, TOP], {
     include: [
@@ -72,7 +74,9 @@ export function lineChart(chart: LineChart): Html {
     ${chart.reference && reference(chart.reference, y)}
     ${series.map((line) => drawSeries(line, chart.unit, x, y))}
       </svg>
-      <div class="legend">${series.map(legendEntry)}</div>
+      <div class="legend">${series.map((line) =>
+        legendEntry(line, chart.unit)
+      )}</div>
     </figure>
   `;
 }
@@ -160,19 +164,15 @@ function drawSeries(line: Series, unit: Unit, x: Scale, y: Scale): Html {
   `;
 }
 
-function legendEntry({ name, tone, points }: Series): Html {
+function legendEntry({ name, tone, points }: Series, unit: Unit): Html {
   const last = points.findLast(([, value]) => Number.isFinite(value));
+  const value = last && tone !== "gray" &&
+    html`<b>${format(last[1], unit)}</b>`;
   return html`
-    <span
-      class="key ${tone}"><svg viewBox="0 0 22 8" aria-hidden="true"><path class="line" d="M1 4H21"/></svg>${name}${last &&
-        html`
-          <b>${legendValue(last[1])}</b>
-        `}</span>
+    <span class="key ${tone}"
+    ><svg viewBox="0 0 22 8" aria-hidden="true"><path class="line" d="M1 4H21" /></svg>${name}
+      ${value}</span>
   `;
-}
-
-function legendValue(value: number): string {
-  return Math.abs(value) >= 1000 ? value.toExponential(2) : value.toFixed(3);
 }
 
 function thin(

@@ -13,7 +13,7 @@ const COLUMNS: readonly [string, string, Unit][] = [
   ["steps", "Steps", "count"],
   ["seconds", "Time", "seconds"],
   ["images_per_second", "Images/s", "count"],
-  ["parameters", "Parameters", "count"],
+  ["parameters", "Parameters", "size"],
 ];
 
 /** The table of phases with the baseline and what each is worth. */
@@ -23,7 +23,7 @@ export function phaseTable(data: RunData): Html {
     <div class="scroll">
       <table id="phases-table">
         <thead>
-          <tr><th scope="col">Phase</th><th scope="col" class="n">Verdict</th>${COLUMNS
+          <tr><th scope="col">Phase</th><th scope="col" class="n">Against<br>baseline</th>${COLUMNS
             .map(([, title]) =>
               html`<th scope="col" class="n">${title}</th>`
             )}</tr>
@@ -31,16 +31,27 @@ export function phaseTable(data: RunData): Html {
         <tbody>${data.phases.map((phase) => tableRow(data, phase))}</tbody>
       </table>
     </div>
-    ${base &&
-      html`
-        <p
-          class="hint">Baseline: ${figure(
-            base.path,
-            base.value,
-            "percent",
-          )} with the same labels and the same model from scratch, as many training images as ST-Class and SSL-ST-Class together. Images seen in distillation are not counted.</p>
-      `}<p
-      class="hint">Models are chosen by the validation images; the test split is used once, at the end of a phase.</p>
+    ${base && baselineHint(data, base)}
+    <p class="hint">
+      Models are chosen by the validation images; the test split is used once, at
+      the end of a phase.
+    </p>
+  `;
+}
+
+/** What the comparison with the baseline rests on. */
+function baselineHint(
+  { config }: RunData,
+  base: { value: number; path: string },
+): Html {
+  const equal = numberAt(config, "phases", "baseline", "images") === 0;
+  return html`
+    <p class="hint">
+      Baseline: ${figure(base.path, base.value, "percent")} with the same labels
+      and the same model from scratch${equal &&
+        ", as many training images as ST-Class and SSL-ST-Class together"}. Images
+      seen in distillation are not counted.
+    </p>
   `;
 }
 
@@ -69,7 +80,7 @@ function verdict(data: RunData, phase: string): Html {
     base === undefined || accuracy === undefined ||
     (phase !== "classify" && phase !== "selfTrain")
   ) return html`<span class="missing">–</span>`;
-  return html`${difference(accuracy - base.value)} vs baseline`;
+  return difference(accuracy - base.value);
 }
 
 /** Every number in `summary.json`, exactly as written. */

@@ -133,12 +133,22 @@ export function valueAt(value: unknown, ...path: string[]): unknown {
   return value;
 }
 
-/** The finite number under a path. */
-export function numberAt(value: unknown, ...path: string[]) {
-  const found = valueAt(value, ...path);
-  return typeof found === "number" && Number.isFinite(found)
-    ? found
+/** Beyond this a value is no figure, and its square would overflow. */
+const LARGEST = 1e15;
+
+/** The value if it is a number that can be drawn. */
+export function asFigure(value: unknown): number | undefined {
+  return typeof value === "number" && Math.abs(value) <= LARGEST
+    ? value
     : undefined;
+}
+
+/** The number under a path, if it can be drawn. */
+export function numberAt(
+  value: unknown,
+  ...path: string[]
+): number | undefined {
+  return asFigure(valueAt(value, ...path));
 }
 
 /** The text under a path. */

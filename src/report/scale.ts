@@ -6,11 +6,20 @@ export interface Scale {
   at(value: number): number;
 }
 
+/** Ranges below this are one value. */
+const SMALLEST = 1e-12;
+
 /** A scale whose ends and ticks are round numbers around the values. */
 export function niceScale(
   values: readonly number[],
   [from, to]: readonly [number, number],
-  options: { ticks?: number; include?: readonly number[]; max?: number } = {},
+  options: {
+    ticks?: number;
+    include?: readonly number[];
+    max?: number;
+    /** Ends exactly at the values; ticks lie inside. */
+    tight?: boolean;
+  } = {},
 ): Scale {
   let min = Infinity;
   let max = -Infinity;
@@ -20,13 +29,18 @@ export function niceScale(
     max = Math.max(max, value);
   }
   if (min > max) [min, max] = [0, 1];
-  if (max - min < Math.abs(max) * 1e-9 || max === min) {
-    const pad = Math.abs(max) * 0.1 || 1;
+  if (max - min < Math.max(SMALLEST, Math.abs(max) * 1e-9)) {
+    const pad = Math.abs(max) * 0.1 < SMALLEST ? 1 : Math.abs(max) * 0.1;
     [min, max] = [min - (min === 0 ? 0 : pad), max + pad];
   }
   const step = niceStep((max - min) / (options.ticks ?? 4));
-  const low = Math.floor(min / step + 1e-9);
-  let high = Math.ceil(max / step - 1e-9);
+  const { tight = false } = options;
+  const low = (tight ? Math.ceil : Math.floor)(
+    min / step + (tight ? -1e-9 : 1e-9),
+  );
+  let high = (tight ? Math.floor : Math.ceil)(
+    max / step - (tight ? -1e-9 : 1e-9),
+  );
   if (options.max !== undefined) {
     high = Math.min(high, Math.round(options.max / step));
   }
@@ -34,7 +48,7 @@ export function niceScale(
     { length: high - low + 1 },
     (_, i) => Number(((low + i) * step).toPrecision(12)),
   );
-  const [first, last] = [low * step, high * step];
+  const [first, last] = tight ? [min, max] : [low * step, high * step];
   return {
     min: first,
     max: last,

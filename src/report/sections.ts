@@ -4,7 +4,14 @@ import { heatMap, worstPairs } from "./heat_map.ts";
 import { type Html, html, shorten } from "./html.ts";
 import { lineChart } from "./line_chart.ts";
 import { titleOf } from "./names.ts";
-import { listAt, numberAt, type RunData, textAt, valueAt } from "./run_data.ts";
+import {
+  asFigure,
+  listAt,
+  numberAt,
+  type RunData,
+  textAt,
+  valueAt,
+} from "./run_data.ts";
 
 const PARTS = [
   ["data", "data_ms"],
@@ -18,12 +25,12 @@ export function stepTime(data: RunData): Html | undefined {
   const rows = data.phases.flatMap((phase) => {
     const lines = data.metrics.filter((line) =>
       line.phase === phase && line.split === "train" &&
-      PARTS.some(([, key]) => Number.isFinite(line[key]))
+      PARTS.some(([, key]) => asFigure(line[key]) !== undefined)
     );
     if (lines.length === 0) return [];
     const parts = PARTS.map(([, key]) => {
-      const values = lines.map((line) => Number(line[key] ?? 0))
-        .filter((value) => Number.isFinite(value) && value >= 0);
+      const values = lines.map((line) => asFigure(line[key]) ?? 0)
+        .filter((value) => value >= 0);
       return values.reduce((a, b) => a + b, 0) / (values.length || 1);
     });
     return [{ label: titleOf(phase), parts }];

@@ -129,7 +129,10 @@ export async function writeSampleRun(
   const names = classes === FASHION.length
     ? FASHION
     : Array.from({ length: classes }, (_, i) => `class ${i}`);
-  const labels = Int32Array.from({ length: classes * 100 }, (_, i) => i % classes);
+  const labels = Int32Array.from(
+    { length: classes * 100 },
+    (_, i) => i % classes,
+  );
   const logits = gaussian(labels.length * classes, { seed: 3, scale: 1.6 });
   labels.forEach((label, i) => {
     logits[i * classes + label]! += 3.4;

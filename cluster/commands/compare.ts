@@ -1,0 +1,114 @@
+import { ConfigError, type Disk, realEnv } from "../../src/env/mod.ts";
+import { PHASES } from "../../src/phases/mod.ts";
+import { RunFolder } from "../../src/run/mod.ts";
+import { Console, table } from "../console.ts";
+import { parseOptions } from "./options.ts";
+
+const HELP = `Usage: compare RUN RUN… [--figure NAME] [--json]
+
+Puts the figures of finished runs side by side, with mean and standard deviation
+over the runs.
+
+  --figure NAME   key of summary.json phases.<phase> (default test_accuracy)
+  --json          one JSON object on stdout
+
+Example:
+  deno task compare runs/*-seed-1 runs/*-seed-2 runs/*-seed-3
+`;
+
+/** One phase over all runs. */
+export interface Row {
+  phase: string;
+  /** One per run; null where the run has no such figure. */
+  values: (number | null)[];
+  mean: number | null;
+  /** Sample standard deviation; null below two values. */
+  deviation: number | null;
+}
+
+/** The `compare` verb. */
+export async function compare(args: readonly string[]): Promise<number> {
+  const console = new Console(realEnv);
+  const options = parseOptions(args, {
+    verb: "compare",
+    string: ["figure"],
+    boolean: ["json", "help"],
+  });
+  if (options.boolean("help")) {
+    console.result(HELP);
+    return 0;
+  }
+  const folders = options.positional.map((path) => path.replace(/\/+$/, ""));
+  if (folders.length < 2) {
+    throw new ConfigError(
+      `Cannot compare ${folders.length} run${folders.length === 1 ? "" : "s"}`,
+      { hint: "deno task compare runs/A runs/B" },
+    );
+  }
+  const name = options.string("figure") ?? "test_accuracy";
+  const rows = await compareRuns(realEnv.disk, folders, name);
+  if (options.boolean("json")) {
+    console.result(JSON.stringify({ figure: name, runs: folders, rows }));
+    return 0;
+  }
+  const shorts = folders.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const lines = table([
+    [name, ...shorts, "mean ± std"],
+    ...rows.map((row) => [
+      row.phase,
+      ...row.values.map(show),
+      `${show(row.mean)} ± ${show(row.deviation)}`,
+    ]),
+  ]);
+  for (const line of lines) console.result(line.trimEnd());
+  return 0;
+}
+
+/**
+ * A figure of each phase over all runs.
+ *
+ * @throws {ConfigError} If a folder is no run, or no run has the figure.
+ */
+export async function compareRuns(
+  disk: Disk,
+  folders: readonly string[],
+  figure: string,
+): Promise<Row[]> {
+  const summaries = await Promise.all(folders.map(async (folder) => {
+    const run = await RunFolder.open(disk, folder);
+    const summary = await run.readJson("summary.json");
+    return summary?.phases as Record<string, Record<string, unknown>> ?? {};
+  }));
+  const rows = PHASES.map((phase) =>
+    rowOf(
+      phase,
+      summaries.map((phases) => {
+        const value = phases[phase]?.[figure];
+        return typeof value === "number" ? value : null;
+      }),
+    )
+  ).filter(({ mean }) => mean !== null);
+  if (rows.length === 0) {
+    throw new ConfigError(
+      `Cannot compare ${figure}: no run has it in summary.json`,
+      { hint: "for example --figure test_accuracy" },
+    );
+  }
+  return rows;
+}
+
+function rowOf(phase: string, values: (number | null)[]): Row {
+  const known = values.filter((value) => value !== null);
+  const mean = known.length === 0
+    ? null
+    : known.reduce((a, b) => a + b, 0) / known.length;
+  const deviation = mean === null || known.length < 2 ? null : Math.sqrt(
+    known.reduce((sum, value) => sum + (value - mean) ** 2, 0) /
+      (known.length - 1),
+  );
+  return { phase, values, mean, deviation };
+}
+
+function show(value: number | null): string {
+  return value === null ? "-" : Number(value.toPrecision(4)).toString();
+}

@@ -1,0 +1,161 @@
+import {
+  deepStrictEqual,
+  doesNotMatch,
+  match,
+  ok,
+  rejects,
+  strictEqual,
+} from "node:assert";
+import { compareRuns } from "../../cluster/commands/compare.ts";
+import { realEnv } from "../../src/env/mod.ts";
+import { writeReport } from "../../src/report/mod.ts";
+import { niceScale } from "../../src/report/scale.ts";
+import { format } from "../../src/report/format.ts";
+import { html, shorten } from "../../src/report/html.ts";
+
+import { assertClose } from "../helpers/assert_close.ts";
+
+const { disk } = realEnv;
+
+/** The page made from the files given. */
+async function report(files: Record<string, string>): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const [name, text] of Object.entries(files)) {
+      await disk.write(`${folder}/${name}`, text);
+    }
+    return await disk.readText(await writeReport(disk, folder));
+  } finally {
+    await disk.remove(folder);
+  }
+}
+
+Deno.test("writeReport() makes a page of an empty folder and says what is missing", async () => {
+  const page = await report({});
+  for (
+    const name of [
+      "config.json",
+      "run.json",
+      "summary.json",
+      "metrics.jsonl",
+      "confusion.csv",
+    ]
+  ) ok(page.includes(`Not shown: ${name} is not there yet.`), name);
+  match(page, /No phase has finished yet/);
+});
+
+Deno.test("writeReport() notes damaged files and shows the others", async () => {
+  const page = await report({
+    "config.json": "[1, 2]",
+    "run.json": "{",
+    "summary.json": '{"phases":{"teacher":{"test_accuracy":0.25}}}',
+    "metrics.jsonl": 'half\n{"phase":"teacher","step":1,"split":"train"}\n',
+    "confusion.csv": "true,a,b\na,1,2\n",
+  });
+  match(page, /config.json is not a JSON object/);
+  match(page, /run.json is not a JSON object/);
+  match(page, /1 lines of metrics.jsonl cannot be read/);
+  match(page, /confusion.csv is no square table/);
+  match(page, /data-figure="phases.teacher.test_accuracy"\s+data-value="0.25"/);
+});
+
+Deno.test("writeReport() survives values of any type", async () => {
+  for (
+    const value of [null, "x", [], [[1]], {}, 1e308, -1e308, 1e-320, true]
+  ) {
+    const text = JSON.stringify(value);
+    const phase = `{"test_accuracy":${text},"seconds":${text},"reliability":[{
+      "count":1,"confidence":${text},"accuracy":${text}}]}`;
+    const line = `{"phase":"selfTrain","step":1,"split":"train","epoch":${text},
+      "loss":${text},"accuracy":${text},"forward_ms":${text}}`;
+    const page = await report({
+      "config.json": `{"name":${text},"data":${text},"phases":${text}}`,
+      "run.json": `{"ranks":[${text},{"rank":${text},"adapter":${text}}]}`,
+      "summary.json":
+        `{"phases":{"selfTrain":${phase},"baseline":${text}},"baseline":{"test_accuracy":${text}},"shipped":{"phase":${text}}}`,
+      "metrics.jsonl": line.replaceAll("\n", "") + "\n",
+      "confusion.csv": `true,a\na,${text}\n`,
+    });
+    ok(page.endsWith("</html>\n"));
+    doesNotMatch(page, /NaN|Infinity|undefined|\[object/, text);
+  }
+});
+
+Deno.test("compareRuns() gives mean and sample deviation over the runs that have the figure", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const runs = ["a", "b", "c"].map((name) => `${folder}/${name}`);
+    const figures = [{ teacher: 0.5, distill: 0.1 }, { teacher: 0.7 }, {}];
+    for (const [i, run] of runs.entries()) {
+      await disk.makeFolder(run);
+      await disk.write(`${run}/config.json`, "{}");
+      const phases = Object.fromEntries(
+        Object.entries(figures[i]!).map(([k, v]) => [k, { val_accuracy: v }]),
+      );
+      if (i < 2) {
+        await disk.write(`${run}/summary.json`, JSON.stringify({ phases }));
+      }
+    }
+    const rows = await compareRuns(disk, runs, "val_accuracy");
+    deepStrictEqual(rows[1], {
+      phase: "distill",
+      values: [0.1, null, null],
+      mean: 0.1,
+      deviation: null,
+    });
+    deepStrictEqual(rows[0]!.values, [0.5, 0.7, null]);
+    assertClose([rows[0]!.mean!, rows[0]!.deviation!], [0.6, Math.SQRT2 / 10], {
+      rtol: 1e-12,
+    });
+    await rejects(compareRuns(disk, runs, "nothing"), /no run has it/);
+    await rejects(compareRuns(disk, [folder], "x"), /has no config.json/);
+  } finally {
+    await disk.remove(folder);
+  }
+});
+
+Deno.test("html`` escapes everything that is not HTML already", () => {
+  strictEqual(
+    html`<a title="${`"'<&>\u0000\u202e`}">${html`<b>`}${[
+      1,
+      "<",
+    ]}${undefined}</a>`.text,
+    '<a title="&quot;&#39;&lt;&amp;&gt;  "><b>1&lt;</a>',
+  );
+  strictEqual(html`${"\ud800"}`.text, "\ufffd");
+  strictEqual(shorten("🙂".repeat(9), 4), "🙂🙂🙂…");
+});
+
+Deno.test("niceScale() covers the values with round ticks", () => {
+  const scale = niceScale([0.31, 0.826], [100, 0], { max: 1 });
+  deepStrictEqual(scale.ticks, [0.2, 0.4, 0.6, 0.8, 1]);
+  strictEqual(scale.at(0.6), 50);
+  deepStrictEqual(niceScale([], [0, 1]).ticks, [0, 0.5, 1]);
+  for (const values of [[0], [5, 5], [-3], [1e-12], [1e12, -1e12]]) {
+    const { min, max, ticks, at } = niceScale(values, [0, 100]);
+    ok(min <= Math.min(...values) && max >= Math.max(...values), `${values}`);
+    ok(ticks.length >= 2 && ticks.length < 12, `${ticks}`);
+    ok(values.every((value) => at(value) >= 0 && at(value) <= 100));
+  }
+  const tight = niceScale([0, 3.008], [0, 100], { tight: true });
+  deepStrictEqual([tight.ticks, tight.at(3.008)], [[0, 1, 2, 3], 100]);
+});
+
+Deno.test("format() writes figures for people", () => {
+  const cases: [number | undefined, Parameters<typeof format>[1], string][] = [
+    [0.74118, "percent", "74.1\u202f%"],
+    [-0.0042, "points", "−0.4"],
+    [1234567, "count", "1.235\u202fM"],
+    [60000, "count", "60\u202f000"],
+    [163018, "size", "163\u202fk"],
+    [59.96, "seconds", "60.0\u202fs"],
+    [153.2, "seconds", "2\u202fmin 33\u202fs"],
+    [7384, "seconds", "2\u202fh 3\u202fmin"],
+    [0.5, "loss", "0.500"],
+    [NaN, "number", "–"],
+    [undefined, "percent", "–"],
+  ];
+  for (const [value, unit, text] of cases) {
+    strictEqual(format(value, unit), text);
+  }
+});
