@@ -1,0 +1,124 @@
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
+import {
+  decodePicture,
+  type Picture,
+  PictureError,
+} from "../../src/data/mod.ts";
+
+const ODD = "tests/fixtures/data/imagefolder/odd";
+
+async function load(name: string): Promise<Picture> {
+  return await decodePicture(await Deno.readFile(`${ODD}/${name}`));
+}
+
+/** Mean absolute difference of two pictures of one size. */
+function difference(a: Picture, b: Picture): number {
+  deepStrictEqual([a.width, a.height], [b.width, b.height]);
+  return a.pixels.reduce(
+    (sum, value, i) => sum + Math.abs(value - b.pixels[i]!),
+    0,
+  ) / a.pixels.length;
+}
+
+const BAD: Record<string, RegExp> = {
+  "bad_crc.png": /checksum/,
+  "bad_empty.png": /empty/,
+  "bad_header_only.png": /ends before/,
+  "bad_huge_claim.png": /claims 60000x60000/,
+  "bad_text_named.jpg": /no PNG, JPEG/,
+  "bad_truncated.jpg": /ends before its end marker/,
+  "bad_truncated.png": /ends inside/,
+};
+
+Deno.test("decodePicture() gives a reason for every damaged file", async () => {
+  const names = [...Deno.readDirSync(ODD)].map(({ name }) => name)
+    .filter((name) => name.startsWith("bad_")).sort();
+  deepStrictEqual(names, Object.keys(BAD));
+  for (const name of names) {
+    await rejects(load(name), (error) => {
+      ok(error instanceof PictureError, `${name}: ${error}`);
+      ok(BAD[name]!.test(error.message), `${name}: ${error.message}`);
+      return true;
+    });
+  }
+});
+
+Deno.test("decodePicture() decodes every odd but valid file to three channels", async () => {
+  const names = [...Deno.readDirSync(ODD)].map(({ name }) => name)
+    .filter((name) => name.startsWith("ok_"));
+  strictEqual(names.length, 16);
+  for (const name of names) {
+    const { width, height, channels, pixels } = await load(name);
+    strictEqual(channels, 3);
+    strictEqual(pixels.length, 3 * width * height);
+  }
+});
+
+Deno.test("decodePicture() sees the same picture in every encoding", async () => {
+  const picture = await load("ok_png_named.jpg");
+  const limits: Record<string, number> = {
+    "ok_rgb16.png": 0,
+    "unsupported.bmp": 0,
+    "unsupported.gif": 1,
+    "ok_cmyk.jpg": 2,
+    "ok_palette.png": 4,
+    "ok_jpeg_named.png": 4,
+    "ok_progressive.jpg": 4,
+  };
+  for (const [name, limit] of Object.entries(limits)) {
+    const mean = difference(await load(name), picture);
+    ok(mean <= limit, `${name} differs by ${mean}`);
+  }
+});
+
+Deno.test("decodePicture() scales 16-bit gray and repeats gray in all channels", async () => {
+  const gray = await load("ok_gray8.png");
+  strictEqual(difference(await load("ok_gray16.png"), gray), 0);
+  ok(difference(await load("ok_gray.jpg"), gray) < 3);
+  for (const name of ["ok_gray8.png", "ok_gray.jpg"]) {
+    const { pixels, width, height } = await load(name);
+    const plane = width * height;
+    deepStrictEqual(
+      pixels.subarray(0, plane),
+      pixels.subarray(plane, 2 * plane),
+    );
+    deepStrictEqual(pixels.subarray(0, plane), pixels.subarray(2 * plane));
+  }
+  const bilevel = await load("ok_bilevel1.png");
+  deepStrictEqual([...new Set(bilevel.pixels)].sort((a, b) => a - b), [0, 255]);
+});
+
+Deno.test("decodePicture() blends alpha on white", async () => {
+  for (
+    const [name, opaque] of [
+      ["ok_rgba.png", "ok_png_named.jpg"],
+      ["ok_gray_alpha.png", "ok_gray8.png"],
+    ] as const
+  ) {
+    const blended = await load(name);
+    const full = await load(opaque);
+    // Alpha rises from 0 on the left: white there, nearly opaque on the right.
+    for (let y = 0; y < 48; y++) {
+      strictEqual(blended.pixels[y * 48], 255);
+      const right = y * 48 + 47;
+      const alpha = 235;
+      const value = 255 + (full.pixels[right]! - 255) * alpha / 255;
+      ok(Math.abs(blended.pixels[right]! - value) <= 6);
+    }
+  }
+});
+
+Deno.test("decodePicture() turns a picture as its EXIF orientation says", async () => {
+  const turned = await load("ok_exif_rot6.jpg");
+  deepStrictEqual([turned.width, turned.height], [64, 40]);
+  ok(difference(turned, await load("ok_exif_reference.jpg")) < 2);
+});
+
+Deno.test("decodePicture() refuses a JPEG of claimed huge size without decoding", async () => {
+  const bytes = await Deno.readFile(`${ODD}/ok_gray.jpg`);
+  const frame = bytes.findIndex((byte, i) =>
+    byte === 0xff && bytes[i + 1] === 0xc0
+  );
+  bytes.fill(0xff, frame + 5, frame + 9);
+  await rejects(decodePicture(bytes), /claims 65535x65535/);
+});
