@@ -60,7 +60,7 @@ export class Console {
   }
 
   /** A line that is shown even when quiet. */
-  alert(line: string): void {
+  urgent(line: string): void {
     this.#clear();
     writeAll(Deno.stderr, `${line}\n`);
   }

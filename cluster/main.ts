@@ -31,11 +31,11 @@ export function explain(error: unknown): number {
   const console = new Console(realEnv);
   if (!(error instanceof SignetError)) {
     const text = error instanceof Error ? error.stack : String(error);
-    console.alert(`error: unexpected: ${text}`);
+    console.urgent(`error: unexpected: ${text}`);
     return 1;
   }
-  console.alert(`error: ${error.message}`);
-  if (error.hint !== undefined) console.alert(`hint: ${error.hint}`);
+  console.urgent(`error: ${error.message}`);
+  if (error.hint !== undefined) console.urgent(`hint: ${error.hint}`);
   return error.exitCode;
 }
 

@@ -23,6 +23,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "the whole test suite, or parts of it",
     load: async () => (await import("./test.ts")).test,
   },
+  data: {
+    about: "check or split a data set",
+    load: async () => (await import("./data.ts")).data,
+  },
   rank: {
     about: "one rank of a run; started by launchers",
     hidden: true,

@@ -1,3 +1,4 @@
+import { HEARTBEAT_MS } from "../protocol.ts";
 import type { Failure, RankState, State } from "./state.ts";
 
 /** Step times that the median is taken over. */
@@ -51,11 +52,11 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }
 
+/** What is found about a rank; without one the server is to blame. */
+export type Finding = Pick<Failure, "kind" | "rank" | "cause">;
+
 /** The rank whose heart has stopped, if any: the one silent for longest. */
-export function silentRank(
-  state: State,
-  at: number,
-): Pick<Failure, "kind" | "rank" | "cause"> | undefined {
+export function silentRank(state: State, at: number): Finding | undefined {
   let worst: { rank: number; silence: number } | undefined;
   state.ranks.forEach((rank, index) => {
     if (rank.hello === undefined || rank.exit !== undefined) return;
@@ -64,7 +65,23 @@ export function silentRank(
       worst = { rank: index, silence };
     }
   });
-  return worst && {
+  if (worst === undefined) return undefined;
+  const alive = state.ranks.filter((rank) => rank.hello && !rank.exit);
+  const silence = at - Math.max(...alive.map((rank) => rank.heard));
+  if (alive.length > 1 && silence > state.limits.dead) {
+    return {
+      kind: "server",
+      cause: `no sign of life of any rank for ${
+        seconds(silence)
+      }: the NATS server is stopped or unreachable`,
+    };
+  }
+  // When all fall silent together, they do so within a beat: wait for the last.
+  const together = alive.length > 1 && silence > 2 * HEARTBEAT_MS;
+  if (together && worst.silence < state.limits.dead + HEARTBEAT_MS) {
+    return undefined;
+  }
+  return {
     kind: "silent",
     rank: worst.rank,
     cause: `no sign of life for ${
@@ -77,7 +94,7 @@ export function silentRank(
 export function disconnectedRank(
   state: State,
   at: number,
-): Pick<Failure, "kind" | "rank" | "cause"> | undefined {
+): Finding | undefined {
   const rank = state.ranks.findIndex((rank) =>
     rank.exit === undefined && rank.disconnected !== undefined &&
     at - rank.disconnected > state.limits.reconnect
@@ -98,7 +115,7 @@ export function disconnectedRank(
 export function stuckRank(
   state: State,
   at: number,
-): Pick<Failure, "kind" | "rank" | "cause"> | undefined {
+): Finding | undefined {
   const busy = state.ranks.map((rank, index) => ({ rank, index }))
     .filter(({ rank }) => rank.exit === undefined && !rank.outcome);
   const late = busy.filter(({ rank }) =>

@@ -1,6 +1,5 @@
 import type { Env } from "../../src/env/mod.ts";
 import type { Control } from "../links/mod.ts";
-import type { RankProcess } from "../launch/local.ts";
 import {
   accept,
   type Answer,
@@ -25,6 +24,9 @@ import type {
 /** Deadlines are looked at this often, in ms. */
 const TICK_MS = 250;
 
+/** Names of a rank's connections to the server. */
+const RANK_CONNECTION = /^rank-(\d{1,4})(?:-data)?$/;
+
 /** Who is told what the coordinator does; errors are theirs to handle. */
 export interface Observer {
   /** A decision was journalled. */
@@ -34,15 +36,23 @@ export interface Observer {
   onWarning(message: string): void;
 }
 
+/** A rank's process on this machine. */
+export interface RankHandle {
+  readonly rank: number;
+  readonly exited: Promise<{ code: number; signal: string | null }>;
+  /** SIGKILL; no error when it is gone. */
+  kill(): void;
+}
+
 export interface CoordinatorOptions {
   env: Env;
   runFolder: string;
   control: Control;
   subjects: Subjects;
   /** Ranks of this machine, by rank. */
-  processes: readonly RankProcess[];
-  /** Name of a rank's connections, as the server reports them, to its rank. */
-  rankOfConnection(name: string): number | undefined;
+  processes: readonly RankHandle[];
+  /** The server reports lost clients: `control` has system credentials. */
+  watchClients: boolean;
   observer: Observer;
   state: State;
 }
@@ -93,10 +103,13 @@ export class Coordinator {
         () => control.publish(subjects.pulse, { beat: ++this.#beat }),
       ),
     );
-    control.onDisconnect(({ name }) => {
-      const rank = this.#options.rankOfConnection(name);
-      if (rank !== undefined) this.#submit({ kind: "disconnected", rank });
-    });
+    if (this.#options.watchClients) {
+      control.onDisconnect(({ name }) => {
+        const rank = RANK_CONNECTION.exec(name)?.[1];
+        if (rank === undefined) return;
+        this.#submit({ kind: "disconnected", rank: Number(rank) });
+      });
+    }
     for (const { rank, exited } of processes) {
       exited.then((exit) => this.#submit({ kind: "exited", rank, ...exit }));
     }
@@ -111,6 +124,11 @@ export class Coordinator {
   /** A signal or a time limit asks to end with a checkpoint. */
   stop(request: StopRequest): void {
     this.#submit({ kind: "stop", request });
+  }
+
+  /** The run has ended; what stops now does so on purpose. */
+  get over(): boolean {
+    return this.#state.stage === "over";
   }
 
   /** The NATS server is gone for good. */

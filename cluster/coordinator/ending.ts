@@ -17,7 +17,8 @@ export function watch(turn: Turn): void {
   const found = silentRank(state, at) ?? disconnectedRank(state, at) ??
     (state.stage === "running" ? stuckRank(state, at) : undefined);
   if (found !== undefined) {
-    return fail(turn, { ...blame(turn, found.rank!), ...found, exitCode: 1 });
+    const about = found.rank === undefined ? {} : blame(turn, found.rank);
+    return fail(turn, { ...about, ...found, exitCode: 1 });
   }
   if (state.suspicion && at - state.suspicion.at > limits.suspicion) {
     return fail(turn, state.suspicion.failure);

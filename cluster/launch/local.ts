@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
 
@@ -45,7 +46,7 @@ export interface SpawnOptions {
  */
 export function spawnRank(options: SpawnOptions): RankProcess {
   const { rank, args, output, runFolder, server, threads } = options;
-  const root = new URL("../../", import.meta.url);
+  const root = fileURLToPath(new URL("../../", import.meta.url));
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -54,14 +55,14 @@ export function spawnRank(options: SpawnOptions): RankProcess {
       "--cached-only",
       "--frozen",
       "--node-modules-dir=manual",
-      `--config=${new URL("deno.json", root).pathname}`,
+      `--config=${root}deno.json`,
       // What a rank needs: data and code to read, its run folder to write, the server.
       "--allow-read",
       `--allow-write=${runFolder}`,
       `--allow-net=${server}`,
       "--allow-env",
       "--allow-sys=hostname",
-      new URL("cluster/main.ts", root).pathname,
+      root + "cluster/main.ts",
       "rank",
       ...args,
     ],

@@ -10,10 +10,11 @@ const OWN_TOOL = new URL("../../.tools/bin/nats-server", import.meta.url);
  */
 export async function findNatsServer(
   path = Deno.env.get("PATH") ?? "",
+  ownTool = OWN_TOOL.pathname,
 ): Promise<string> {
   const candidates = path.split(":").filter((folder) => folder !== "")
     .map((folder) => `${folder}/nats-server`);
-  for (const candidate of [...candidates, OWN_TOOL.pathname]) {
+  for (const candidate of [...candidates, ownTool]) {
     if (await isExecutable(candidate)) return candidate;
   }
   throw new EnvironmentError(

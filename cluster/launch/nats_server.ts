@@ -95,15 +95,7 @@ async function writeSecret(path: string, text: string): Promise<void> {
 }
 
 async function validate(binary: string, config: string): Promise<void> {
-  const { code, stdout, stderr } = await new Deno.Command(binary, {
-    args: ["-c", config, "-t"],
-    stdin: "null",
-  }).output().catch((cause) => {
-    throw new EnvironmentError(
-      `Cannot run nats-server (${binary}): ${cause.message}`,
-      { cause },
-    );
-  });
+  const { code, stdout, stderr } = await check(binary, config);
   if (code === 0) return;
   const decoder = new TextDecoder();
   const said = (decoder.decode(stderr) + decoder.decode(stdout)).trim();
@@ -111,4 +103,21 @@ async function validate(binary: string, config: string): Promise<void> {
     `Cannot use ${config} with nats-server (${binary}): ${said}`,
     { hint: "Version 2.9 or newer is needed" },
   );
+}
+
+async function check(
+  binary: string,
+  config: string,
+): Promise<Deno.CommandOutput> {
+  try {
+    const args = ["-c", config, "-t"];
+    return await new Deno.Command(binary, { args, stdin: "null" }).output();
+  } catch (cause) {
+    throw new EnvironmentError(
+      `Cannot run nats-server (${binary}): ${
+        cause instanceof Error ? cause.message : cause
+      }`,
+      { cause },
+    );
+  }
 }

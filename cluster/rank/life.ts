@@ -1,6 +1,5 @@
+import { type PhaseName, PHASES } from "../../src/phases/engine.ts";
 import type { Communicator } from "../../src/training/communicator.ts";
-import { PHASES } from "../../src/phases/engine.ts";
-import type { PhaseName } from "../../src/phases/engine.ts";
 import { ACTIVITIES, type Activity, LIFE, LIFE_WORDS } from "../protocol.ts";
 
 /** What the main thread is doing, in memory that the comm worker beats from. */

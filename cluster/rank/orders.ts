@@ -1,36 +1,28 @@
-import type { Control } from "../links/mod.ts";
-import { accept, command, type Order, type Subjects } from "../protocol.ts";
+import type { Messenger } from "../links/mod.ts";
+import { accept, type Command, command } from "../protocol.ts";
 import type { Life } from "./life.ts";
 
 /** The coordinator's commands: each once, in order, whatever the wire does. */
 export class Orders {
   readonly #life: Life;
-  readonly #waiting: { sequence: number; order: Order }[] = [];
+  readonly #waiting: Command[] = [];
   #wake: (() => void) | undefined;
   #stop = false;
 
   constructor(
-    control: Control,
-    subjects: Subjects,
-    { rank, life, onAbort }: {
-      rank: number;
+    messenger: Messenger,
+    subject: string,
+    { life, onAbort }: {
       life: Life;
       /** Called at once, whatever the rank is doing. */
       onAbort: (reason: string) => void;
     },
   ) {
     this.#life = life;
-    control.subscribe(subjects.command(rank), (message) => {
+    messenger.subscribe(subject, (message) => {
       const valid = accept(command, message);
-      if (valid === undefined) return;
-      const { sequence, order } = valid;
-      if (order.kind === "abort") return onAbort(order.reason);
-      // A gap means a lost command: the coordinator sends both again.
-      if (sequence !== life.seen + 1) return;
-      life.seen = sequence;
-      if (order.kind === "stop") this.#stop = true;
-      else this.#waiting.push({ sequence, order });
-      this.#wake?.();
+      if (valid?.order.kind === "abort") onAbort(valid.order.reason);
+      else if (valid !== undefined) this.#take(valid);
     });
   }
 
@@ -40,7 +32,7 @@ export class Orders {
   }
 
   /** The next phase, or the order to leave. */
-  async next(): Promise<{ sequence: number; order: Order }> {
+  async next(): Promise<Command> {
     while (this.#waiting.length === 0) {
       this.#life.activity = "idle";
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -48,5 +40,14 @@ export class Orders {
       await promise;
     }
     return this.#waiting.shift()!;
+  }
+
+  #take({ sequence, order }: Command): void {
+    // A gap means a lost command: the coordinator sends both again.
+    if (sequence !== this.#life.seen + 1) return;
+    this.#life.seen = sequence;
+    if (order.kind === "stop") this.#stop = true;
+    else this.#waiting.push({ sequence, order });
+    this.#wake?.();
   }
 }

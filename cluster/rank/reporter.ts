@@ -1,5 +1,5 @@
 import type { Env } from "../../src/env/mod.ts";
-import type { Control } from "../links/mod.ts";
+import type { Messenger } from "../links/mod.ts";
 import {
   accept,
   type Answer,
@@ -13,12 +13,12 @@ import {
 /** Tells the coordinator something until it has heard it. */
 export class Reporter {
   readonly #env: Env;
-  readonly #control: Control;
+  readonly #messenger: Messenger;
   readonly #subject: string;
 
-  constructor(env: Env, control: Control, subjects: Subjects) {
+  constructor(env: Env, messenger: Messenger, subjects: Subjects) {
     this.#env = env;
-    this.#control = control;
+    this.#messenger = messenger;
     this.#subject = subjects.report;
   }
 
@@ -30,7 +30,7 @@ export class Reporter {
     while (true) {
       signal.throwIfAborted();
       const from = this.#env.clock.now();
-      const reply = await this.#control.request(
+      const reply = await this.#messenger.request(
         this.#subject,
         report,
         REPORT_RETRY_MS,

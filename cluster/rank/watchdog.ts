@@ -1,5 +1,5 @@
 import type { Env } from "../../src/env/mod.ts";
-import type { Control } from "../links/mod.ts";
+import type { Messenger } from "../links/mod.ts";
 import {
   accept,
   COORDINATOR_LOST_MS,
@@ -12,12 +12,12 @@ const CHECK_MS = 1000;
 /** Calls `onLost` when the coordinator has been silent for too long. */
 export function watchCoordinator(
   env: Env,
-  control: Control,
+  messenger: Messenger,
   { subjects, onLost }: { subjects: Subjects; onLost: () => void },
 ): void {
   let heard = env.clock.now();
   let checked = heard;
-  control.subscribe(subjects.pulse, (message) => {
+  messenger.subscribe(subjects.pulse, (message) => {
     if (accept(pulse, message)) heard = env.clock.now();
   });
   env.timers.every(CHECK_MS, () => {

@@ -1,0 +1,203 @@
+import type { Config } from "../../src/config/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { decideShipped } from "../../src/phases/mod.ts";
+import { writeReport } from "../../src/report/mod.ts";
+import { Console } from "../console.ts";
+import {
+  describeFailure,
+  type StopRequest,
+  summaryTable,
+} from "../coordinator/mod.ts";
+import {
+  chooseRun,
+  probeAdapter,
+  type RunChoice,
+  type RunPlan,
+  trainRun,
+  type TrainRunEnd,
+} from "../launch/mod.ts";
+import { type Options, parseOptions } from "./options.ts";
+import { TrainConsole } from "./train_console.ts";
+import project from "../../deno.json" with { type: "json" };
+
+const HELP = `Usage: train [CONFIG] [key=value…] [options]
+
+Runs the phases of a configuration, in the order teacher, distill, classify,
+selfTrain, baseline, on all ranks, and leaves everything in a run folder.
+
+  CONFIG              a JSON file (default: configs/default.json)
+  key=value           overrides a key, as in phases.distill.images=20000
+  --ranks N           processes (default: the configuration's; auto = 2 on a CPU)
+  --run-dir DIR       run folder (default: runs/<time>-<name>)
+  --resume auto|DIR   go on with the newest unfinished run of this configuration,
+                      or with the run in DIR; finished phases are not repeated
+  --fast-dev-run N    N steps a phase, to see whether all works
+  --nats URL          use this NATS server (NATS_USER, NATS_PASSWORD)
+  --quiet             only results and errors
+  --json              the result as one JSON object on stdout
+
+Ctrl-C, SIGTERM and SIGUSR2 save a checkpoint; a second one ends at once.
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 environment not usable,
+75 checkpointed and asks to be started again, 130 interrupted.
+
+Examples:
+  deno task train
+  deno task train configs/cifar10.json data.path=cifar-10-binary.tar.gz --ranks 4
+  deno task train --resume auto`;
+
+const SIGNALS = [
+  ["SIGINT", 130],
+  ["SIGTERM", 75],
+  ["SIGUSR2", 75],
+  ["SIGHUP", 75],
+] as const;
+
+/** Trains all phases of a configuration. */
+export async function train(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args, {
+    verb: "train",
+    string: ["run-dir", "resume", "nats"],
+    number: ["ranks", "fast-dev-run"],
+    boolean: ["quiet", "json", "help"],
+  });
+  if (options.boolean("help")) {
+    new Console(realEnv).result(HELP);
+    return 0;
+  }
+  const terminal = new Console(realEnv, { quiet: options.boolean("quiet") });
+  const choice = await chooseRun(realEnv, requestOf(options));
+  const size = await sizeOf(choice.config);
+  const view = new TrainConsole(terminal, realEnv.clock, size);
+  const nats = options.string("nats");
+  using signals = new Signals();
+  let plan: RunPlan | undefined;
+  const end = await trainRun({
+    env: realEnv,
+    choice,
+    size,
+    version: project.version,
+    ...(nats === undefined ? {} : { nats }),
+    observer: view,
+    onPlan(made) {
+      plan = made;
+      view.plan(made, choice.config);
+    },
+    onStart: ({ url, pids }) => view.started(url, pids),
+    onStoppable: (stop) => signals.forward(stop),
+  });
+  const report = await writeReport(realEnv.disk, choice.folder);
+  if (options.boolean("json")) {
+    terminal.result(JSON.stringify(resultOf(choice, end, report)));
+  } else show(terminal, { choice, end, report, plan });
+  return end.code;
+}
+
+function requestOf(options: Options) {
+  const overrides = options.positional.filter((text) => text.includes("="));
+  const files = options.positional.filter((text) => !text.includes("="));
+  if (files.length > 1) {
+    throw new ConfigError(
+      `Cannot use both ${files[0]} and ${
+        files[1]
+      }: one configuration at a time`,
+      { hint: "overrides look like key=value" },
+    );
+  }
+  const ranks = options.number("ranks");
+  if (ranks !== undefined) overrides.push(`ranks=${ranks}`);
+  const folder = options.string("run-dir");
+  const resume = options.string("resume");
+  const fastSteps = options.number("fast-dev-run");
+  return {
+    overrides,
+    ...(files[0] === undefined ? {} : { path: files[0] }),
+    ...(folder === undefined ? {} : { folder }),
+    ...(resume === undefined ? {} : { resume }),
+    ...(fastSteps === undefined ? {} : { fastSteps }),
+  };
+}
+
+/** `auto`: one rank, since several would share one GPU; 2 on a CPU adapter. */
+async function sizeOf(config: Config): Promise<number> {
+  if (config.ranks !== "auto") return config.ranks;
+  const { cpu } = await probeAdapter();
+  return Math.min(cpu ? 2 : 1, config.globalBatch);
+}
+
+/** Signals that ask for an early end, kept until someone can act on them. */
+class Signals implements Disposable {
+  readonly #undo: (() => void)[] = [];
+  readonly #early: StopRequest[] = [];
+  #stop: ((request: StopRequest) => void) | undefined;
+
+  constructor() {
+    for (const [signal, code] of SIGNALS) {
+      const listener = () => {
+        const request = { code, cause: signal };
+        if (this.#stop) this.#stop(request);
+        else if (this.#early.push(request) > 1) realEnv.exit(code);
+      };
+      Deno.addSignalListener(signal, listener);
+      this.#undo.push(() => Deno.removeSignalListener(signal, listener));
+    }
+  }
+
+  forward(stop: (request: StopRequest) => void): void {
+    this.#stop = stop;
+    for (const request of this.#early) stop(request);
+  }
+
+  [Symbol.dispose](): void {
+    for (const undo of this.#undo) undo();
+  }
+}
+
+function resultOf(choice: RunChoice, end: TrainRunEnd, report: string) {
+  const phases = Object.fromEntries(end.summaries);
+  return {
+    schema: 1,
+    run: choice.folder,
+    exit_code: end.code,
+    phases,
+    shipped: decideShipped(phases),
+    report,
+    ...(end.failure === undefined ? {} : { failure: end.failure }),
+  };
+}
+
+function show(
+  terminal: Console,
+  { choice, end, report, plan }: {
+    choice: RunChoice;
+    end: TrainRunEnd;
+    report: string;
+    plan: RunPlan | undefined;
+  },
+): void {
+  const { failure, code, summaries, tail, checkpoints } = end;
+  if (failure !== undefined) {
+    const about = { runFolder: choice.folder, tail, checkpoints };
+    for (const line of describeFailure(failure, about)) terminal.urgent(line);
+    return;
+  }
+  if (summaries.size > 0) {
+    for (const line of summaryTable(summaries)) terminal.result(line);
+  }
+  if (code !== 0) {
+    const last = checkpoints.at(-1);
+    terminal.urgent(
+      `stopped  ${
+        last === undefined ? "before the first checkpoint" : `after ${last}`
+      }; go on with: deno task train --resume ${choice.folder}`,
+    );
+    return;
+  }
+  const { phase, reason } = decideShipped(Object.fromEntries(summaries));
+  const selfTrained = plan?.phases.includes("selfTrain") === true;
+  terminal.result(
+    selfTrained && phase !== "selfTrain"
+      ? `shipped  ${phase}, not selfTrain: ${reason}`
+      : `shipped  ${phase ?? "nothing"}: ${reason}`,
+  );
+  terminal.result(`report   ${report}`);
+}

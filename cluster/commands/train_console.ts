@@ -1,0 +1,143 @@
+import type { Config } from "../../src/config/mod.ts";
+import type { Clock } from "../../src/env/mod.ts";
+import type { PhaseName } from "../../src/phases/engine.ts";
+import type { Console } from "../console.ts";
+import {
+  type JournalRecord,
+  type Observer,
+  progressLine,
+} from "../coordinator/mod.ts";
+import type { RunPlan } from "../launch/mod.ts";
+import type { ProgressMessage } from "../protocol.ts";
+
+/** Shows a run while it goes on. */
+export class TrainConsole implements Observer {
+  readonly #console: Console;
+  readonly #clock: Clock;
+  readonly #size: number;
+  readonly #adapters = new Map<number, string>();
+  /** First progress of the phase in this process, for the time that is left. */
+  #first: { step: number; at: number } | undefined;
+  #phase: PhaseName | undefined;
+  #phaseAt = 0;
+
+  constructor(console: Console, clock: Clock, size: number) {
+    this.#console = console;
+    this.#clock = clock;
+    this.#size = size;
+  }
+
+  /** What will run, before anything is started. */
+  plan(plan: RunPlan, config: Config): void {
+    const { folder, size, resumed, phases, done } = plan;
+    this.#console.note(
+      `run    ${folder}   world ${size}   resume ${resumed ? "yes" : "no"}`,
+    );
+    const steps = phases.map((phase) => {
+      if (done.includes(phase)) return `${phase} done`;
+      return `${phase} ${stepsOf(config, phase)}`;
+    });
+    const { kind, labelsPerClass } = config.data;
+    const labels = labelsPerClass === 0
+      ? "all labels"
+      : `${labelsPerClass} labels a class`;
+    this.#console.note(
+      `plan   ${
+        steps.join(" -> ")
+      } steps   global batch ${config.globalBatch}   ${kind}, ${labels}`,
+    );
+    if (
+      config.phases.teacher.enabled && config.phases.teacher.labels === "all" &&
+      labelsPerClass !== 0
+    ) {
+      this.#console.note(
+        "       the teacher sees all labels: it stands for a pre-trained model",
+      );
+    }
+  }
+
+  started(url: string, pids: readonly number[]): void {
+    this.#console.note(
+      `start  nats ${url.replace(/^\w+:\/\//, "")}   ranks ${
+        pids.map((pid, rank) => `${rank}: pid ${pid}`).join(", ")
+      }`,
+    );
+  }
+
+  onRecord(record: JournalRecord): void {
+    const console = this.#console;
+    switch (record.event) {
+      case "ready":
+        this.#adapters.set(record.rank, record.adapter.name);
+        if (this.#adapters.size === this.#size) {
+          console.note(`ready  ${counted([...this.#adapters.values()])}`);
+        }
+        return;
+      case "phase_started":
+        this.#first = undefined;
+        this.#phase = record.phase;
+        this.#phaseAt = this.#clock.now();
+        return;
+      case "phase_done": {
+        const { summary, phase } = record;
+        const seconds = (this.#clock.now() - this.#phaseAt) / 1000;
+        const accuracy = summary.test_accuracy;
+        console.progress(
+          `${phase} done`,
+          `${phase.padEnd(9)}      done  ${
+            accuracy === undefined
+              ? ""
+              : `test ${(100 * accuracy).toFixed(1)} %  `
+          }in ${seconds.toFixed(1)} s`,
+          true,
+        );
+        return;
+      }
+      case "phase_stopped":
+        console.note(
+          `${
+            record.phase.padEnd(9)
+          }   stopped  checkpoint ${record.checkpoint}`,
+        );
+        return;
+      case "stop_requested":
+        console.note(
+          record.now
+            ? `stop   ${record.cause} again: ending at once`
+            : `stop   ${record.cause}: saving a checkpoint (again: at once)`,
+        );
+    }
+  }
+
+  onProgress(progress: ProgressMessage): void {
+    const { phase, step, steps } = progress;
+    // Late news of a phase that is over.
+    if (phase !== this.#phase) return;
+    const now = this.#clock.now();
+    this.#first ??= { step, at: now };
+    const run = step - this.#first.step;
+    const eta = run > 0
+      ? (now - this.#first.at) / run * (steps - step)
+      : undefined;
+    this.#console.progress(phase, progressLine(progress, eta));
+  }
+
+  onWarning(message: string): void {
+    this.#console.urgent(`warning: ${message}`);
+  }
+}
+
+/** `llvmpipe x2` */
+function counted(names: readonly string[]): string {
+  const counts = Map.groupBy(names, (name) => name);
+  return [...counts].map(([name, { length }]) => `${name} x${length}`)
+    .join(", ");
+}
+
+function stepsOf(config: Config, phase: PhaseName): number {
+  const { phases, globalBatch } = config;
+  const images = phase === "baseline" && phases.baseline.images === 0
+    ? phases.classify.images + phases.selfTrain.images
+    : phases[phase].images;
+  return Math.ceil(images / globalBatch);
+}

@@ -1,0 +1,147 @@
+import type { Env } from "../../src/env/mod.ts";
+import {
+  decideShipped,
+  type PhaseName,
+  type PhaseSummary,
+} from "../../src/phases/mod.ts";
+import type { RunFolder } from "../../src/run/mod.ts";
+import type { JournalRecord } from "./state.ts";
+
+interface RankEntry {
+  rank: number;
+  host: string;
+  pid: number;
+  adapter?: string;
+  form?: string;
+}
+
+interface PhaseEntry {
+  name: PhaseName;
+  state: "waiting" | "running" | "done" | "stopped" | "failed";
+  /** ISO times. */
+  started?: string;
+  ended?: string;
+}
+
+/** `run.json` and `summary.json`, kept up to date with the journal. */
+export class RunRecord {
+  readonly #env: Env;
+  readonly #folder: RunFolder;
+  readonly #fixed: Record<string, unknown>;
+  #ranks: RankEntry[] = [];
+  #phases: PhaseEntry[];
+  #state = "running";
+  #more: Record<string, unknown> = {};
+  readonly #summaries: Map<PhaseName, PhaseSummary>;
+
+  constructor(
+    env: Env,
+    { folder, fixed, phases, done, earlier }: {
+      folder: RunFolder;
+      /** Keys that do not change: id, versions. */
+      fixed: Record<string, unknown>;
+      /** All enabled phases, in order. */
+      phases: readonly PhaseName[];
+      done: ReadonlyMap<PhaseName, PhaseSummary>;
+      /** `run.json` of an earlier life. */
+      earlier: Record<string, unknown> | undefined;
+    },
+  ) {
+    this.#env = env;
+    this.#folder = folder;
+    this.#fixed = fixed;
+    this.#summaries = new Map(done);
+    const known = Array.isArray(earlier?.phases) ? earlier.phases : [];
+    this.#phases = phases.map((name) => {
+      const before = known.find((entry) => Object(entry).name === name);
+      return done.has(name)
+        ? { ...before, name, state: "done" }
+        : { name, state: "waiting" };
+    });
+  }
+
+  /** Final figures of the finished phases. */
+  get summaries(): ReadonlyMap<PhaseName, PhaseSummary> {
+    return this.#summaries;
+  }
+
+  /** Takes a decision in and writes what it changes. */
+  async take(record: JournalRecord): Promise<void> {
+    const now = new Date(this.#env.clock.wall()).toISOString();
+    switch (record.event) {
+      case "joined": {
+        const { rank, host, pid } = record;
+        this.#ranks[rank] = { rank, host, pid };
+        return;
+      }
+      case "ready": {
+        const entry = this.#ranks[record.rank];
+        if (entry === undefined) return;
+        entry.adapter = record.adapter.name;
+        entry.form = record.form;
+        return;
+      }
+      case "phase_started":
+        this.#setPhase(record.phase, { state: "running", started: now });
+        break;
+      case "phase_done":
+        this.#setPhase(record.phase, { state: "done", ended: now });
+        this.#summaries.set(record.phase, record.summary);
+        await this.#writeSummary();
+        break;
+      case "phase_stopped":
+        this.#setPhase(record.phase, { state: "stopped", ended: now });
+        break;
+      case "failed": {
+        const { stack: _, ...failure } = record.failure;
+        this.#more = { ...this.#more, failure };
+        for (const phase of this.#phases) {
+          if (phase.state === "running") {
+            this.#setPhase(phase.name, { state: "failed", ended: now });
+          }
+        }
+        break;
+      }
+      case "finished":
+        this.#state = record.code === 0
+          ? "done"
+          : record.code === 75 || record.code === 130
+          ? "stopped"
+          : "failed";
+        this.#more = { ...this.#more, ended: now, exit_code: record.code };
+        break;
+      default:
+        return;
+    }
+    await this.#write();
+  }
+
+  #setPhase(name: PhaseName, change: Partial<PhaseEntry>): void {
+    this.#phases = this.#phases.map((phase) =>
+      phase.name === name ? { ...phase, ...change } : phase
+    );
+  }
+
+  async #write(): Promise<void> {
+    await this.#folder.writeJson("run.json", {
+      ...this.#fixed,
+      state: this.#state,
+      ranks: this.#ranks.filter((entry) => entry !== undefined),
+      phases: this.#phases,
+      ...this.#more,
+    });
+  }
+
+  async #writeSummary(): Promise<void> {
+    const phases = Object.fromEntries(this.#summaries);
+    const baseline = this.#summaries.get("baseline")?.test_accuracy;
+    const { phase, reason } = decideShipped(phases);
+    await this.#folder.writeJson("summary.json", {
+      phases,
+      ...(baseline === undefined
+        ? {}
+        : { baseline: { test_accuracy: baseline } }),
+      shipped: { phase: phase ?? null, reason },
+    });
+  }
+}

@@ -1,0 +1,8 @@
+export { probeAdapter } from "./adapter_probe.ts";
+export { chooseRun, type RunChoice, type RunRequest } from "./run_choice.ts";
+export {
+  type RunPlan,
+  trainRun,
+  type TrainRunEnd,
+  type TrainRunOptions,
+} from "./train_run.ts";

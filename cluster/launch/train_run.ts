@@ -1,0 +1,250 @@
+import { availableParallelism } from "node:os";
+import type { Env } from "../../src/env/mod.ts";
+import {
+  type PhaseName,
+  PHASES,
+  type PhaseSummary,
+} from "../../src/phases/mod.ts";
+import { listCheckpoints, RunFolder } from "../../src/run/mod.ts";
+import { ConfigError } from "../../src/env/mod.ts";
+import {
+  Coordinator,
+  type Failure,
+  initialState,
+  Journal,
+  type Observer,
+  readDone,
+  RunRecord,
+  type StopRequest,
+} from "../coordinator/mod.ts";
+import { connectControl } from "../links/mod.ts";
+import { subjectsOf } from "../protocol.ts";
+import { codeHash, hashOf } from "../version.ts";
+import { type RankProcess, spawnRank } from "./local.ts";
+import type { RunChoice } from "./run_choice.ts";
+import { lockRun } from "./run_lock.ts";
+import {
+  openForeignServer,
+  openOwnServer,
+  type RunServer,
+} from "./run_server.ts";
+
+/** A server of our own that ends is started again at most this often. */
+const MAX_RESTARTS = 3;
+
+export interface TrainRunOptions {
+  env: Env;
+  choice: RunChoice;
+  /** Number of ranks. */
+  size: number;
+  /** Signet's version. */
+  version: string;
+  /** Address of a server that is there; left out, one is started. */
+  nats?: string;
+  observer: Observer;
+  /** Called once, with what has been decided, before anything is started. */
+  onPlan(plan: RunPlan): void;
+  /** The server and the ranks are being started. */
+  onStart(about: { url: string; pids: readonly number[] }): void;
+  /** Receives a function that asks for an early end. */
+  onStoppable(stop: (request: StopRequest) => void): void;
+}
+
+export interface RunPlan {
+  folder: string;
+  size: number;
+  resumed: boolean;
+  /** Enabled phases, in order. */
+  phases: readonly PhaseName[];
+  /** Phases that earlier lives of the run have finished. */
+  done: readonly PhaseName[];
+}
+
+export interface TrainRunEnd {
+  code: number;
+  failure?: Failure;
+  /** Newest output of the rank that failed. */
+  tail: readonly string[];
+  /** Names of the checkpoints, newest phase last. */
+  checkpoints: readonly string[];
+  summaries: ReadonlyMap<PhaseName, PhaseSummary>;
+}
+
+/** Runs the remaining phases of a run on ranks of this machine. */
+export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
+  const { env, choice, size, observer } = options;
+  const { config, folder: path, resumed } = choice;
+  if (size > config.globalBatch) {
+    throw new ConfigError(
+      `Cannot divide a global batch of ${config.globalBatch} images by ${size} ranks`,
+      { hint: "use fewer --ranks or a larger globalBatch" },
+    );
+  }
+  const folder = await RunFolder.create(env.disk, path);
+  await using _lock = await lockRun(path);
+  const text = `${JSON.stringify(config, null, 2)}\n`;
+  await env.disk.write(`${path}/config.json`, text);
+
+  const done = await readDone(env.disk, path);
+  const phases = PHASES.filter((phase) => config.phases[phase].enabled);
+  const left = phases.filter((phase) => !done.has(phase));
+  options.onPlan({
+    folder: path,
+    size,
+    resumed,
+    phases,
+    done: phases.filter((phase) => done.has(phase)),
+  });
+  const checkpoints = async () =>
+    (await listCheckpoints(env.disk, path))
+      .sort((a, b) =>
+        phases.indexOf(a.phase as PhaseName) -
+          phases.indexOf(b.phase as PhaseName) || a.step - b.step
+      )
+      .map(({ name }) => name);
+  if (left.length === 0) {
+    return {
+      code: 0,
+      tail: [],
+      checkpoints: await checkpoints(),
+      summaries: done,
+    };
+  }
+
+  const earlier = await folder.readJson("run.json");
+  const life = env.randomBytes(6).toHex();
+  const version = await codeHash(env.disk);
+  const record = new RunRecord(env, {
+    folder,
+    phases,
+    done,
+    earlier,
+    fixed: {
+      id: typeof earlier?.id === "string" ? earlier.id : life,
+      life,
+      name: config.name,
+      started: new Date(env.clock.wall()).toISOString(),
+      host: Deno.hostname(),
+      pid: Deno.pid,
+      versions: {
+        signet: options.version,
+        code: version,
+        deno: Deno.version.deno,
+        os: `${Deno.build.os} ${Deno.osRelease()}`,
+      },
+    },
+  });
+  const journal = new Journal(env, path);
+  await journal.mend();
+  const state = initialState({
+    at: env.clock.now(),
+    size,
+    phases: left,
+    version,
+    config: await hashOf(text),
+    limits: {
+      dead: config.timeouts.heartbeatSeconds * 1000,
+      step: config.timeouts.progressSeconds * 1000,
+    },
+  });
+
+  const files = `${path}/nats`;
+  await using server = options.nats === undefined
+    ? await openOwnServer(env, { folder: files, run: life })
+    : await openForeignServer(env, {
+      url: options.nats,
+      folder: files,
+      run: life,
+    });
+  await using control = await connectControl(server.coordinator, {
+    name: "coordinator",
+    ...(server.system === undefined ? {} : { system: server.system }),
+  });
+  await journal.append({
+    event: "started",
+    run: life,
+    size,
+    phases: left,
+    resumed,
+  });
+  const processes = startRanks(options, server);
+  options.onStart({
+    url: server.url,
+    pids: processes.map(({ pid }) => pid),
+  });
+  const coordinator = new Coordinator({
+    env,
+    runFolder: path,
+    control,
+    subjects: subjectsOf(life),
+    processes,
+    watchClients: server.system !== undefined,
+    observer: {
+      ...observer,
+      async onRecord(entry) {
+        await record.take(entry).catch((error) =>
+          observer.onWarning(`cannot write ${path}: ${error.message}`)
+        );
+        await observer.onRecord(entry);
+      },
+    },
+    state,
+  });
+  options.onStoppable((request) => coordinator.stop(request));
+  keepServer(server, coordinator, observer);
+  const end = await coordinator.run();
+  await Promise.all(processes.map(({ exited }) => exited));
+  const culprit = processes.find(({ rank }) => rank === end.failure?.rank);
+  return {
+    ...end,
+    tail: culprit?.tail ?? [],
+    checkpoints: await checkpoints(),
+    summaries: record.summaries,
+  };
+}
+
+function startRanks(
+  { choice, size }: TrainRunOptions,
+  server: RunServer,
+): RankProcess[] {
+  const { folder } = choice;
+  const cores = availableParallelism();
+  return Array.from({ length: size }, (_, rank) =>
+    spawnRank({
+      rank,
+      args: [
+        `--join=${server.url}`,
+        `--rank=${rank}`,
+        `--size=${size}`,
+        `--run-dir=${folder}`,
+        `--credentials=${server.credentialsFile}`,
+        "--attached",
+      ],
+      output: `${folder}/logs/rank-${rank}.stderr`,
+      runFolder: folder,
+      server: server.address,
+      threads: Math.max(1, Math.floor(cores / size)),
+    }));
+}
+
+/** A server of our own that dies is started again; the ranks reconnect. */
+async function keepServer(
+  server: RunServer,
+  coordinator: Coordinator,
+  observer: Observer,
+): Promise<void> {
+  for (let restarts = 0;; restarts++) {
+    const code = await server.ended();
+    if (coordinator.over) return;
+    const cause = `the NATS server ended with code ${code}`;
+    if (restarts === MAX_RESTARTS) return coordinator.serverLost(cause);
+    observer.onWarning(`${cause}; it is started again`);
+    try {
+      await server.restart();
+    } catch (error) {
+      return coordinator.serverLost(
+        `${cause} and does not start again: ${(error as Error).message}`,
+      );
+    }
+  }
+}

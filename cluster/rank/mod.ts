@@ -1,0 +1,1 @@
+export { type RankOptions, type RankSession, startRank } from "./rank.ts";

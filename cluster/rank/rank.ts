@@ -1,0 +1,229 @@
+import { parseConfig } from "../../src/config/mod.ts";
+import { type Env, SignetError } from "../../src/env/mod.ts";
+import type { Progress } from "../../src/phases/engine.ts";
+import { type Engine, openEngine } from "../../src/phases/mod.ts";
+import {
+  CollectiveTimeoutError,
+  CommWorker,
+  RankFailedError,
+} from "../communicator/mod.ts";
+import { type Credentials, readCredentials } from "../links/mod.ts";
+import {
+  type Failed,
+  type ProgressMessage,
+  type Subjects,
+  subjectsOf,
+} from "../protocol.ts";
+import { codeHash, hashOf } from "../version.ts";
+import { Life } from "./life.ts";
+import { Orders } from "./orders.ts";
+import { RankLog } from "./rank_log.ts";
+import { clip, Reporter } from "./reporter.ts";
+import { watchCoordinator } from "./watchdog.ts";
+
+/** How long a failed rank waits for the coordinator, in ms. */
+const VERDICT_MS = 10_000;
+
+export interface RankOptions {
+  env: Env;
+  rank: number;
+  /** Number of ranks. */
+  size: number;
+  runFolder: string;
+  /** File with the {@linkcode Credentials}. */
+  credentials: string;
+  /** Address of the server, when it is not the one in the file. */
+  join?: string;
+  host: string;
+  pid: number;
+  deno: string;
+  /** Ends the process, after the log is written. */
+  exit(code: number): void;
+}
+
+/** A rank that is connected to its run. */
+interface Session extends RankOptions {
+  worker: CommWorker;
+  subjects: Subjects;
+  life: Life;
+  log: RankLog;
+  reporter: Reporter;
+  orders: Orders;
+}
+
+/** What the process around a rank may tell it. */
+export interface RankSession {
+  /** A signal asks for a checkpoint and the end of the run. */
+  onSignal(signal: string): void;
+  /** The coordinator has died. */
+  onCoordinatorLost(): void;
+  /** Exit code, when the rank has left. */
+  readonly done: Promise<number>;
+}
+
+/** Joins the run, obeys its coordinator and resolves with the exit code. */
+export async function startRank(options: RankOptions): Promise<RankSession> {
+  const { env, rank, runFolder } = options;
+  const log = new RankLog(env, runFolder, rank);
+  const credentials = await readCredentials(options.credentials);
+  const life = new Life();
+  const worker = await openWorker(options, { credentials, log, life });
+  const leave = (message: string) => {
+    log.write("error", message);
+    log.flush().then(() => options.exit(1));
+  };
+  const subjects = subjectsOf(credentials.run);
+  const reporter = new Reporter(env, worker, subjects);
+  const orders = new Orders(worker, subjects.command(rank), {
+    life,
+    onAbort: (reason) => leave(`aborted: ${reason}`),
+  });
+  const onCoordinatorLost = () => leave("the coordinator is gone");
+  watchCoordinator(env, worker, { subjects, onLost: onCoordinatorLost });
+  const session = {
+    ...options,
+    worker,
+    subjects,
+    life,
+    log,
+    reporter,
+    orders,
+  };
+  const never = new AbortController().signal;
+  return {
+    onSignal(signal) {
+      log.write("warn", `got ${signal}`);
+      reporter.report({ kind: "stop", rank, signal }, never);
+    },
+    onCoordinatorLost,
+    done: serve(session).catch((error) => fail(session, error)),
+  };
+}
+
+function openWorker(
+  options: RankOptions,
+  { credentials, log, life }: {
+    credentials: Credentials;
+    log: RankLog;
+    life: Life;
+  },
+): Promise<CommWorker> {
+  const { rank, join, exit } = options;
+  return CommWorker.open({
+    credentials: join === undefined
+      ? credentials
+      : { ...credentials, url: join },
+    rank,
+    life: life.words,
+    onWarning: (wait) => log.write("warn", "waits in a collective", { wait }),
+    onError(error) {
+      log.write("error", error.message);
+      log.flush().then(() => exit(1));
+    },
+  });
+}
+
+/** Hello, engine, then phases until the order to leave. */
+async function serve(session: Session): Promise<number> {
+  const { env, rank, size, runFolder, worker, life, log, reporter } = session;
+  const { host, pid, deno, orders } = session;
+  const never = new AbortController().signal;
+  const text = await env.disk.readText(`${runFolder}/config.json`);
+  const answer = await reporter.report({
+    kind: "hello",
+    rank,
+    host,
+    pid,
+    deno,
+    version: await codeHash(env.disk),
+    config: await hashOf(text),
+  }, never);
+  if (answer.kind === "refused") {
+    throw new SignetError(`Cannot join the run: ${answer.reason}`);
+  }
+  const config = parseConfig(JSON.parse(text), `${runFolder}/config.json`);
+  const communicator = await worker.join({
+    size,
+    deadlineMs: config.timeouts.collectiveSeconds * 1000,
+  });
+  using engine: Engine = await openEngine({
+    env,
+    config,
+    communicator: life.observe(communicator),
+    runFolder,
+    stopRequested: () => orders.stopRequested,
+    onStep: (_, step) => life.onStep(step),
+    onProgress(progress) {
+      if (rank !== 0) return;
+      worker.publish(session.subjects.progress, progressMessage(progress));
+    },
+    log: (level, message, fields) => log.write(level, message, fields),
+  });
+  const { adapter, form, dataHash: data = "" } = engine;
+  log.write("info", "ready", { adapter, form, data });
+  await reporter.report({ kind: "ready", rank, adapter, form, data }, never);
+  while (true) {
+    const { sequence, order } = await orders.next();
+    if (order.kind !== "phase") break;
+    const { phase } = order;
+    log.write("info", `phase ${phase} starts`);
+    life.startPhase(phase);
+    const outcome = await engine.runPhase(phase);
+    log.write("info", `phase ${phase} is ${outcome.state}`);
+    life.activity = "idle";
+    await reporter.report({
+      kind: "outcome",
+      rank,
+      command: sequence,
+      phase,
+      outcome: JSON.parse(JSON.stringify(outcome)),
+    }, never);
+  }
+  life.activity = "leaving";
+  log.write("info", "leaves");
+  await log.flush();
+  return 0;
+}
+
+function progressMessage(progress: Progress): ProgressMessage {
+  const { loss } = progress;
+  return { ...progress, rank: 0, loss: Number.isFinite(loss) ? loss : null };
+}
+
+/** Tells the coordinator why this rank cannot go on. */
+async function fail(session: Session, error: unknown): Promise<number> {
+  const { env, rank, life, log, reporter } = session;
+  const failed = describe(rank, life, error);
+  const { message, stack, hint } = failed;
+  log.write("error", message, { stack, hint });
+  await log.flush();
+  const giveUp = new AbortController();
+  const cancel = env.timers.after(VERDICT_MS, () => giveUp.abort());
+  // Without an answer in time the coordinator is gone, or has judged already.
+  await reporter.report(failed, giveUp.signal).catch(() => undefined);
+  cancel();
+  // A consequence waits for the order to abort: the cause is still to be found.
+  if (failed.secondary) await env.timers.sleep(VERDICT_MS);
+  return failed.exitCode;
+}
+
+function describe(rank: number, life: Life, error: unknown): Failed {
+  const known = error instanceof SignetError ? error : undefined;
+  const secondary = error instanceof CollectiveTimeoutError ||
+    error instanceof RankFailedError;
+  const { phase } = life;
+  const stack = known || secondary || !(error instanceof Error)
+    ? undefined
+    : error.stack;
+  return {
+    kind: "failed",
+    rank,
+    ...(phase === undefined ? {} : { phase }),
+    step: life.step,
+    message: clip(error instanceof Error ? error.message : String(error)),
+    ...(known?.hint === undefined ? {} : { hint: clip(known.hint) }),
+    ...(stack === undefined ? {} : { stack: clip(stack) }),
+    exitCode: known?.exitCode ?? 1,
+    secondary,
+  };
+}
