@@ -4,7 +4,7 @@ import { detectKind } from "./detect_kind.ts";
 import { openLoosePictures } from "./folder.ts";
 import { openSource } from "./load_data_set.ts";
 import { type DataKind, locateData } from "./locate.ts";
-import { PictureError } from "./picture_header.ts";
+import { PictureError } from "./picture_error.ts";
 import type { Source } from "./source.ts";
 
 /** What `data check` found in one published part. */

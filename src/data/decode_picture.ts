@@ -1,9 +1,7 @@
+import { checkJpegEnd } from "./jpeg.ts";
 import { type Picture, toPlanar } from "./picture.ts";
-import {
-  PictureError,
-  type PictureHeader,
-  readPictureHeader,
-} from "./picture_header.ts";
+import { PictureError } from "./picture_error.ts";
+import { type PictureHeader, readPictureHeader } from "./picture_header.ts";
 import { decodePng } from "./png.ts";
 
 /** Larger pictures are refused from their header, before anything is allocated. */
@@ -24,14 +22,6 @@ export function checkPictureHeader(bytes: Uint8Array): PictureHeader {
     );
   }
   return header;
-}
-
-/** A decoder may fill up a cut JPEG with gray in silence; its end marker tells. */
-function checkJpegEnd(bytes: Uint8Array): void {
-  for (let at = bytes.length - 2; at >= 2; at--) {
-    if (bytes[at] === 0xff && bytes[at + 1] === 0xd9) return;
-  }
-  throw new PictureError("JPEG file ends before its end marker");
 }
 
 /**

@@ -5,7 +5,7 @@ import {
   resizePicture,
   type Size,
 } from "./picture.ts";
-import { PictureError } from "./picture_header.ts";
+import { PictureError } from "./picture_error.ts";
 import type { Source } from "./source.ts";
 
 /** Formats with a size of their own are padded to a multiple of it, 28 to 32. */

@@ -7,7 +7,7 @@ import type { DataSet, ImageSet } from "./image_set.ts";
 import { chooseSize, fitPicture } from "./image_size.ts";
 import { type DataKind, locateData } from "./locate.ts";
 import type { Picture, Size } from "./picture.ts";
-import { PictureError } from "./picture_header.ts";
+import { PictureError } from "./picture_error.ts";
 import type { Source, SourcePart } from "./source.ts";
 import { withTestPart } from "./test_split.ts";
 

@@ -24,4 +24,4 @@ export {
 export { decodePicture } from "./decode_picture.ts";
 export { fitPicture } from "./image_size.ts";
 export type { Picture, Size } from "./picture.ts";
-export { PictureError } from "./picture_header.ts";
+export { PictureError } from "./picture_error.ts";

@@ -5,7 +5,7 @@ import {
   MAX_PICTURE_BYTES,
 } from "./decode_picture.ts";
 import type { Picture, Size } from "./picture.ts";
-import { PictureError } from "./picture_header.ts";
+import { PictureError } from "./picture_error.ts";
 import type { SourcePart } from "./source.ts";
 
 /** A picture file with its class, its path relative to the data set. */

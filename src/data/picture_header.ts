@@ -1,3 +1,6 @@
+import { jpegSize } from "./jpeg.ts";
+import { PictureError } from "./picture_error.ts";
+
 export type PictureType = "png" | "jpeg" | "gif" | "bmp" | "webp";
 
 /** What the first bytes of a picture file say. */
@@ -7,44 +10,11 @@ export interface PictureHeader {
   height: number;
 }
 
-/** A picture that cannot be used; `message` is the reason without the file's name. */
-export class PictureError extends Error {
-  override name = "PictureError";
-}
-
 function startsWith(bytes: Uint8Array, at: number, text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     if (bytes[at + i] !== text.charCodeAt(i)) return false;
   }
   return true;
-}
-
-/** Frame headers are FFC0..FFCF without DHT (C4), JPG (C8) and DAC (CC). */
-function isFrameMarker(marker: number): boolean {
-  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 &&
-    marker !== 0xc8 && marker !== 0xcc;
-}
-
-function readJpeg(view: DataView): PictureHeader {
-  let at = 2;
-  while (at + 4 <= view.byteLength) {
-    if (view.getUint8(at) !== 0xff) break;
-    const marker = view.getUint8(at + 1);
-    if (marker === 0xff) {
-      at++;
-      continue;
-    }
-    if (marker === 0xd9 || marker === 0xda) break;
-    if (isFrameMarker(marker) && at + 9 <= view.byteLength) {
-      return {
-        type: "jpeg",
-        width: view.getUint16(at + 7),
-        height: view.getUint16(at + 5),
-      };
-    }
-    at += 2 + Math.max(2, view.getUint16(at + 2));
-  }
-  throw new PictureError("JPEG file ends before its frame header");
 }
 
 function readWebp(bytes: Uint8Array, view: DataView): PictureHeader {
@@ -100,7 +70,9 @@ export function readPictureHeader(bytes: Uint8Array): PictureHeader {
       height: view.getUint32(20),
     };
   }
-  if (bytes[0] === 0xff && bytes[1] === 0xd8) return readJpeg(view);
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) {
+    return { type: "jpeg", ...jpegSize(bytes) };
+  }
   if (startsWith(bytes, 0, "GIF8")) {
     need(13, "GIF");
     return {

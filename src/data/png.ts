@@ -1,4 +1,4 @@
-import { PictureError } from "./picture_header.ts";
+import { PictureError } from "./picture_error.ts";
 import {
   type PngParts,
   pngPasses,

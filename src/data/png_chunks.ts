@@ -1,5 +1,5 @@
 import { crc32, inflateSync } from "node:zlib";
-import { PictureError } from "./picture_header.ts";
+import { PictureError } from "./picture_error.ts";
 
 /** A PNG file taken apart: header fields, unpacked rows still filtered, palette. */
 export interface PngParts {

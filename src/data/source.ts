@@ -1,5 +1,5 @@
 import type { Picture, Size } from "./picture.ts";
-import { PictureError } from "./picture_header.ts";
+import { PictureError } from "./picture_error.ts";
 
 /** One published part of a data set, its images not yet decoded or resized. */
 export interface SourcePart {

@@ -5,6 +5,8 @@ import {
   PictureError,
 } from "../../src/data/mod.ts";
 
+import { join } from "../helpers/mod.ts";
+
 const ODD = "tests/fixtures/data/imagefolder/odd";
 
 async function load(name: string): Promise<Picture> {
@@ -121,4 +123,16 @@ Deno.test("decodePicture() refuses a JPEG of claimed huge size without decoding"
   );
   bytes.fill(0xff, frame + 5, frame + 9);
   await rejects(decodePicture(bytes), /claims 65535x65535/);
+});
+
+Deno.test("decodePicture() refuses a cut JPEG that holds a whole thumbnail", async () => {
+  const whole = await Deno.readFile(`${ODD}/ok_gray.jpg`);
+  const thumbnail = join(Uint8Array.of(0xff, 0xe1, 0, 0), whole);
+  thumbnail.set([whole.length + 2 >> 8, whole.length + 2 & 255], 2);
+  const holding = join(whole.subarray(0, 2), thumbnail, whole.subarray(2));
+  strictEqual((await decodePicture(new Uint8Array(holding))).width, 48);
+  await rejects(
+    decodePicture(new Uint8Array(holding.subarray(0, holding.length - 20))),
+    /ends before its end marker/,
+  );
 });
