@@ -1,15 +1,20 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel, shapeError } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
 import backward from "./layer_norm_backward.wgsl" with { type: "text" };
 import columns from "./layer_norm_columns.wgsl" with { type: "text" };
 import parameters from "./layer_norm_parameters.wgsl" with { type: "text" };
 import forward from "./layer_norm.wgsl" with { type: "text" };
-import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import { dispatchRows } from "./row_kernel.ts";
+import {
+  defineWideKernel,
+  defineWideRowKernel,
+  widthFor,
+} from "./wide_kernel.ts";
 
-const forwardKernel = defineRowKernel("layer_norm", forward);
-const backwardKernel = defineRowKernel("layer_norm_backward", backward);
-const columnsKernel = defineKernel("layer_norm_columns", columns);
-const parametersKernel = defineKernel("layer_norm_parameters", parameters);
+const forwardKernel = defineWideRowKernel("layer_norm", forward);
+const backwardKernel = defineWideRowKernel("layer_norm_backward", backward);
+const columnsKernel = defineWideKernel("layer_norm_columns", columns);
+const parametersKernel = defineWideKernel("layer_norm_parameters", parameters);
 
 /** Rows that one invocation sums for the gradients of gamma and beta. */
 const CHUNK_ROWS = 64;
@@ -54,9 +59,10 @@ export function layerNormForward(
       rstd,
     });
   }
-  dispatchRows(program, forwardKernel, {
+  const { kernel, units } = widthFor(forwardKernel, dim);
+  dispatchRows(program, kernel, {
     rows,
-    uniforms: { u32: [rows, dim], f32: [epsilon] },
+    uniforms: { u32: [rows, units], f32: [epsilon] },
     buffers: [input, gamma, beta, output, mean, rstd],
   });
 }
@@ -109,9 +115,10 @@ export function layerNormBackward(
       dBeta,
     });
   }
-  dispatchRows(program, backwardKernel, {
+  const { kernel, units } = widthFor(backwardKernel, dim);
+  dispatchRows(program, kernel, {
     rows,
-    uniforms: { u32: [rows, dim] },
+    uniforms: { u32: [rows, units] },
     buffers: [input, gamma, mean, rstd, dOutput, residual, dInput],
     constants: { RESIDUAL: args.residual === undefined ? 0 : 1 },
   });
@@ -121,16 +128,16 @@ export function layerNormBackward(
   const chunks = Math.ceil(rows / chunk);
   const partial = program.scratch([chunks, 2, dim]);
   const width = program.device.form === "register" ? 8 : 32;
-  program.dispatch(columnsKernel, {
-    uniforms: { u32: [rows, dim, chunk] },
+  program.dispatch(widthFor(columnsKernel, dim).kernel, {
+    uniforms: { u32: [rows, units, chunk] },
     buffers: [input, mean, rstd, dOutput, partial],
     constants: { WORKGROUP_SIZE: width },
-    workgroups: [Math.ceil(dim / (4 * width)), chunks],
+    workgroups: [Math.ceil(units / width), chunks],
   });
-  program.dispatch(parametersKernel, {
-    uniforms: { u32: [chunks, dim] },
+  program.dispatch(widthFor(parametersKernel, dim).kernel, {
+    uniforms: { u32: [chunks, units] },
     buffers: [partial, dGamma, dBeta],
-    workgroups: [Math.ceil(dim / 8)],
+    workgroups: [Math.ceil(units / 8)],
   });
   program.release(partial);
 }

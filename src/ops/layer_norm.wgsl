@@ -5,7 +5,7 @@
 //
 // input, output [rows, cols]; mean, rstd [rows]. The variance is taken of the
 // differences to the mean (a sum of squares loses all digits where the mean is
-// large); their own sum, 0 but for rounding, corrects both.
+// large); their own sum, 0 but for rounding, corrects both. Columns are counted in Wide.
 
 struct Params {
   rows: u32,
@@ -14,10 +14,10 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> gamma: array<f32>;
-@group(0) @binding(3) var<storage, read> beta: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Wide>;
+@group(0) @binding(2) var<storage, read> gamma: array<Wide>;
+@group(0) @binding(3) var<storage, read> beta: array<Wide>;
+@group(0) @binding(4) var<storage, read_write> output: array<Wide>;
 @group(0) @binding(5) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(6) var<storage, read_write> rstd: array<f32>;
 
@@ -31,23 +31,23 @@ fn main(
   let row = min(asked, params.rows - 1u);
   let lane = lane_of(local);
   let start = row * params.cols;
-  let count = f32(params.cols);
+  let count = f32(params.cols * WIDTH);
 
-  var sum = 0.0;
+  var sum = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
     sum += input[start + c];
   }
-  let first_mean = row_sum(lane, sum) / count;
+  let first_mean = row_sum(lane, wide_sum(sum)) / count;
 
-  var rest = 0.0;
-  var squares = 0.0;
+  var rests = Wide();
+  var squares = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
     let difference = input[start + c] - first_mean;
-    rest += difference;
+    rests += difference;
     squares += difference * difference;
   }
-  rest = row_sum(lane, rest) / count;
-  let variance = max(row_sum(lane, squares) / count - rest * rest, 0.0);
+  let rest = row_sum(lane, wide_sum(rests)) / count;
+  let variance = max(row_sum(lane, wide_sum(squares)) / count - rest * rest, 0.0);
   let row_rstd = 1.0 / sqrt(variance + params.epsilon);
   if (asked >= params.rows) {
     return;

@@ -3,7 +3,8 @@
 //   x = (input - mean_r) rstd_r      g = d_output gamma
 //   d_input = rstd_r (g - mean_c(g) - x mean_c(g x)) [+ residual]
 //
-// input, d_output, residual, d_input [rows, cols]; mean, rstd [rows].
+// input, d_output, residual, d_input [rows, cols]; mean, rstd [rows]. Columns are
+// counted in Wide.
 
 override RESIDUAL: bool = false;
 
@@ -13,13 +14,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> gamma: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Wide>;
+@group(0) @binding(2) var<storage, read> gamma: array<Wide>;
 @group(0) @binding(3) var<storage, read> mean: array<f32>;
 @group(0) @binding(4) var<storage, read> rstd: array<f32>;
-@group(0) @binding(5) var<storage, read> d_output: array<f32>;
-@group(0) @binding(6) var<storage, read> residual: array<f32>;
-@group(0) @binding(7) var<storage, read_write> d_input: array<f32>;
+@group(0) @binding(5) var<storage, read> d_output: array<Wide>;
+@group(0) @binding(6) var<storage, read> residual: array<Wide>;
+@group(0) @binding(7) var<storage, read_write> d_input: array<Wide>;
 
 @compute @workgroup_size(ROW_WORKGROUP)
 fn main(
@@ -34,15 +35,15 @@ fn main(
   let row_mean = mean[row];
   let row_rstd = rstd[row];
 
-  var sum = 0.0;
-  var weighted = 0.0;
+  var sums = Wide();
+  var products = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
     let g = d_output[start + c] * gamma[c];
-    sum += g;
-    weighted += g * (input[start + c] - row_mean);
+    sums += g;
+    products += g * (input[start + c] - row_mean);
   }
-  sum = row_sum(lane, sum) / f32(params.cols);
-  weighted = row_sum(lane, weighted) * row_rstd / f32(params.cols);
+  let sum = row_sum(lane, wide_sum(sums)) / f32(params.cols * WIDTH);
+  let weighted = row_sum(lane, wide_sum(products)) * row_rstd / f32(params.cols * WIDTH);
   if (asked >= params.rows) {
     return;
   }

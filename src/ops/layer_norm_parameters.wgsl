@@ -2,7 +2,7 @@
 //
 //   d_gamma[c] = sum_k partial[k, 0, c]      d_beta[c] = sum_k partial[k, 1, c]
 //
-// partial [chunks, 2, cols].
+// partial [chunks, 2, cols]; columns are counted in Wide.
 
 struct Params {
   chunks: u32,
@@ -10,9 +10,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> partial: array<f32>;
-@group(0) @binding(2) var<storage, read_write> d_gamma: array<f32>;
-@group(0) @binding(3) var<storage, read_write> d_beta: array<f32>;
+@group(0) @binding(1) var<storage, read> partial: array<Wide>;
+@group(0) @binding(2) var<storage, read_write> d_gamma: array<Wide>;
+@group(0) @binding(3) var<storage, read_write> d_beta: array<Wide>;
 
 @compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -20,11 +20,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (c >= params.cols) {
     return;
   }
-  var sums = vec2f();
+  var gamma_sum = Wide();
+  var beta_sum = Wide();
   for (var k = 0u; k < params.chunks; k++) {
     let start = k * 2u * params.cols + c;
-    sums += vec2f(partial[start], partial[start + params.cols]);
+    gamma_sum += partial[start];
+    beta_sum += partial[start + params.cols];
   }
-  d_gamma[c] = sums.x;
-  d_beta[c] = sums.y;
+  d_gamma[c] = gamma_sum;
+  d_beta[c] = beta_sum;
 }

@@ -1,0 +1,12 @@
+// Four values at a time, for rows whose length is a multiple of four: the adapter
+// checks and computes one address for the four. Same names as wide_scalar.wgsl: a
+// kernel is written once and gets one of the two.
+
+alias Wide = vec4f;
+
+// Values in a Wide.
+const WIDTH: u32 = 4u;
+
+fn wide_sum(value: Wide) -> f32 {
+  return (value.x + value.y) + (value.z + value.w);
+}
