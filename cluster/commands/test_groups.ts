@@ -46,6 +46,9 @@ async function hasTests(env: Env, folder: string): Promise<boolean> {
   return false;
 }
 
+/** The packages in the checkout, and no look at the network. */
+const LOCKED = ["--cached-only", "--frozen", "--node-modules-dir=manual"];
+
 /** Runs Deno with its output on our terminal; resolves with the exit code. */
 async function deno(env: Env, args: readonly string[]): Promise<number> {
   const child = new Deno.Command(Deno.execPath(), {
@@ -99,6 +102,7 @@ export async function denoTest(
     "test",
     "--quiet",
     "--no-check",
+    ...LOCKED,
     "--permission-set=all",
     `--junit-path=${report}`,
     ...(filter === undefined ? [] : [`--filter=${filter}`]),
@@ -130,6 +134,7 @@ export async function runGroup(
       return single(env, "check", [
         "check",
         "--quiet",
+        "--frozen",
         ...await existing(env, SOURCES),
       ]);
     case "doc":

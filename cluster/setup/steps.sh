@@ -64,24 +64,24 @@ deno_from_npm() {
 }
 
 step_nats() {
+  if find_nats; then
+    found "nats-server $version" "$NATS"
+    return
+  fi
+  install nats-server || true
+  find_nats || missing "nats-server" "$(apt_line nats-server)" \
+    "or put a release binary of nats-server $NATS_MINIMUM or newer at .tools/root/usr/sbin/nats-server"
+  installed "nats-server $version" "$NATS"
+}
+
+find_nats() {
   for NATS in "$(command -v nats-server)" "$TOOLS/root/usr/sbin/nats-server"; do
     [ -x "$NATS" ] || continue
     version=$("$NATS" --version 2>/dev/null | sed -n 's/^nats-server: v*\([0-9.]*\).*/\1/p')
     oldest=$(printf '%s\n%s\n' "${version:-0}" "$NATS_MINIMUM" | sort -t. -k1,1n -k2,2n -k3,3n | head -n 1)
-    if [ "$oldest" = "$NATS_MINIMUM" ]; then
-      found "nats-server $version" "$NATS"
-      return
-    fi
+    [ "$oldest" != "$NATS_MINIMUM" ] || return 0
   done
-  install nats-server || true
-  for NATS in "$(command -v nats-server)" "$TOOLS/root/usr/sbin/nats-server"; do
-    if [ -x "$NATS" ] && "$NATS" --version >/dev/null 2>&1; then
-      installed "nats-server" "$NATS"
-      return
-    fi
-  done
-  missing "nats-server" "$(apt_line nats-server)" \
-    "or put a release binary of nats-server $NATS_MINIMUM or newer at .tools/root/usr/sbin/nats-server"
+  return 1
 }
 
 # Plain files in the checkout, so that compute nodes need no network.
