@@ -43,8 +43,9 @@ const TICK_MS = 50;
 
 /**
  * Runs the collectives of one rank over a link, in the order of the calls; the
- * k-th call of every rank is the same collective. Calls may overlap. After the
- * first failure everything fails with its error.
+ * k-th call of every rank is the same collective. Calls overlap in time, except
+ * those on the same memory. After the first failure everything fails with its
+ * error.
  */
 export class Exchange {
   readonly #options: ExchangeOptions;
@@ -118,12 +119,12 @@ export class Exchange {
         this.#watch.finished();
       },
     });
+    const earlier = [...this.#operations.values()]
+      .filter((other) => other.sharesMemory(operation))
+      .map((other) => other.end);
     this.#operations.set(operation.number, operation);
-    operation.begin();
-    for (const { arrival, payload } of this.#room.take(operation.number)) {
-      this.#give(operation, arrival, payload);
-      this.#channels[arrival.from]!.renewCredit();
-    }
+    if (earlier.length === 0) this.#begin(operation);
+    else Promise.allSettled(earlier).then(() => this.#begin(operation));
     return operation.end;
   }
 
@@ -140,6 +141,15 @@ export class Exchange {
   async close(): Promise<void> {
     this.fail(new Error("Cannot run a collective: the communicator is closed"));
     await this.#options.link.close();
+  }
+
+  #begin(operation: Operation): void {
+    if (this.#failure !== undefined) return;
+    operation.begin();
+    for (const { arrival, payload } of this.#room.take(operation.number)) {
+      this.#give(operation, arrival, payload);
+      this.#channels[arrival.from]!.renewCredit();
+    }
   }
 
   #open(rank: number): Channel {
@@ -198,11 +208,11 @@ export class Exchange {
 
   #deliver(head: FrameHead, payload: Uint8Array): boolean {
     const operation = this.#operations.get(head.operation);
-    if (operation !== undefined) {
+    if (operation?.begun) {
       this.#give(operation, head, payload);
       return true;
     }
-    if (head.operation <= this.#entered) {
+    if (operation === undefined && head.operation <= this.#entered) {
       this.#faults.foreign++;
       return true;
     }

@@ -37,6 +37,7 @@ export class Operation implements Port {
   /** When something last moved. */
   movedAt: number;
   warned = false;
+  begun = false;
   readonly #options: OperationOptions;
   readonly #end = Promise.withResolvers<void>();
   /** Parcels that the other ranks do not have yet. */
@@ -65,8 +66,19 @@ export class Operation implements Port {
   }
 
   begin(): void {
+    this.begun = true;
+    this.movedAt = this.#options.now();
     this.collective.start(this);
     this.#settle();
+  }
+
+  /** The buffers of both overlap. */
+  sharesMemory(other: Operation): boolean {
+    const a = this.collective.buffer;
+    const b = other.collective.buffer;
+    return a.buffer === b.buffer &&
+      a.byteOffset < b.byteOffset + b.byteLength &&
+      b.byteOffset < a.byteOffset + a.byteLength;
   }
 
   reject(error: Error): void {

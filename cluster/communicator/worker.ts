@@ -20,6 +20,7 @@ import type {
   FromWorker,
   JoinOptions,
   Notice,
+  Shared,
   Task,
   ToWorker,
 } from "./worker_messages.ts";
@@ -36,6 +37,7 @@ interface Session {
 
 let session: Session | undefined;
 let communicator: LinkCommunicator | undefined;
+const memories = new Map<number, WeakRef<SharedArrayBuffer>>();
 const subscriptions = new Map<number, () => void>();
 
 self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
@@ -133,12 +135,22 @@ function collective(call: CollectiveCall): Promise<void> {
     case "barrier":
       return communicator.barrier();
     case "broadcast":
-      return communicator.broadcast(call.buffer, call.root);
+      return communicator.broadcast(floatsOf(call.buffer), call.root);
     case "all-reduce":
-      return communicator.allReduce(call.buffer);
+      return communicator.allReduce(floatsOf(call.buffer));
     case "all-gather":
-      return communicator.allGather(call.buffer, call.offsets);
+      return communicator.allGather(floatsOf(call.buffer), call.offsets);
   }
+}
+
+/** A view on the one SharedArrayBuffer that stands for the memory in this thread. */
+function floatsOf({ values, memory }: Shared): Float32Array {
+  const known = memories.get(memory)?.deref();
+  if (known === undefined) {
+    memories.set(memory, new WeakRef(values.buffer));
+    return values;
+  }
+  return new Float32Array(known, values.byteOffset, values.length);
 }
 
 function subscribe(subscription: number, subject: string): void {

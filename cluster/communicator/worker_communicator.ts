@@ -1,12 +1,14 @@
 import type { Communicator } from "../../src/training/communicator.ts";
-import type { CollectiveCall } from "./worker_messages.ts";
+import type { CollectiveCall, Shared } from "./worker_messages.ts";
 
-type Shared = Float32Array<SharedArrayBuffer>;
+type Floats = Float32Array<SharedArrayBuffer>;
 
 /** The collectives of a rank, carried out by its comm worker in call order. */
 export class WorkerCommunicator implements Communicator {
   readonly rank: number;
   readonly size: number;
+  readonly #memories = new WeakMap<SharedArrayBuffer, number>();
+  #memoryCount = 0;
   readonly #run: (call: CollectiveCall) => Promise<void>;
 
   constructor(
@@ -21,23 +23,36 @@ export class WorkerCommunicator implements Communicator {
     this.#run = run;
   }
 
-  allocate(length: number): Shared {
+  allocate(length: number): Floats {
     return new Float32Array(new SharedArrayBuffer(length * 4));
   }
 
-  allReduce(buffer: Shared): Promise<void> {
-    return this.#run({ name: "all-reduce", buffer });
+  allReduce(buffer: Floats): Promise<void> {
+    return this.#run({ name: "all-reduce", buffer: this.#shared(buffer) });
   }
 
-  allGather(buffer: Shared, offsets: readonly number[]): Promise<void> {
-    return this.#run({ name: "all-gather", buffer, offsets });
+  allGather(buffer: Floats, offsets: readonly number[]): Promise<void> {
+    return this.#run({
+      name: "all-gather",
+      buffer: this.#shared(buffer),
+      offsets,
+    });
   }
 
-  broadcast(buffer: Shared, root: number): Promise<void> {
-    return this.#run({ name: "broadcast", buffer, root });
+  broadcast(buffer: Floats, root: number): Promise<void> {
+    return this.#run({ name: "broadcast", buffer: this.#shared(buffer), root });
   }
 
   barrier(): Promise<void> {
     return this.#run({ name: "barrier" });
+  }
+
+  #shared(values: Floats): Shared {
+    let memory = this.#memories.get(values.buffer);
+    if (memory === undefined) {
+      memory = this.#memoryCount++;
+      this.#memories.set(values.buffer, memory);
+    }
+    return { values, memory };
   }
 }

@@ -2,7 +2,15 @@ import type { Credentials } from "../links/mod.ts";
 import type { Wait } from "./errors.ts";
 import type { PlainError } from "./plain_error.ts";
 
-type Shared = Float32Array<SharedArrayBuffer>;
+/** Floats in memory that both threads see. */
+export interface Shared {
+  values: Float32Array<SharedArrayBuffer>;
+  /**
+   * Number of the memory: a message makes a new SharedArrayBuffer each time, so
+   * that identity does not tell which calls are on the same memory.
+   */
+  memory: number;
+}
 
 /** A collective as the main thread asks for it. */
 export type CollectiveCall =

@@ -215,6 +215,20 @@ Deno.test("Communicator fails on both ranks when they make different calls", asy
   await world.close();
 });
 
+Deno.test("Communicator runs calls on the same memory one after the other", async () => {
+  const world = openWorld({ size: 3, segmentBytes: 100, fate: badNetwork(3) });
+  const buffers = world.ranks.map((rank) => rank.allocate(200).fill(1));
+  await world.until(Promise.all(world.ranks.flatMap((rank, r) => [
+    rank.allReduce(buffers[r]!),
+    rank.allReduce(buffers[r]!.subarray(0, 100)),
+    rank.allReduce(buffers[r]!.subarray(99)),
+    rank.broadcast(buffers[r]!, 2),
+  ])));
+  const expected = Array.from({ length: 200 }, (_, i) => i === 99 ? 27 : 9);
+  for (const buffer of buffers) deepStrictEqual([...buffer], expected);
+  await world.close();
+});
+
 Deno.test("Communicator rejects bad arguments before anything is sent", async () => {
   const world = openWorld({ size: 2 });
   const rank = world.ranks[0]!;

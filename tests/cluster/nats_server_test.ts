@@ -1,0 +1,236 @@
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
+import { EnvironmentError, realEnv } from "../../src/env/mod.ts";
+import { findNatsServer } from "../../cluster/launch/nats_binary.ts";
+import {
+  type NatsServer,
+  startNatsServer,
+} from "../../cluster/launch/nats_server.ts";
+import {
+  connectControl,
+  NoAnswerError,
+  readCredentials,
+} from "../../cluster/links/mod.ts";
+import { subjectsOf } from "../../cluster/protocol.ts";
+
+async function withServer(
+  test: (server: NatsServer, folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "signet-nats-" });
+  try {
+    await using server = await startNatsServer({
+      env: realEnv,
+      folder: `${folder}/nats`,
+      run: "test",
+    });
+    await test(server, folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    Deno.kill(pid, "SIGCONT");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function untilDead(pid: number): Promise<void> {
+  while (isAlive(pid)) await realEnv.timers.sleep(20);
+}
+
+const subjects = subjectsOf("test");
+
+Deno.test("startNatsServer() keeps configuration and credentials from other users", async () => {
+  await withServer(async (server, folder) => {
+    for (const file of [server.credentialsFile, `${folder}/nats/nats.conf`]) {
+      strictEqual((await Deno.stat(file)).mode! & 0o777, 0o600, file);
+    }
+    deepStrictEqual(await readCredentials(server.credentialsFile), server.rank);
+    ok(server.url.startsWith("nats://127.0.0.1:"));
+  });
+});
+
+Deno.test("startNatsServer() starts two servers side by side", async () => {
+  await withServer(async (one) => {
+    await withServer((two) => {
+      ok(one.url !== two.url);
+      return Promise.resolve();
+    });
+  });
+});
+
+Deno.test("stop() leaves no process behind", async () => {
+  let pid = 0;
+  await withServer((server) => {
+    pid = server.pid;
+    ok(isAlive(pid));
+    return Promise.resolve();
+  });
+  ok(!isAlive(pid));
+});
+
+Deno.test("stop() ends a server that was stopped by a signal", async () => {
+  await withServer(async (server) => {
+    Deno.kill(server.pid, "SIGSTOP");
+    await server.stop();
+    ok(!isAlive(server.pid));
+  });
+});
+
+Deno.test("startNatsServer() has its server end when its own process is killed", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-nats-" });
+  const module = new URL(
+    "../../cluster/launch/nats_server.ts",
+    import.meta.url,
+  );
+  const env = new URL("../../src/env/mod.ts", import.meta.url);
+  const parent = new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      "--no-check",
+      `import { startNatsServer } from "${module}";
+       import { realEnv } from "${env}";
+       const server = await startNatsServer({ env: realEnv, folder: ${
+        JSON.stringify(folder)
+      }, run: "test" });
+       console.log(server.pid);
+       setInterval(() => {}, 1000);`,
+    ],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const reader = parent.stdout.getReader();
+  const pid = Number(new TextDecoder().decode((await reader.read()).value));
+  ok(isAlive(pid));
+  parent.kill("SIGKILL");
+  await parent.status;
+  await reader.cancel();
+  await untilDead(pid);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("findNatsServer() says how to install the server when there is none", async () => {
+  const empty = await Deno.makeTempDir({ prefix: "signet-nats-" });
+  await rejects(findNatsServer(empty, `${empty}/nats-server`), (error) => {
+    ok(error instanceof EnvironmentError);
+    strictEqual(error.exitCode, 3);
+    ok(error.message.includes("nats-server is neither on the PATH"));
+    ok(error.hint?.startsWith("apt-get install -y nats-server"));
+    return true;
+  });
+  await Deno.remove(empty);
+});
+
+Deno.test("startNatsServer() fails with exit code 3 when the binary does not work", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-nats-" });
+  for (const binary of ["/bin/false", "/bin/true", `${folder}/nothing`]) {
+    await rejects(
+      startNatsServer({ env: realEnv, folder, run: "test", binary }),
+      (error) => {
+        ok(error instanceof EnvironmentError);
+        ok(error.message.includes(binary));
+        return true;
+      },
+    );
+  }
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("connectControl() is refused without the right password", async () => {
+  await withServer(async (server) => {
+    await rejects(
+      connectControl({ ...server.rank, password: "guess" }, { name: "x" }),
+      (error) => {
+        ok(error instanceof EnvironmentError);
+        ok(error.message.includes(server.url));
+        return true;
+      },
+    );
+  });
+});
+
+Deno.test("a rank may report but not command", async () => {
+  await withServer(async (server) => {
+    await using coordinator = await connectControl(server.coordinator, {
+      name: "coordinator",
+    });
+    await using rank = await connectControl(server.rank, { name: "rank-0" });
+    const heard: unknown[] = [];
+    rank.subscribe(subjects.command(0), (message) => heard.push(message));
+    rank.subscribe(subjects.pulse, (message) => heard.push(message));
+    coordinator.respond(subjects.report, (message) => ({ answer: message }));
+    await Promise.all([rank.flush(), coordinator.flush()]);
+    deepStrictEqual(await rank.request(subjects.report, [1], 2000), {
+      answer: [1],
+    });
+    rank.publish(subjects.command(0), "forged");
+    rank.publish(subjects.pulse, "forged");
+    await rank.flush();
+    coordinator.publish(subjects.command(0), "real");
+    await coordinator.flush();
+    await rank.flush();
+    deepStrictEqual(heard, ["real"]);
+  });
+});
+
+Deno.test("request() tells a subject without a listener from a silent one", async () => {
+  await withServer(async (server) => {
+    await using control = await connectControl(server.coordinator, {
+      name: "coordinator",
+    });
+    const kind = (expected: string) => (error: unknown) => {
+      ok(error instanceof NoAnswerError);
+      strictEqual(error.kind, expected);
+      return true;
+    };
+    await rejects(
+      control.request(subjects.report, 1, 2000),
+      kind("nobody"),
+    );
+    control.respond(subjects.report, () => undefined);
+    await rejects(control.request(subjects.report, 1, 50), kind("silent"));
+  });
+});
+
+Deno.test("subscribe() drops messages that are too large or no JSON", async () => {
+  await withServer(async (server) => {
+    await using control = await connectControl(server.coordinator, {
+      name: "coordinator",
+    });
+    const heard: unknown[] = [];
+    control.subscribe(subjects.report, (message) => heard.push(message));
+    const { connect } = await import("@nats-io/transport-node");
+    const stranger = await connect({
+      servers: server.url,
+      user: server.rank.user,
+      pass: server.rank.password,
+    });
+    for (const text of ["{", "", "\xff", `"${"x".repeat(300_000)}"`, "7"]) {
+      stranger.publish(subjects.report, text);
+    }
+    await stranger.flush();
+    await control.flush();
+    deepStrictEqual(heard, [7]);
+    strictEqual(control.dropped, 4);
+    await stranger.close();
+  });
+});
+
+Deno.test("onDisconnect() names a client that is gone", async () => {
+  await withServer(async (server) => {
+    await using control = await connectControl(server.coordinator, {
+      name: "coordinator",
+      system: server.system,
+    });
+    const lost = new Promise((resolve) => {
+      control.onDisconnect(({ name }) => resolve(name));
+    });
+    await control.flush();
+    const rank = await connectControl(server.rank, { name: "rank-3" });
+    await rank.close();
+    strictEqual(await lost, "rank-3");
+  });
+});
