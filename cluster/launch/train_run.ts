@@ -180,7 +180,8 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     processes,
     watchClients: server.system !== undefined,
     observer: {
-      ...observer,
+      onProgress: (shown) => observer.onProgress(shown),
+      onWarning: (message) => observer.onWarning(message),
       async onRecord(entry) {
         await record.take(entry).catch((error) =>
           observer.onWarning(`cannot write ${path}: ${error.message}`)
