@@ -145,7 +145,8 @@ export class Device {
       );
     }
     const buffer = this.buffer(
-      Math.max(4, length * 4),
+      // Whole texels, see Dispatch.textures.
+      Math.max(1, Math.ceil(length / 4)) * 16,
       GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM |
         GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     );

@@ -9,6 +9,7 @@ export {
 export { type Constants, defineKernel, type Kernel } from "./kernel.ts";
 export { type Dispatch, Program } from "./program.ts";
 export { Readback } from "./readback.ts";
+export { TEXTURE_WIDTH } from "./texture_pool.ts";
 export {
   elements,
   type ElementType,

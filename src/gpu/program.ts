@@ -2,6 +2,12 @@ import type { Device } from "./device.ts";
 import type { Constants, Kernel } from "./kernel.ts";
 import type { Readback } from "./readback.ts";
 import { elements, type ElementType, type Tensor } from "./tensor.ts";
+import {
+  encodeTextureCopy,
+  type TensorTexture,
+  type TextureCopy,
+  TexturePool,
+} from "./texture_pool.ts";
 
 /** Arguments of {@linkcode Program.dispatch}. */
 export interface Dispatch {
@@ -10,7 +16,12 @@ export interface Dispatch {
    * before all its `f32`. Left out, the first buffer is at binding 0.
    */
   uniforms?: { u32?: readonly number[]; f32?: readonly number[] };
-  /** Bound in order after the uniforms. */
+  /**
+   * Copied to textures just before and bound after the uniforms: CPU adapters
+   * read texels several times faster than buffers. See `TEXTURE_WIDTH`.
+   */
+  textures?: readonly Tensor[];
+  /** Bound in order after the uniforms and textures. */
   buffers: readonly Tensor[];
   /** Values for `override` declarations; each combination is a pipeline. */
   constants?: Constants;
@@ -35,7 +46,8 @@ type Command =
     readonly to: GPUBuffer;
     readonly toOffset: number;
     readonly size: number;
-  };
+  }
+  | TextureCopy;
 
 /** Dispatches between two exchange points; submitted as one command buffer. */
 interface Piece {
@@ -59,6 +71,7 @@ export class Program {
   readonly #pieces: Piece[] = [{ sections: [] }];
   readonly #owned: GPUBuffer[] = [];
   readonly #free: Tensor[] = [];
+  readonly #textures: TexturePool;
   #uniforms: GPUBuffer | undefined;
   #usedSlots = 0;
   #scratchBytes = 0;
@@ -67,12 +80,13 @@ export class Program {
 
   constructor(device: Device) {
     this.device = device;
+    this.#textures = new TexturePool(device);
     this.section("main");
   }
 
-  /** Bytes of all scratch buffers. */
+  /** Bytes of all scratch buffers and textures. */
   get scratchBytes(): number {
-    return this.#scratchBytes;
+    return this.#scratchBytes + this.#textures.bytes;
   }
 
   /** Number of pieces; one more than the cuts. */
@@ -147,6 +161,9 @@ export class Program {
     const entries: GPUBindGroupEntry[] = [];
     if (options.uniforms !== undefined) {
       entries.push({ binding: 0, resource: this.#uniform(options.uniforms) });
+    }
+    for (const resource of this.#textureViews(options.textures ?? [])) {
+      entries.push({ binding: entries.length, resource });
     }
     for (const tensor of options.buffers) {
       if (tensor.length === 0) {
@@ -266,10 +283,29 @@ export class Program {
 
   [Symbol.dispose](): void {
     for (const buffer of this.#owned) buffer.destroy();
+    this.#textures[Symbol.dispose]();
     this.#queryBuffer?.destroy();
     this.#querySet?.destroy();
     this.#owned.length = 0;
     this.#free.length = 0;
+  }
+
+  /** Records the copies of tensors to textures; equal tensors share one. */
+  #textureViews(tensors: readonly Tensor[]): GPUTextureView[] {
+    const taken = new Map<Tensor, TensorTexture>();
+    for (const tensor of tensors) {
+      if (taken.has(tensor)) continue;
+      const texture = this.#textures.take(tensor, taken.values());
+      taken.set(tensor, texture);
+      this.#section().commands.push({
+        kind: "texture",
+        from: tensor.buffer,
+        fromOffset: tensor.offset,
+        to: texture.texture,
+        texels: Math.ceil(tensor.length / 4),
+      });
+    }
+    return tensors.map((tensor) => taken.get(tensor)!.view);
   }
 
   #queryOf(section: unknown): number {
@@ -333,6 +369,12 @@ function encode(
           command.toOffset,
           command.size,
         );
+      }
+      return;
+    }
+    if (group[0]!.kind === "texture") {
+      for (const command of group) {
+        if (command.kind === "texture") encodeTextureCopy(encoder, command);
       }
       return;
     }

@@ -24,8 +24,8 @@ fn main(
     return;
   }
   if (BACKWARD) {
-    output[i] = d_output[i] * gelu_derivative(input[i]);
+    output[i] = d_output[i] * gelu_derivative(vec4f(input[i])).x;
   } else {
-    output[i] = gelu(input[i]);
+    output[i] = gelu(vec4f(input[i])).x;
   }
 }

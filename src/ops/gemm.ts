@@ -7,8 +7,11 @@ import {
   type Tensor,
 } from "../gpu/mod.ts";
 import gelu from "./common/gelu.wgsl" with { type: "text" };
+import texels from "./common/texels.wgsl" with { type: "text" };
 import blocks from "./gemm_blocks.wgsl" with { type: "text" };
+import epilogue from "./gemm_epilogue_buffers.wgsl" with { type: "text" };
 import scalar from "./gemm_operands_scalar.wgsl" with { type: "text" };
+import texture from "./gemm_operands_texture.wgsl" with { type: "text" };
 import vec4 from "./gemm_operands_vec4.wgsl" with { type: "text" };
 import register from "./gemm_register.wgsl" with { type: "text" };
 import splits from "./gemm_splits.wgsl" with { type: "text" };
@@ -20,28 +23,37 @@ interface Form {
   readonly cols: number;
   /** Workgroups that keep the adapter busy. */
   readonly groups: number;
-  readonly vec4: Kernel;
-  readonly scalar: Kernel;
+  /** Kernels for operands with rows that are multiples of 4 long, and others. */
+  readonly aligned: Kernel;
+  readonly unaligned: Kernel;
 }
+
+const registerKernel = defineKernel("gemm_register", register, [
+  gelu,
+  texels,
+  texture,
+  blocks,
+]);
 
 const FORMS: Record<KernelForm, Form> = {
   register: {
     rows: 16,
     cols: 64,
     groups: 32,
-    vec4: defineKernel("gemm_register", register, [gelu, vec4, blocks]),
-    scalar: defineKernel("gemm_register_scalar", register, [
-      gelu,
-      scalar,
-      blocks,
-    ]),
+    aligned: registerKernel,
+    unaligned: registerKernel,
   },
   tiled: {
     rows: 64,
     cols: 64,
     groups: 160,
-    vec4: defineKernel("gemm_tiled", tiled, [gelu, vec4, blocks]),
-    scalar: defineKernel("gemm_tiled_scalar", tiled, [gelu, scalar, blocks]),
+    aligned: defineKernel("gemm_tiled", tiled, [gelu, vec4, epilogue, blocks]),
+    unaligned: defineKernel("gemm_tiled_scalar", tiled, [
+      gelu,
+      scalar,
+      epilogue,
+      blocks,
+    ]),
   },
 };
 
@@ -99,19 +111,28 @@ export function gemm(program: Program, args: GemmArgs): void {
     GELU_DERIVATIVE: Number(args.pre !== undefined),
     RESIDUAL: Number(args.residual !== undefined),
     SUM_LEFT: Number(args.sums !== undefined),
+    WHOLE: Number(depth % 16 === 0),
   };
-  program.dispatch(aligned ? form.vec4 : form.scalar, {
+  const reads = [
+    left,
+    right,
+    args.bias ?? right,
+    args.residual ?? right,
+    args.pre ?? right,
+  ];
+  const writes = [partial ?? output, side];
+  program.dispatch(aligned ? form.aligned : form.unaligned, {
     uniforms: { u32: [rows, cols, depth, tiles, count, chunk] },
-    buffers: [
-      left,
-      right,
-      args.bias ?? right,
-      args.residual ?? right,
-      args.pre ?? right,
-      partial ?? output,
-      side,
-    ],
-    constants: flags,
+    ...(program.device.form === "register"
+      ? { textures: reads, buffers: writes }
+      : { buffers: [...reads, ...writes] }),
+    constants: program.device.form === "register"
+      ? {
+        ...flags,
+        ALIGNED: Number(aligned),
+        ALIGNED_OUTPUT: Number(cols % 4 === 0),
+      }
+      : flags,
     workgroups: tileCount * count,
   });
   if (side !== args.sums && side !== args.keep && side !== partialSums) {

@@ -18,6 +18,7 @@ override GELU: bool = false;
 override GELU_DERIVATIVE: bool = false;
 override RESIDUAL: bool = false;
 override SUM_LEFT: bool = false;
+override WHOLE: bool = false;
 
 struct Params {
   rows: u32,
@@ -31,9 +32,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<f32>;
-@group(0) @binding(5) var<storage, read> pre: array<f32>;
+// 1-5 are what is read: see gemm_operands_*.wgsl.
 @group(0) @binding(6) var<storage, read_write> output: array<f32>;
 @group(0) @binding(7) var<storage, read_write> side: array<f32>;
 
@@ -67,31 +66,32 @@ fn left_block(m: u32, k: u32) -> mat4x4f {
     let last = params.depth - 1;
     let none = vec4f();
     return transpose(mat4x4f(
-      left_quad(k, m, params.rows),
+      select(none, left_quad(min(k, last), m, params.rows), inside.x),
       select(none, left_quad(min(k + 1, last), m, params.rows), inside.y),
       select(none, left_quad(min(k + 2, last), m, params.rows), inside.z),
       select(none, left_quad(min(k + 3, last), m, params.rows), inside.w),
     ));
   }
   let last = params.rows - 1;
-  return mat4x4f(
-    select(vec4f(), left_quad(min(m, last), k, params.depth), inside),
-    select(vec4f(), left_quad(min(m + 1, last), k, params.depth), inside),
-    select(vec4f(), left_quad(min(m + 2, last), k, params.depth), inside),
-    select(vec4f(), left_quad(min(m + 3, last), k, params.depth), inside),
-  );
+  return within(mat4x4f(
+    left_quad(min(m, last), k, params.depth),
+    left_quad(min(m + 1, last), k, params.depth),
+    left_quad(min(m + 2, last), k, params.depth),
+    left_quad(min(m + 3, last), k, params.depth),
+  ), inside);
 }
 
 // Column i is right(k + i, n .. n + 3): finite past the depth, where left is 0.
 fn right_block(k: u32, n: u32) -> mat4x4f {
   if (TRANSPOSE_RIGHT) {
+    let inside = vec4u(k, k + 1, k + 2, k + 3) < vec4u(params.depth);
     let last = params.cols - 1;
-    return transpose(mat4x4f(
+    return transpose(within(mat4x4f(
       right_quad(min(n, last), k, params.depth),
       right_quad(min(n + 1, last), k, params.depth),
       right_quad(min(n + 2, last), k, params.depth),
       right_quad(min(n + 3, last), k, params.depth),
-    ));
+    ), inside));
   }
   let last = params.depth - 1;
   return mat4x4f(
@@ -102,42 +102,76 @@ fn right_block(k: u32, n: u32) -> mat4x4f {
   );
 }
 
-fn store_one(m: u32, n: u32, split: u32, sum: f32) {
+// Zeros in the rows that are not inside. With WHOLE the depth is a
+// multiple of 16, so all are.
+fn within(block: mat4x4f, inside: vec4<bool>) -> mat4x4f {
+  if (WHOLE) {
+    return block;
+  }
+  let none = vec4f();
+  return mat4x4f(
+    select(none, block[0], inside),
+    select(none, block[1], inside),
+    select(none, block[2], inside),
+    select(none, block[3], inside),
+  );
+}
+
+// sum + right left, for blocks as right_block() and left_block() give them.
+fn product(sum: mat4x4f, b: mat4x4f, a: mat4x4f) -> mat4x4f {
+  return mat4x4f(
+    product_line(sum[0], b, a[0]),
+    product_line(sum[1], b, a[1]),
+    product_line(sum[2], b, a[2]),
+    product_line(sum[3], b, a[3]),
+  );
+}
+
+fn product_line(sum: vec4f, b: mat4x4f, a: vec4f) -> vec4f {
+  let xy = fma(b[1], vec4f(a.y), fma(b[0], vec4f(a.x), sum));
+  return fma(b[3], vec4f(a.w), fma(b[2], vec4f(a.z), xy));
+}
+
+// Elements m, n .. n + 3 of the output.
+fn store_quad(m: u32, n: u32, split: u32, sum: vec4f) {
   if (m >= params.rows || n >= params.cols) {
     return;
   }
   let at = m * params.cols + n;
   var value = sum;
   if (BIAS) {
-    value += bias[n];
+    value += bias_quad(n);
   }
   if (GELU) {
-    side[at] = value;
+    side[at] = value.x;
+    if (n + 1 < params.cols) {
+      side[at + 1] = value.y;
+    }
+    if (n + 2 < params.cols) {
+      side[at + 2] = value.z;
+    }
+    if (n + 3 < params.cols) {
+      side[at + 3] = value.w;
+    }
     value = gelu(value);
   }
   if (GELU_DERIVATIVE) {
-    value *= gelu_derivative(pre[at]);
+    value *= gelu_derivative(pre_quad(at));
   }
   if (RESIDUAL) {
-    value += residual[at];
+    value += residual_quad(at);
   }
-  output[split * params.rows * params.cols + at] = value;
-}
-
-fn store_quad(m: u32, n: u32, split: u32, quad: vec4f) {
-  store_one(m, n, split, quad.x);
-  store_one(m, n + 1, split, quad.y);
-  store_one(m, n + 2, split, quad.z);
-  store_one(m, n + 3, split, quad.w);
-}
-
-// Column i of the block goes to row m + i, columns n .. n + 3. No loops: a matrix
-// indexed by a variable does not stay in registers.
-fn store_block(m: u32, n: u32, split: u32, block: mat4x4f) {
-  store_quad(m, n, split, block[0]);
-  store_quad(m + 1, n, split, block[1]);
-  store_quad(m + 2, n, split, block[2]);
-  store_quad(m + 3, n, split, block[3]);
+  let to = split * params.rows * params.cols + at;
+  output[to] = value.x;
+  if (n + 1 < params.cols) {
+    output[to + 1] = value.y;
+  }
+  if (n + 2 < params.cols) {
+    output[to + 2] = value.z;
+  }
+  if (n + 3 < params.cols) {
+    output[to + 3] = value.w;
+  }
 }
 
 fn store_sum(m: u32, split: u32, sum: f32) {

@@ -5,20 +5,6 @@
 const ROWS: u32 = 16;
 const COLS: u32 = 64;
 
-// sum + right left, for blocks as left_block() and right_block() give them.
-fn product(sum: mat4x4f, b: mat4x4f, a: mat4x4f) -> mat4x4f {
-  return mat4x4f(
-    line(sum[0], b, a[0]),
-    line(sum[1], b, a[1]),
-    line(sum[2], b, a[2]),
-    line(sum[3], b, a[3]),
-  );
-}
-
-fn line(sum: vec4f, b: mat4x4f, a: vec4f) -> vec4f {
-  return fma(b[3], vec4f(a.w), fma(b[2], vec4f(a.z), fma(b[1], vec4f(a.y), fma(b[0], vec4f(a.x), sum))));
-}
-
 @compute @workgroup_size(8)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -60,14 +46,44 @@ fn main(
     }
   }
 
-  store_block(m, n, tile.split, c00);
-  store_block(m, n + 32, tile.split, c01);
-  store_block(m + 4, n, tile.split, c10);
-  store_block(m + 4, n + 32, tile.split, c11);
-  store_block(m + 8, n, tile.split, c20);
-  store_block(m + 8, n + 32, tile.split, c21);
-  store_block(m + 12, n, tile.split, c30);
-  store_block(m + 12, n + 32, tile.split, c31);
+  // Rows of the tile as quads: kept in an array only here, since what is indexed
+  // by a variable does not stay in registers.
+  var quads: array<vec4f, 32>;
+  quads[0] = c00[0];
+  quads[1] = c01[0];
+  quads[2] = c00[1];
+  quads[3] = c01[1];
+  quads[4] = c00[2];
+  quads[5] = c01[2];
+  quads[6] = c00[3];
+  quads[7] = c01[3];
+  quads[8] = c10[0];
+  quads[9] = c11[0];
+  quads[10] = c10[1];
+  quads[11] = c11[1];
+  quads[12] = c10[2];
+  quads[13] = c11[2];
+  quads[14] = c10[3];
+  quads[15] = c11[3];
+  quads[16] = c20[0];
+  quads[17] = c21[0];
+  quads[18] = c20[1];
+  quads[19] = c21[1];
+  quads[20] = c20[2];
+  quads[21] = c21[2];
+  quads[22] = c20[3];
+  quads[23] = c21[3];
+  quads[24] = c30[0];
+  quads[25] = c31[0];
+  quads[26] = c30[1];
+  quads[27] = c31[1];
+  quads[28] = c30[2];
+  quads[29] = c31[2];
+  quads[30] = c30[3];
+  quads[31] = c31[3];
+  for (var i = 0u; i < 32; i++) {
+    store_quad(m + i / 2, n + i % 2 * 32, tile.split, quads[i]);
+  }
   if (SUM_LEFT && tile.col == 0 && lane == 0) {
     store_sums(m, tile.split, sums[0]);
     store_sums(m + 4, tile.split, sums[1]);

@@ -68,8 +68,14 @@ fn main(
 
   let m = tile.row + row * 4;
   let n = tile.col + col * 4;
-  store_block(m, n, tile.split, c0);
-  store_block(m + SIZE / 2, n, tile.split, c1);
+  store_quad(m, n, tile.split, c0[0]);
+  store_quad(m + 1, n, tile.split, c0[1]);
+  store_quad(m + 2, n, tile.split, c0[2]);
+  store_quad(m + 3, n, tile.split, c0[3]);
+  store_quad(m + SIZE / 2, n, tile.split, c1[0]);
+  store_quad(m + SIZE / 2 + 1, n, tile.split, c1[1]);
+  store_quad(m + SIZE / 2 + 2, n, tile.split, c1[2]);
+  store_quad(m + SIZE / 2 + 3, n, tile.split, c1[3]);
   if (SUM_LEFT && n == 0) {
     store_sums(m, tile.split, sum0);
     store_sums(m + SIZE / 2, tile.split, sum1);

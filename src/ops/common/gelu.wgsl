@@ -9,25 +9,24 @@
 
 // exp(-x^2 / 2) and the normal distribution function of x.
 struct NormalCurve {
-  bell: f32,
-  distribution: f32,
+  bell: vec4f,
+  distribution: vec4f,
 }
 
-fn normal_curve(x: f32) -> NormalCurve {
-  let z = abs(x) * 0.70710678;
-  let t = 1.0 / (1.0 + 0.3275911 * z);
+fn normal_curve(x: vec4f) -> NormalCurve {
+  let t = 1.0 / (1.0 + 0.3275911 * 0.70710678 * abs(x));
   let bell = exp(-0.5 * x * x);
   let tail = 0.5 * bell * t *
     (0.254829592 + t * (-0.284496736 + t * (1.421413741 +
       t * (-1.453152027 + t * 1.061405429))));
-  return NormalCurve(bell, select(tail, 1.0 - tail, x > 0.0));
+  return NormalCurve(bell, select(tail, 1.0 - tail, x > vec4f()));
 }
 
-fn gelu(x: f32) -> f32 {
+fn gelu(x: vec4f) -> vec4f {
   return x * normal_curve(x).distribution;
 }
 
-fn gelu_derivative(x: f32) -> f32 {
+fn gelu_derivative(x: vec4f) -> vec4f {
   let curve = normal_curve(x);
   return curve.distribution + x * curve.bell * 0.3989422804;
 }
