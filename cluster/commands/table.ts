@@ -15,17 +15,25 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "run the phases of a configuration on all ranks",
     load: async () => (await import("./train.ts")).train,
   },
+  report: {
+    about: "write report.html of a run folder again",
+    load: async () => (await import("./report.ts")).report,
+  },
+  compare: {
+    about: "the figures of several runs side by side",
+    load: async () => (await import("./compare.ts")).compare,
+  },
+  data: {
+    about: "check image sets, show how they would be split",
+    load: async () => (await import("./data.ts")).data,
+  },
   doctor: {
-    about: "what is wrong with this machine and how to mend it",
+    about: "what is wrong with this machine and how to fix it",
     load: async () => (await import("./doctor.ts")).doctor,
   },
   test: {
     about: "the whole test suite, or parts of it",
     load: async () => (await import("./test.ts")).test,
-  },
-  data: {
-    about: "check or split a data set",
-    load: async () => (await import("./data.ts")).data,
   },
   rank: {
     about: "one rank of a run; started by launchers",

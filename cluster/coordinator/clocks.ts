@@ -33,9 +33,11 @@ export function hear(rank: RankState, beat: RankState["beat"], at: number) {
   if (beat.ticks !== before?.ticks || beat.finished !== before.finished) {
     rank.moved = at;
   }
-  const steps = before?.phase === beat.phase ? beat.step - before!.step : 0;
+  const steps = before !== undefined && before.phase === beat.phase
+    ? beat.step - before.step
+    : 0;
   if (steps > 0) {
-    if (before!.activity === "training" && beat.activity === "training") {
+    if (before?.activity === "training" && beat.activity === "training") {
       const each = (at - rank.stepped) / steps;
       rank.stepTimes = [...rank.stepTimes, each].slice(-WINDOW);
     }

@@ -77,6 +77,7 @@ export class Coordinator {
   #state: State;
   #queue: Promise<unknown> = Promise.resolve();
   #beat = 0;
+  #over = false;
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
@@ -116,6 +117,7 @@ export class Coordinator {
     try {
       return await this.#end.promise;
     } finally {
+      this.#over = true;
       for (const undo of this.#undo) undo();
       for (const process of processes) process.kill();
     }
@@ -128,7 +130,7 @@ export class Coordinator {
 
   /** The run has ended; what stops now does so on purpose. */
   get over(): boolean {
-    return this.#state.stage === "over";
+    return this.#over;
   }
 
   /** The NATS server is gone for good. */
