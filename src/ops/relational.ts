@@ -49,8 +49,8 @@ export function relationalDistance(
   args: RelationalArgs,
 ): void {
   const rows = checkedRows("relationalDistance", args);
-  const student = pairsOf(program, args.student, 0);
-  const teacher = pairsOf(program, args.teacher, 0);
+  const student = relationalPairs(program, args.student);
+  const teacher = relationalPairs(program, args.teacher);
   const sums = program.scratch([rows, 2]);
   const totals = program.scratch([2]);
   const moments = program.scratch([2]);
@@ -82,8 +82,8 @@ export function relationalDistance(
 export function relationalAngle(program: Program, args: RelationalArgs): void {
   const rows = checkedRows("relationalAngle", args);
   const inverseOfZero = args.equalRows === "clamped" ? 1e12 : 0;
-  const student = pairsOf(program, args.student, inverseOfZero);
-  const teacher = pairsOf(program, args.teacher, inverseOfZero);
+  const student = relationalPairs(program, args.student, inverseOfZero);
+  const teacher = relationalPairs(program, args.teacher, inverseOfZero);
   const weights = program.scratch([rows, rows]);
   const partial = program.scratch([rows * rows]);
   program.dispatch(angleKernel, {
@@ -107,10 +107,14 @@ function checkedRows(op: string, args: RelationalArgs): number {
   return rows;
 }
 
-function pairsOf(
+/**
+ * Records squared distances S of all pairs of rows of `input` `[rows, dim]` and
+ * 1 / sqrt(S), or `inverseOfZero` where rows are equal: scratch `[rows, rows, 2]`.
+ */
+export function relationalPairs(
   program: Program,
   input: Tensor,
-  inverseOfZero: number,
+  inverseOfZero = 0,
 ): Tensor {
   const [rows = 0, dim = 0] = input.shape;
   const tiles = Math.ceil(rows / 4);
