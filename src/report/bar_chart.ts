@@ -88,7 +88,14 @@ export interface Stack {
   parts: readonly number[];
 }
 
-const TONES: readonly Tone[] = ["orange", "sky", "blue", "green", "gray"];
+const TONES: readonly Tone[] = [
+  "orange",
+  "sky",
+  "blue",
+  "purple",
+  "green",
+  "gray",
+];
 
 /** One bar per row, cut into named parts that sum up to the row's total. */
 export function stackChart(chart: {
@@ -99,6 +106,9 @@ export function stackChart(chart: {
   /** Text after each bar. */
   total(sum: number): string;
 }): Html {
+  const used = chart.names.map((_, p) =>
+    chart.rows.some(({ parts }) => (parts[p] ?? 0) > 0)
+  );
   const sums = chart.rows.map(({ parts }) => parts.reduce((a, b) => a + b, 0));
   const x = niceScale(sums, [LEFT, WIDTH - 84], { include: [0] });
   const bottom = 6 + chart.rows.length * ROW;
@@ -143,7 +153,7 @@ export function stackChart(chart: {
     <line class="base" x1="${LEFT}" x2="${LEFT}" y1="4" y2="${bottom}"/>
       </svg>
       <div class="legend">${chart.names.map((name, p) =>
-        html`
+        used[p] && html`
           <span
             class="key ${TONES[
               p % TONES.length

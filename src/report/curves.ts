@@ -1,9 +1,10 @@
 import type { MetricsLine } from "../run/mod.ts";
+import { figure } from "./format.ts";
 import { type Html, html } from "./html.ts";
 import { lineChart, type Series, type Tone } from "./line_chart.ts";
 import { titleOf } from "./names.ts";
 import { baselineOf, note } from "./overview.ts";
-import { asFigure, type RunData } from "./run_data.ts";
+import { asFigure, numberAt, type RunData } from "./run_data.ts";
 
 type Key = {
   [K in keyof MetricsLine]-?: MetricsLine[K] extends number | undefined ? K
@@ -149,5 +150,24 @@ export function pseudoLabels(data: RunData): Html | undefined {
       max: 1,
       series: right,
     })
-  }</div>`;
+  }</div>${finalLabels(data)}`;
+}
+
+function finalLabels({ summary }: RunData): Html | undefined {
+  const path = "phases.selfTrain.pseudo_label";
+  const at = (name: string) =>
+    numberAt(summary, "phases", "selfTrain", `pseudo_label_${name}`);
+  const [labelled, right] = [at("yield"), at("accuracy")];
+  if (labelled === undefined) return undefined;
+  return html`
+    <p
+      class="hint">In the end ${figure(
+        `${path}_yield`,
+        labelled,
+        "percent",
+      )} of the unlabelled images have a pseudo-label${right !== undefined &&
+        html`; ${
+          figure(`${path}_accuracy`, right, "percent")
+        } of those are right`}.</p>
+  `;
 }

@@ -54,24 +54,31 @@ function labels({ config }: RunData): string | undefined {
 
 function verdict(data: RunData): Html {
   const phase = textAt(data.summary, "shipped", "phase");
+  const reason = textAt(data.summary, "shipped", "reason");
+  const state = textAt(data.run, "state");
+  const failure = failureOf(data);
   if (phase === undefined) {
     const ready = data.phases.length === 0
       ? "No phase has finished yet."
       : "The run has not chosen a model yet.";
-    return html`<p class="verdict">${ready}</p>`;
+    return html`<p class="verdict">${ready}</p>${
+      reasonLine(failure ?? reason)
+    }`;
   }
   const accuracy = numberAt(data.summary, "phases", phase, "test_accuracy");
   const base = baselineOf(data);
-  const reason = textAt(data.summary, "shipped", "reason");
   const difference = accuracy === undefined || base === undefined ||
       phase === "baseline"
     ? undefined
     : accuracy - base.value;
   return html`
     <p
-      class="verdict"><b>${titleOf(
-        phase,
-      )}</b> is the model to use${accuracy !== undefined &&
+      class="verdict">${state !== undefined && state !== "done" &&
+        html`
+          <b>This run is not complete (${shorten(state, 20)}).</b> So far,
+        `}<b>${titleOf(
+          phase,
+        )}</b> is the model to use${accuracy !== undefined &&
         html`: it gets <b>${
           format(accuracy, "percent")
         }</b> of the test images right`}${difference !== undefined &&
@@ -79,9 +86,22 @@ function verdict(data: RunData): Html {
           format(Math.abs(difference), "points").slice(1)
         } points</b> ${
           difference < 0 ? "below" : "above"
-        } training on the labels alone`}.</p>${reason !== undefined &&
-        html`<p class="reason">${shorten(reason, 300)}</p>`}
+        } training on the labels alone`}.</p>${reasonLine(failure ?? reason)}
   `;
+}
+
+/** What ended the run, if something did. */
+function failureOf({ run }: RunData): string | undefined {
+  const cause = textAt(run, "failure", "cause");
+  const rank = numberAt(run, "failure", "rank");
+  if (cause === undefined) return undefined;
+  return rank === undefined ? cause : `Rank ${rank}: ${cause}`;
+}
+
+function reasonLine(text: string | undefined): Html {
+  return text === undefined
+    ? html``
+    : html`<p class="reason">${shorten(text, 300)}</p>`;
 }
 
 function tiles(data: RunData): Html {

@@ -33,8 +33,8 @@ export function phaseTable(data: RunData): Html {
     </div>
     ${base && baselineHint(data, base)}
     <p class="hint">
-      Models are chosen by the validation images; the test split is used once, at
-      the end of a phase.
+      Within a phase the model is chosen by the validation images; the test split
+      is evaluated once, at the end.
     </p>
   `;
 }

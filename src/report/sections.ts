@@ -17,6 +17,7 @@ const PARTS = [
   ["data", "data_ms"],
   ["forward", "forward_ms"],
   ["backward", "backward_ms"],
+  ["optimizer", "update_ms"],
   ["communication", "communication_ms"],
 ] as const;
 
@@ -28,17 +29,20 @@ export function stepTime(data: RunData): Html | undefined {
       PARTS.some(([, key]) => asFigure(line[key]) !== undefined)
     );
     if (lines.length === 0) return [];
-    const parts = PARTS.map(([, key]) => {
-      const values = lines.map((line) => asFigure(line[key]) ?? 0)
-        .filter((value) => value >= 0);
-      return values.reduce((a, b) => a + b, 0) / (values.length || 1);
-    });
+    const mean = (key: typeof PARTS[number][1] | "step_ms") =>
+      lines.reduce(
+        (sum, line) => sum + Math.max(0, asFigure(line[key]) ?? 0),
+        0,
+      ) / lines.length;
+    const parts = PARTS.map(([, key]) => mean(key));
+    const named = parts.reduce((a, b) => a + b, 0);
+    parts.push(Math.max(0, mean("step_ms") - named));
     return [{ label: titleOf(phase), parts }];
   });
   return rows.length === 0 ? undefined : stackChart({
     id: "step-time",
     title: "Mean time of a step",
-    names: PARTS.map(([name]) => name),
+    names: [...PARTS.map(([name]) => name), "other"],
     rows,
     total: (sum) => `${format(sum, "number")} ms`,
   });
@@ -46,10 +50,15 @@ export function stepTime(data: RunData): Html | undefined {
 
 /** The matrix with the pairs that are mixed up most beside it. */
 export function confusionSection(data: RunData): Html | undefined {
-  const { confusion } = data;
+  const { confusion, metrics } = data;
   if (!confusion) return undefined;
   const worst = worstPairs(confusion, 10);
-  return html`<div class="split">${heatMap("confusion", confusion)}<div>
+  const phase = metrics.findLast(({ split }) => split === "test")?.phase;
+  const model = phase !== undefined &&
+    html`<p class="hint">Test images of ${
+      shorten(titleOf(phase), 40)
+    }, the last model that was tested.</p>`;
+  return html`${model}<div class="split">${heatMap("confusion", confusion)}<div>
 <h3>Mixed up most</h3>
 ${
     worst.length === 0
@@ -104,8 +113,8 @@ export function calibration(data: RunData): Html | undefined {
       })
     }<p class="hint">Calibration error: ${
       figure(
-        `phases.${phase}.test_ece15`,
-        numberAt(data.summary, "phases", phase, "test_ece15"),
+        `phases.${phase}.test_ece`,
+        numberAt(data.summary, "phases", phase, "test_ece"),
         "percent",
       )
     }</p></div>`];

@@ -18,9 +18,13 @@ export interface MetricsLine {
   /** Learning rate. */
   lr?: number;
   images_per_second?: number;
+  /** Mean wall time of a step; the parts below may not add up to it. */
+  step_ms?: number;
   data_ms?: number;
   forward_ms?: number;
   backward_ms?: number;
+  /** Optimizer and EMA. */
+  update_ms?: number;
   communication_ms?: number;
   /** Share of unlabelled images whose pseudo-label was used, 0..1. */
   mask_rate?: number;

@@ -31,7 +31,7 @@ export function sampleSummary(reliability: unknown): Record<string, unknown> {
           pseudo_label_yield: 0.6123,
           pseudo_label_accuracy: 0.8931,
           reliability,
-          test_ece15: 0.0412,
+          test_ece: 0.0412,
         }
         : {}),
     },
@@ -67,6 +67,8 @@ function metrics(classes: number): MetricsLine[] {
         data_ms: 9 + next(),
         forward_ms: 80 + 10 * p,
         backward_ms: 170 + 12 * p,
+        update_ms: 6,
+        step_ms: 330 + 22 * p,
         communication_ms: 28 + 4 * next(),
         ...(name === "selfTrain"
           ? {
@@ -89,7 +91,8 @@ function metrics(classes: number): MetricsLine[] {
       }
     }
   }
-  return lines;
+  const last = lines.at(-1)!;
+  return [...lines, { ...last, split: "test" }];
 }
 
 const FASHION = [
@@ -117,6 +120,7 @@ export async function writeSampleRun(
     parseConfig({ name: "fashion-4-labels", seed: 7 }),
   );
   await run.writeJson("run.json", {
+    state: "done",
     id: "2026-11-24-1412-fashion-4-labels",
     versions: { signet: "0.1.0", deno: "2.9.6" },
     ranks: [0, 1].map((rank) => ({

@@ -59,6 +59,21 @@ Deno.test("writeReport() notes damaged files and shows the others", async () => 
   match(page, /data-figure="phases.teacher.test_accuracy"\s+data-value="0.25"/);
 });
 
+Deno.test("writeReport() says that a run is not complete and what ended it", async () => {
+  const page = await report({
+    "run.json": JSON.stringify({
+      state: "failed",
+      failure: { kind: "exit", rank: 1, cause: "killed by SIGKILL" },
+    }),
+    "summary.json": JSON.stringify({
+      phases: { classify: { test_accuracy: 0.5 } },
+      shipped: { phase: "classify", reason: "no self-training in this run" },
+    }),
+  });
+  match(page, /This run is not complete \(failed\)/);
+  match(page, /Rank 1: killed by SIGKILL/);
+});
+
 Deno.test("writeReport() survives values of any type", async () => {
   for (
     const value of [null, "x", [], [[1]], {}, 1e308, -1e308, 1e-320, true]
