@@ -84,6 +84,8 @@ export class Exchange {
       Math.min(TICK_MS, options.warnAfterMs / 4),
       () => this.#tick(),
     );
+    // Ranks that were here before may have sent in vain.
+    this.#watch.askAll();
   }
 
   /** Collectives begun so far. */
@@ -197,6 +199,7 @@ export class Exchange {
     } else if (head.kind === FRAME.ack) {
       channel.onAck(head, payload);
     } else if (head.kind === FRAME.query) {
+      channel.wake();
       const status = { ...BLANK, operation: this.#entered };
       this.#transmit(head.from, FRAME.status, status, NOTHING);
     } else if (head.kind === FRAME.status) {

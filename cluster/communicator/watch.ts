@@ -51,17 +51,20 @@ export class Watch {
     this.#finishedAt = this.#options.now();
   }
 
+  /** Asks all others how far they have come; they also learn that this rank is here. */
+  askAll(): void {
+    this.#askedAt = this.#options.now();
+    for (let other = 0; other < this.#options.size; other++) {
+      if (other !== this.#options.rank) this.#options.ask(other);
+    }
+  }
+
   /** Looks at the operation that has waited longest. */
   check(operation: Operation): void {
-    const { warnAfterMs, deadlineMs, now, rank, size } = this.#options;
+    const { warnAfterMs, deadlineMs, now, rank } = this.#options;
     const waited = now() - Math.max(operation.movedAt, this.#finishedAt);
     if (waited < this.#askEvery) return;
-    if (now() - this.#askedAt >= this.#askEvery) {
-      this.#askedAt = now();
-      for (let other = 0; other < size; other++) {
-        if (other !== rank) this.#options.ask(other);
-      }
-    }
+    if (now() - this.#askedAt >= this.#askEvery) this.askAll();
     if (waited >= deadlineMs) {
       this.#options.fail(
         new CollectiveTimeoutError(rank, this.#describe(operation, waited)),

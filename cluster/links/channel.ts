@@ -122,7 +122,14 @@ export class Channel {
     this.#scheduleAck();
   }
 
+  /** The other rank has just come, or come back: what it missed goes out soon. */
+  wake(): void {
+    this.#outbox.hurry();
+  }
+
+  /** Acknowledges what has arrived, the last time. */
   close(): void {
+    if (this.#ackScheduled) this.#acknowledge();
     this.#closed = true;
     this.#outbox.clear();
   }

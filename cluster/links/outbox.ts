@@ -88,9 +88,7 @@ export class Outbox {
       this.#flyingBytes -= sent.parcel.payload.length;
       arrived.push(sent.parcel);
     }
-    if (arrived.length > 0) {
-      this.#wait = Math.max(SHORTEST_WAIT, 3 * this.#roundTrip);
-    }
+    if (arrived.length > 0) this.hurry();
     const old = now - Math.max(OVERTAKEN_MS, this.#roundTrip / 2);
     for (const sent of this.#flying.values()) {
       if (sent.transmission < ack.echo && sent.sentAt <= old) {
@@ -117,8 +115,16 @@ export class Outbox {
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
   }
 
+  /** Ends the patience that has grown while nothing came back. */
+  hurry(): void {
+    this.#wait = Math.min(
+      this.#wait,
+      Math.max(SHORTEST_WAIT, 3 * this.#roundTrip),
+    );
+  }
+
   resendAll(): void {
-    this.#wait = SHORTEST_WAIT;
+    this.hurry();
     for (const sent of this.#flying.values()) this.#resend(sent);
     this.#pump();
   }

@@ -13,13 +13,15 @@ import { VirtualTime } from "./links_virtual_time.ts";
 
 interface Options {
   size: number;
+  time?: VirtualTime;
   segmentBytes?: number;
   fate?: (from: number, to: number, bytes: number) => Fate;
   onWarning?: (rank: number, wait: Wait) => void;
 }
 
-function openWorld({ size, segmentBytes, fate, onWarning }: Options) {
-  const time = new VirtualTime();
+function openWorld(options: Options) {
+  const { size, segmentBytes, fate, onWarning, time = new VirtualTime() } =
+    options;
   const network = new MemoryNetwork({
     size,
     timers: time.timers,
@@ -38,7 +40,6 @@ function openWorld({ size, segmentBytes, fate, onWarning }: Options) {
   return {
     ranks,
     network,
-    time,
     until: <T>(promise: Promise<T>) => time.until(promise),
     sleep: (ms: number) => time.timers.sleep(ms),
     async close() {
@@ -140,11 +141,13 @@ Deno.test("Communicator warns after 10 s and fails after 60 s naming the rank th
 
 Deno.test("Communicator names the rank that went silent in mid-collective", async () => {
   const dead = 1;
+  const time = new VirtualTime();
   const world = openWorld({
     size: 4,
+    time,
     segmentBytes: 40,
     fate: (from, to) => ({
-      arrivals: world.time.clock.now() > 20 && (from === dead || to === dead)
+      arrivals: time.clock.now() > 20 && (from === dead || to === dead)
         ? []
         : [2],
     }),
@@ -162,11 +165,13 @@ Deno.test("Communicator names the rank that went silent in mid-collective", asyn
 });
 
 Deno.test("Communicator goes on without an error when a rank pauses for 30 s", async () => {
+  const time = new VirtualTime();
   const world = openWorld({
     size: 3,
+    time,
     segmentBytes: 400,
     fate: (from, to) => {
-      const now = world.time.clock.now();
+      const now = time.clock.now();
       const paused = (from === 1 || to === 1) && now > 2 && now < 30_000;
       return { arrivals: [paused ? 30_000 - now : 1] };
     },
@@ -176,7 +181,7 @@ Deno.test("Communicator goes on without an error when a rank pauses for 30 s", a
     Promise.all(world.ranks.map((rank, r) => rank.allReduce(buffers[r]!))),
   );
   for (const buffer of buffers) ok(buffer.every((value) => value === 3));
-  ok(world.time.clock.now() >= 30_000);
+  ok(time.clock.now() >= 30_000);
   await world.close();
 });
 
@@ -199,6 +204,28 @@ Deno.test("Communicator goes on after an interruption in which all was lost", as
   await world.until(work);
   for (const buffer of buffers) ok(buffer.every((value) => value === 3));
   await world.close();
+});
+
+Deno.test("Communicator begins soon after the last rank has come, however long it took", async () => {
+  const time = new VirtualTime();
+  const network = new MemoryNetwork({ size: 2, timers: time.timers });
+  const join = (rank: number) =>
+    new LinkCommunicator({
+      link: network.link(rank),
+      world: { run: 7, generation: 1 },
+      env: time,
+      warnAfterMs: 10_000,
+      deadlineMs: 60_000,
+      onWarning: () => {},
+    });
+  const first = join(0);
+  const waiting = first.barrier();
+  await time.until(time.timers.sleep(30_000));
+  const second = join(1);
+  await time.until(Promise.all([waiting, second.barrier()]));
+  ok(time.clock.now() < 31_000);
+  await first.close();
+  await second.close();
 });
 
 Deno.test("Communicator fails on both ranks when they make different calls", async () => {

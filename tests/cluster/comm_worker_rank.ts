@@ -2,7 +2,7 @@ import { CommWorker } from "../../cluster/communicator/mod.ts";
 import { readCredentials } from "../../cluster/links/mod.ts";
 import { LIFE_WORDS } from "../../cluster/protocol.ts";
 
-/** Rank 1 of 2 as a process of its own: sums for ever, until it is killed. */
+/** Rank 1 of 2 as a process of its own: adds zeros until it is killed. */
 const worker = await CommWorker.open({
   credentials: await readCredentials(Deno.args[0]!),
   rank: 1,
@@ -10,4 +10,4 @@ const worker = await CommWorker.open({
 });
 const rank = await worker.join({ size: 2 });
 const buffer = rank.allocate(200_000);
-while (true) await rank.allReduce(buffer);
+while (true) await rank.allReduce(buffer.fill(0));

@@ -230,23 +230,19 @@ Deno.test("CommWorker.open() fails with the address when no server is there", as
   );
 });
 
-Deno.test("a rank killed with -9 in mid-collective is named to the coordinator, whose abort ends the wait", async () => {
+/** Rank 0 here and rank 1 in a process of its own, which sums without end. */
+async function withPeer(
+  test: (peer: {
+    server: NatsServer;
+    process: Deno.ChildProcess;
+    worker: CommWorker;
+    rank: WorkerCommunicator;
+  }) => Promise<void>,
+): Promise<void> {
   await withServer(async (server) => {
-    await using control = await connectControl(server.coordinator, {
-      name: "coordinator",
-      system: server.system,
-    });
-    const lost = Promise.withResolvers<string>();
-    control.onDisconnect(({ name }) => lost.resolve(name));
-    await control.flush();
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-check",
-        new URL("comm_worker_rank.ts", import.meta.url).pathname,
-        server.credentialsFile,
-      ],
+    const script = new URL("comm_worker_rank.ts", import.meta.url).pathname;
+    const process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", script, server.credentialsFile],
       stdin: "null",
       stdout: "null",
     }).spawn();
@@ -256,13 +252,32 @@ Deno.test("a rank killed with -9 in mid-collective is named to the coordinator, 
       life: newLife(),
     });
     const rank = await worker.join({ size: 2 });
+    await test({ server, process, worker, rank });
+    await worker.close();
+    try {
+      process.kill("SIGKILL");
+    } catch {
+      // The test has done it.
+    }
+    await process.status;
+  });
+}
+
+Deno.test("a rank killed with -9 in mid-collective is named to the coordinator, whose abort ends the wait", async () => {
+  await withPeer(async ({ server, process, worker, rank }) => {
+    await using control = await connectControl(server.coordinator, {
+      name: "coordinator",
+      system: server.system,
+    });
+    const lost = Promise.withResolvers<string>();
+    control.onDisconnect(({ name }) => lost.resolve(name));
+    await control.flush();
     const buffer = rank.allocate(200_000);
-    const rounds = Array.from({ length: 3 }, () => rank.allReduce(buffer));
-    await rounds[2];
+    await rank.allReduce(buffer);
     const waiting = Promise.allSettled(
       Array.from({ length: 1000 }, () => rank.allReduce(buffer)),
     );
-    child.kill("SIGKILL");
+    process.kill("SIGKILL");
     const name = await lost.promise;
     ok(/^rank-1(-data)?$/.test(name), name);
     worker.abort("connection lost", 1);
@@ -270,7 +285,22 @@ Deno.test("a rank killed with -9 in mid-collective is named to the coordinator, 
     ok(last.status === "rejected");
     strictEqual(last.reason.name, "RankFailedError");
     strictEqual(last.reason.failedRank, 1);
-    await child.status;
-    await worker.close();
+  });
+});
+
+Deno.test("a rank that is stopped for a while in mid-collective ends it when it goes on", async () => {
+  await withPeer(async ({ process, rank }) => {
+    const buffer = rank.allocate(200_000).fill(1);
+    await rank.allReduce(buffer);
+    Deno.kill(process.pid, "SIGSTOP");
+    const sums = Array.from({ length: 20 }, () => rank.allReduce(buffer));
+    const early = await Promise.race([
+      sums[19]!.then(() => "done"),
+      realEnv.timers.sleep(1200).then(() => "waiting"),
+    ]);
+    strictEqual(early, "waiting");
+    Deno.kill(process.pid, "SIGCONT");
+    await Promise.all(sums);
+    ok(buffer.every((value) => value === 1));
   });
 });
