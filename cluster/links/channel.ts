@@ -1,4 +1,4 @@
-import { FRAME, type FrameHead } from "./frame.ts";
+import { FRAME, type FrameHead, type PartialHead } from "./frame.ts";
 import { Outbox, type Parcel } from "./outbox.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -6,12 +6,6 @@ import { Inbox } from "./inbox.ts";
 export const WINDOW_BYTES = 4 * 1024 * 1024;
 /** Frames on the way to one rank: the acknowledgement has a bit for each. */
 export const WINDOW_FRAMES = 256;
-
-/** Heads of frames without the fields that are the same for all. */
-export type PartialHead = Omit<
-  FrameHead,
-  "run" | "generation" | "from" | "kind"
->;
 
 export interface ChannelOptions {
   now: () => number;

@@ -46,6 +46,12 @@ export interface FrameHead extends World {
   total: number;
 }
 
+/** Heads of frames without the fields that are the same for all. */
+export type PartialHead = Omit<
+  FrameHead,
+  "run" | "generation" | "from" | "kind"
+>;
+
 /** Hash of a run's id for {@linkcode World.run}. */
 export function runHash(id: string): number {
   return crc32(id);

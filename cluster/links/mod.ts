@@ -12,6 +12,7 @@ export {
   type FrameFault,
   type FrameHead,
   HEAD_BYTES,
+  type PartialHead,
   runHash,
   type World,
 } from "./frame.ts";
@@ -19,7 +20,6 @@ export {
   Channel,
   type ChannelCounts,
   type ChannelOptions,
-  type PartialHead,
   WINDOW_BYTES,
   WINDOW_FRAMES,
 } from "./channel.ts";

@@ -1,4 +1,4 @@
-import type { PartialHead } from "./channel.ts";
+import type { PartialHead } from "./frame.ts";
 
 /** Data on its way to one rank. */
 export interface Parcel {
