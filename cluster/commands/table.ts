@@ -15,6 +15,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "run the phases of a configuration on all ranks",
     load: async () => (await import("./train.ts")).train,
   },
+  golden: {
+    about: "compare kernels and models with golden tensors",
+    load: async () => (await import("./golden.ts")).golden,
+  },
   report: {
     about: "write report.html of a run folder again",
     load: async () => (await import("./report.ts")).report,
