@@ -1,8 +1,9 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel, shapeError } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
 import wgsl from "./add.wgsl" with { type: "text" };
+import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const kernel = defineKernel("add", wgsl);
+const kernel = defineWideKernel("add", wgsl);
 
 /** Arguments of {@linkcode add}, all of one length. */
 export interface AddArgs {
@@ -17,9 +18,11 @@ export function add(program: Program, args: AddArgs): void {
   if (b.length !== a.length || output.length !== a.length) {
     throw shapeError("add", { ...args });
   }
-  program.dispatch(kernel, {
-    uniforms: { u32: [a.length] },
-    buffers: [a, b, output],
-    workgroups: Math.ceil(a.length / 64),
+  const wide = chooseWide(program, kernel, a.length);
+  const count = a.length / wide.width;
+  program.dispatch(wide.kernel, {
+    uniforms: { u32: [count] },
+    ...wide.bind([a, b], [output]),
+    workgroups: Math.ceil(count / 64),
   });
 }

@@ -1,13 +1,11 @@
-// output[i] = a[i] + b[i]
+// output[i] = first[i] + second[i], counted in Wide
 
 struct Params {
   count: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
-@group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<Wide>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -17,6 +15,6 @@ fn main(
 ) {
   let i = (group.y * groups.x + group.x) * 64u + lane;
   if (i < params.count) {
-    output[i] = a[i] + b[i];
+    output[i] = first_at(i) + second_at(i);
   }
 }

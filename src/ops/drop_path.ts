@@ -1,14 +1,15 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel, shapeError } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
 import philox from "./common/philox.wgsl" with { type: "text" };
 import step from "./common/step.wgsl" with { type: "text" };
 import wgsl from "./drop_path.wgsl" with { type: "text" };
 import { type MaskArgs, maskOf } from "./dropout.ts";
+import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const kernel = defineKernel("drop_path", wgsl, [step, philox]);
+const kernel = defineWideKernel("drop_path", wgsl, undefined, [step, philox]);
 
-/** Elements that one workgroup handles; as in the kernel. */
-const SLICE = 1024;
+/** Units of a row that one workgroup handles; as in the kernel. */
+const SLICE = 256;
 
 /** Arguments of {@linkcode dropPath}; tensors are `[batch * rowsPerImage, dim]`. */
 export interface DropPathArgs extends MaskArgs {
@@ -59,20 +60,19 @@ function record(
     output: Tensor;
   },
 ): void {
-  const { batch, count, uniforms } = maskOf(op, mask, branch);
-  program.dispatch(kernel, {
-    uniforms,
-    buffers: [
-      mask.step,
-      mask.positions,
-      residual ?? branch,
-      branch,
-      output,
-    ],
+  const { batch, count, salt, threshold, scale } = maskOf(op, mask, branch);
+  const wide = chooseWide(program, kernel, count);
+  const units = count / wide.width;
+  program.dispatch(wide.kernel, {
+    uniforms: { u32: [units, salt, threshold], f32: [scale] },
+    ...wide.bind(
+      [residual ?? branch, branch],
+      [mask.step, mask.positions, output],
+    ),
     constants: {
       WORKGROUP_SIZE: program.device.form === "register" ? 8 : 64,
       RESIDUAL: residual === undefined ? 0 : 1,
     },
-    workgroups: [Math.ceil(count / SLICE), batch],
+    workgroups: [Math.ceil(units / SLICE), batch],
   });
 }

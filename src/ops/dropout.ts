@@ -1,10 +1,11 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel, shapeError } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
 import philox from "./common/philox.wgsl" with { type: "text" };
 import step from "./common/step.wgsl" with { type: "text" };
 import wgsl from "./dropout.wgsl" with { type: "text" };
+import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const kernel = defineKernel("dropout", wgsl, [step, philox]);
+const kernel = defineWideKernel("dropout", wgsl, undefined, [step, philox]);
 
 /** What random masks are a function of. */
 export interface MaskArgs {
@@ -33,20 +34,25 @@ export interface DropoutArgs extends MaskArgs {
  */
 export function dropout(program: Program, args: DropoutArgs): void {
   const { input, output, positions } = args;
-  const { batch, count, ...mask } = maskOf("dropout", args, input);
+  const { batch, count, salt, threshold, scale } = maskOf(
+    "dropout",
+    args,
+    input,
+  );
   if (output.length !== input.length) {
     throw shapeError("dropout", { input, output, positions });
   }
-  const width = program.device.form === "register" ? 8 : 64;
-  program.dispatch(kernel, {
-    uniforms: mask.uniforms,
-    buffers: [args.step, positions, input, output],
-    constants: { WORKGROUP_SIZE: width },
-    workgroups: [Math.ceil(count / (4 * width)), batch],
+  const wide = chooseWide(program, kernel, count);
+  const lanes = program.device.form === "register" ? 8 : 64;
+  program.dispatch(wide.kernel, {
+    uniforms: { u32: [count / wide.width, salt, threshold], f32: [scale] },
+    ...wide.bind([input], [args.step, positions, output]),
+    constants: { WORKGROUP_SIZE: lanes },
+    workgroups: [Math.ceil(count / (4 * lanes)), batch],
   });
 }
 
-/** Checked sizes and uniforms `count, salt, threshold; scale` of a mask. */
+/** Checked sizes and numbers of a mask: a word below the threshold gives 0. */
 export function maskOf(op: string, args: MaskArgs, tensor: Tensor) {
   const { rate, positions, rowsPerImage, salt } = args;
   if (!(rate >= 0 && rate < 1)) {
@@ -64,6 +70,8 @@ export function maskOf(op: string, args: MaskArgs, tensor: Tensor) {
   return {
     batch,
     count,
-    uniforms: { u32: [count, salt >>> 0, threshold], f32: [1 / (1 - rate)] },
+    salt: salt >>> 0,
+    threshold,
+    scale: 1 / (1 - rate),
   };
 }

@@ -2,7 +2,7 @@
 //
 //   output[b, e] = input[b, e] / (1 - rate) if kept, else 0
 //
-// input, output [batch, count]. Element e of an image is kept when word e mod 4 of
+// first: input, output [batch, count], counted in Wide. Element e of an image is kept when word e mod 4 of
 // philox((seed, stream), (e / 4, positions[b], step, salt)) is at least rate 2^32: a
 // function of the place in the global batch, so the ranks do not matter and no mask
 // is stored. Each invocation takes four elements at a time; grid: [slices, batch].
@@ -17,10 +17,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step: Step;
-@group(0) @binding(2) var<storage, read> positions: array<u32>;
-@group(0) @binding(3) var<storage, read> input: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(2) var<uniform> step: Step;
+@group(0) @binding(3) var<storage, read> positions: array<u32>;
+@group(0) @binding(4) var<storage, read_write> output: array<Wide>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -29,7 +28,7 @@ fn main(
 ) {
   let quad = group.x * WORKGROUP_SIZE + lane;
   let b = group.y;
-  if (quad * 4u >= params.count) {
+  if (quad * 4u >= params.count * WIDTH) {
     return;
   }
   let words = philox(
@@ -37,14 +36,11 @@ fn main(
     vec4u(quad, positions[b], step.step, params.salt),
   );
   let start = b * params.count;
-  for (var j = 0u; j < 4u; j++) {
-    let e = quad * 4u + j;
+  let kept = words >= vec4u(params.threshold);
+  for (var j = 0u; j < 4u / WIDTH; j++) {
+    let e = quad * (4u / WIDTH) + j;
     if (e < params.count) {
-      output[start + e] = select(
-        0.0,
-        input[start + e] * params.scale,
-        words[j] >= params.threshold,
-      );
+      output[start + e] = wide_where(kept, j, first_at(start + e) * params.scale);
     }
   }
 }

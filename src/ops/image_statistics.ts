@@ -1,9 +1,9 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import wgsl from "./image_statistics.wgsl" with { type: "text" };
-import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import { chooseWide, defineWideKernel, rowGroups } from "./wide_kernel.ts";
 
-const kernel = defineRowKernel("image_statistics", wgsl);
+const kernel = defineWideKernel("image_statistics", wgsl);
 
 /** Arguments of {@linkcode imageStatistics}. */
 export interface ImageStatisticsArgs {
@@ -26,9 +26,11 @@ export function imageStatistics(
   if (images.shape.length !== 4 || output.length !== batch * channels * 2) {
     throw shapeError("imageStatistics", { images, output });
   }
-  dispatchRows(program, kernel, {
-    rows: batch,
-    uniforms: { u32: [batch, images.length / batch, channels] },
-    buffers: [images, output],
+  const size = images.length / batch;
+  const wide = chooseWide(program, kernel, size);
+  program.dispatch(wide.kernel, {
+    uniforms: { u32: [batch, size / wide.width, channels] },
+    ...wide.bind([images], [output]),
+    workgroups: rowGroups(program, batch),
   });
 }

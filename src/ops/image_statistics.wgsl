@@ -2,8 +2,8 @@
 //
 //   output[b, c] = (mean_b, 1 / max(deviation_b, 1 / sqrt(n)))    the same for all c
 //
-// images [batch, n], n = channels * height * width; output [batch, channels, 2]. The
-// biased deviation, taken of differences to the mean. The bound keeps images of
+// first: images [batch, n], n = channels * height * width, counted in Wide; output
+// [batch, channels, 2]. The biased deviation, taken of differences to the mean. The bound keeps images of
 // one colour finite.
 
 struct Params {
@@ -13,7 +13,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> images: array<f32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(ROW_WORKGROUP)
@@ -26,21 +25,21 @@ fn main(
   let row = min(asked, params.rows - 1u);
   let lane = lane_of(local);
   let start = row * params.cols;
-  let count = f32(params.cols);
-  var sum = 0.0;
+  let count = f32(params.cols * WIDTH);
+  var sum = Wide();
   for (var i = lane; i < params.cols; i += ROW_LANES) {
-    sum += images[start + i];
+    sum += first_at(start + i);
   }
-  let first_mean = row_sum(lane, sum) / count;
-  var rest = 0.0;
-  var squares = 0.0;
+  let first_mean = row_sum(lane, wide_sum(sum)) / count;
+  var rests = Wide();
+  var squares = Wide();
   for (var i = lane; i < params.cols; i += ROW_LANES) {
-    let difference = images[start + i] - first_mean;
-    rest += difference;
+    let difference = first_at(start + i) - first_mean;
+    rests += difference;
     squares += difference * difference;
   }
-  rest = row_sum(lane, rest) / count;
-  let variance = max(row_sum(lane, squares) / count - rest * rest, 0.0);
+  let rest = row_sum(lane, wide_sum(rests)) / count;
+  let variance = max(row_sum(lane, wide_sum(squares)) / count - rest * rest, 0.0);
   if (asked >= params.rows) {
     return;
   }

@@ -1,20 +1,22 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { defineKernel, shapeError } from "../gpu/mod.ts";
+import arrays from "./layer_norm_arrays.wgsl" with { type: "text" };
 import backward from "./layer_norm_backward.wgsl" with { type: "text" };
 import columns from "./layer_norm_columns.wgsl" with { type: "text" };
 import parameters from "./layer_norm_parameters.wgsl" with { type: "text" };
+import textures from "./layer_norm_texels.wgsl" with { type: "text" };
 import forward from "./layer_norm.wgsl" with { type: "text" };
-import { dispatchRows } from "./row_kernel.ts";
-import {
-  defineWideKernel,
-  defineWideRowKernel,
-  widthFor,
-} from "./wide_kernel.ts";
+import { chooseWide, defineWideKernel, rowGroups } from "./wide_kernel.ts";
 
-const forwardKernel = defineWideRowKernel("layer_norm", forward);
-const backwardKernel = defineWideRowKernel("layer_norm_backward", backward);
-const columnsKernel = defineWideKernel("layer_norm_columns", columns);
-const parametersKernel = defineWideKernel("layer_norm_parameters", parameters);
+const inputs = { arrays, textures };
+const forwardKernel = defineWideKernel("layer_norm", forward, inputs);
+const backwardKernel = defineWideKernel(
+  "layer_norm_backward",
+  backward,
+  inputs,
+);
+const columnsKernel = defineWideKernel("layer_norm_columns", columns, inputs);
+const parametersKernel = defineKernel("layer_norm_parameters", parameters);
 
 /** Rows that one invocation sums for the gradients of gamma and beta. */
 const CHUNK_ROWS = 64;
@@ -59,11 +61,11 @@ export function layerNormForward(
       rstd,
     });
   }
-  const { kernel, units } = widthFor(forwardKernel, dim);
-  dispatchRows(program, kernel, {
-    rows,
-    uniforms: { u32: [rows, units], f32: [epsilon] },
-    buffers: [input, gamma, beta, output, mean, rstd],
+  const wide = chooseWide(program, forwardKernel, dim);
+  program.dispatch(wide.kernel, {
+    uniforms: { u32: [rows, dim / wide.width], f32: [epsilon] },
+    ...wide.bind([input, beta, gamma], [output, mean, rstd]),
+    workgroups: rowGroups(program, rows),
   });
 }
 
@@ -115,29 +117,30 @@ export function layerNormBackward(
       dBeta,
     });
   }
-  const { kernel, units } = widthFor(backwardKernel, dim);
-  dispatchRows(program, kernel, {
-    rows,
-    uniforms: { u32: [rows, units] },
-    buffers: [input, gamma, mean, rstd, dOutput, residual, dInput],
+  const wide = chooseWide(program, backwardKernel, dim);
+  program.dispatch(wide.kernel, {
+    uniforms: { u32: [rows, dim / wide.width] },
+    ...wide.bind([input, dOutput, gamma, residual], [mean, rstd, dInput]),
     constants: { RESIDUAL: args.residual === undefined ? 0 : 1 },
+    workgroups: rowGroups(program, rows),
   });
 
   // From the shape alone, so that every adapter sums in the same order.
   const chunk = Math.max(CHUNK_ROWS, Math.ceil(rows / MAX_CHUNKS));
   const chunks = Math.ceil(rows / chunk);
   const partial = program.scratch([chunks, 2, dim]);
-  const width = program.device.form === "register" ? 8 : 32;
-  program.dispatch(widthFor(columnsKernel, dim).kernel, {
-    uniforms: { u32: [rows, units, chunk] },
-    buffers: [input, mean, rstd, dOutput, partial],
-    constants: { WORKGROUP_SIZE: width },
-    workgroups: [Math.ceil(units / width), chunks],
+  const byColumns = chooseWide(program, columnsKernel, dim);
+  const lanes = program.device.form === "register" ? 8 : 32;
+  program.dispatch(byColumns.kernel, {
+    uniforms: { u32: [rows, dim / byColumns.width, chunk] },
+    ...byColumns.bind([input, dOutput, mean, rstd], [partial]),
+    constants: { WORKGROUP_SIZE: lanes },
+    workgroups: [Math.ceil(dim / byColumns.width / lanes), chunks],
   });
-  program.dispatch(widthFor(parametersKernel, dim).kernel, {
-    uniforms: { u32: [chunks, units] },
+  program.dispatch(parametersKernel, {
+    uniforms: { u32: [chunks, dim] },
     buffers: [partial, dGamma, dBeta],
-    workgroups: [Math.ceil(units / 8)],
+    workgroups: [Math.ceil(dim / 8)],
   });
   program.release(partial);
 }

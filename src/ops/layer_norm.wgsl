@@ -1,6 +1,6 @@
 // LayerNorm over the columns of each row, with the biased variance.
 //
-//   output[r, c] = (input[r, c] - mean_r) rstd_r gamma[c] + beta[c]
+//   output[r, c] = (input[r, c] - mean_r) rstd_r gamma_at(c) + beta_at(c)
 //   rstd_r = 1 / sqrt(variance_r + epsilon)
 //
 // input, output [rows, cols]; mean, rstd [rows]. The variance is taken of the
@@ -14,9 +14,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Wide>;
-@group(0) @binding(2) var<storage, read> gamma: array<Wide>;
-@group(0) @binding(3) var<storage, read> beta: array<Wide>;
 @group(0) @binding(4) var<storage, read_write> output: array<Wide>;
 @group(0) @binding(5) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(6) var<storage, read_write> rstd: array<f32>;
@@ -35,14 +32,14 @@ fn main(
 
   var sum = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
-    sum += input[start + c];
+    sum += input_at(start + c);
   }
   let first_mean = row_sum(lane, wide_sum(sum)) / count;
 
   var rests = Wide();
   var squares = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
-    let difference = input[start + c] - first_mean;
+    let difference = input_at(start + c) - first_mean;
     rests += difference;
     squares += difference * difference;
   }
@@ -54,8 +51,8 @@ fn main(
   }
   for (var c = lane; c < params.cols; c += ROW_LANES) {
     // Two differences: the sum first_mean + rest would round `rest` away.
-    let centred = (input[start + c] - first_mean) - rest;
-    output[start + c] = centred * row_rstd * gamma[c] + beta[c];
+    let centred = (input_at(start + c) - first_mean) - rest;
+    output[start + c] = centred * row_rstd * gamma_at(c) + beta_at(c);
   }
   if (lane == 0u) {
     mean[row] = first_mean + rest;

@@ -14,12 +14,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Wide>;
-@group(0) @binding(2) var<storage, read> gamma: array<Wide>;
-@group(0) @binding(3) var<storage, read> mean: array<f32>;
-@group(0) @binding(4) var<storage, read> rstd: array<f32>;
-@group(0) @binding(5) var<storage, read> d_output: array<Wide>;
-@group(0) @binding(6) var<storage, read> residual: array<Wide>;
+@group(0) @binding(5) var<storage, read> mean: array<f32>;
+@group(0) @binding(6) var<storage, read> rstd: array<f32>;
 @group(0) @binding(7) var<storage, read_write> d_input: array<Wide>;
 
 @compute @workgroup_size(ROW_WORKGROUP)
@@ -38,9 +34,9 @@ fn main(
   var sums = Wide();
   var products = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
-    let g = d_output[start + c] * gamma[c];
+    let g = d_output_at(start + c) * gamma_at(c);
     sums += g;
-    products += g * (input[start + c] - row_mean);
+    products += g * (input_at(start + c) - row_mean);
   }
   let sum = row_sum(lane, wide_sum(sums)) / f32(params.cols * WIDTH);
   let weighted = row_sum(lane, wide_sum(products)) * row_rstd / f32(params.cols * WIDTH);
@@ -48,10 +44,10 @@ fn main(
     return;
   }
   for (var c = lane; c < params.cols; c += ROW_LANES) {
-    let x = (input[start + c] - row_mean) * row_rstd;
-    var d = row_rstd * (d_output[start + c] * gamma[c] - sum - x * weighted);
+    let x = (input_at(start + c) - row_mean) * row_rstd;
+    var d = row_rstd * (d_output_at(start + c) * gamma_at(c) - sum - x * weighted);
     if (RESIDUAL) {
-      d += residual[start + c];
+      d += residual_at(start + c);
     }
     d_input[start + c] = d;
   }

@@ -16,10 +16,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<Wide>;
-@group(0) @binding(2) var<storage, read> mean: array<f32>;
-@group(0) @binding(3) var<storage, read> rstd: array<f32>;
-@group(0) @binding(4) var<storage, read> d_output: array<Wide>;
 @group(0) @binding(5) var<storage, read_write> partial: array<Wide>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -35,8 +31,8 @@ fn main(
   var d_gamma = Wide();
   var d_beta = Wide();
   for (var r = group.y * params.chunk; r < end; r++) {
-    let d = d_output[r * params.cols + c];
-    d_gamma += d * ((input[r * params.cols + c] - mean[r]) * rstd[r]);
+    let d = d_output_at(r * params.cols + c);
+    d_gamma += d * ((input_at(r * params.cols + c) - row_mean_at(r)) * row_rstd_at(r));
     d_beta += d;
   }
   let start = group.y * 2u * params.cols + c;

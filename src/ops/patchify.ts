@@ -2,8 +2,9 @@ import type { Program, Tensor } from "../gpu/mod.ts";
 import { defineKernel, shapeError } from "../gpu/mod.ts";
 import backward from "./patchify_backward.wgsl" with { type: "text" };
 import forward from "./patchify.wgsl" with { type: "text" };
+import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const forwardKernel = defineKernel("patchify", forward);
+const forwardKernel = defineWideKernel("patchify", forward);
 const backwardKernel = defineKernel("patchify_backward", backward);
 
 /** Arguments of {@linkcode patchify}. */
@@ -23,15 +24,30 @@ export interface PatchifyArgs {
  * last whole patch are ignored.
  */
 export function patchify(program: Program, args: PatchifyArgs): void {
-  const { images, statistics, output } = args;
-  const { batch, channels, rows, columns, uniforms } = sizesOf(
-    "patchify",
-    args,
+  const { images, statistics, output, patch } = args;
+  const sizes = sizesOf("patchify", args);
+  const { batch, channels, height, width, rows, columns, stride } = sizes;
+  // Lines of patches start at multiples of four if lines of images do.
+  const wide = chooseWide(
+    program,
+    forwardKernel,
+    width % 4 === 0 ? patch : width,
   );
-  program.dispatch(forwardKernel, {
-    uniforms,
-    buffers: [images, statistics, output],
-    workgroups: [Math.ceil(rows * args.patch * columns / 8), batch, channels],
+  program.dispatch(wide.kernel, {
+    uniforms: {
+      u32: [
+        channels,
+        height,
+        width / wide.width,
+        patch / wide.width,
+        patch,
+        rows,
+        columns,
+        stride,
+      ],
+    },
+    ...wide.bind([images], [statistics, output]),
+    workgroups: [Math.ceil(rows * columns / 8), batch, channels],
   });
 }
 
@@ -50,15 +66,18 @@ export function patchifyBackward(
   args: PatchifyBackwardArgs,
 ): void {
   const { dOutput, statistics, dImages, patch } = args;
-  const { batch, channels, uniforms } = sizesOf("patchifyBackward", {
+  const sizes = sizesOf("patchifyBackward", {
     images: dImages,
     statistics,
     output: dOutput,
     patch,
   });
+  const { batch, channels, height, width, rows, columns, stride } = sizes;
   const pixels = dImages.length / (batch * channels);
   program.dispatch(backwardKernel, {
-    uniforms,
+    uniforms: {
+      u32: [channels, height, width, patch, rows, columns, stride],
+    },
     buffers: [dOutput, statistics, dImages],
     workgroups: [Math.ceil(pixels / 64), batch, channels],
   });
@@ -86,8 +105,10 @@ function sizesOf(op: string, args: PatchifyArgs) {
   return {
     batch,
     channels,
+    height,
+    width,
     rows,
     columns,
-    uniforms: { u32: [channels, height, width, patch, rows, columns, stride] },
+    stride,
   };
 }

@@ -3,16 +3,18 @@
 //   output[(b, gy, gx), (c, y, x)] =
 //     (images[b, c, gy P + y, gx P + x] - statistics[b, c, 0]) statistics[b, c, 1]
 //
-// images [batch, channels, height, width]; statistics [batch or 1, channels, 2] are the
-// mean and 1 / deviation; output [batch * rows * columns, channels * P * P]. Pixels
-// beyond the last whole patch are left out. One invocation per line of a patch;
-// grid: [invocations of one image and channel, batch, channels].
+// first: images [batch, channels, height, width]; statistics [batch or 1, channels, 2]
+// are the mean and 1 / deviation; output [batch * rows * columns, channels * P * P].
+// Pixels beyond the last whole patch are left out. Widths are counted in Wide. One
+// invocation per channel of a patch; grid: [invocations of one channel, batch, channels].
 
 struct Params {
   channels: u32,
   height: u32,
+  // Of an image and of a patch, in Wide.
   width: u32,
-  // Of a patch, P above.
+  side_width: u32,
+  // Lines of a patch, P above.
   side: u32,
   // Patches down and across.
   rows: u32,
@@ -22,34 +24,34 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> images: array<f32>;
 @group(0) @binding(2) var<storage, read> statistics: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<Wide>;
 
 @compute @workgroup_size(8)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  // Neighbouring lanes take neighbouring patches of one image line.
-  let line = group.x * 8u + lane;
-  if (line >= params.rows * params.side * params.columns) {
+  let place = group.x * 8u + lane;
+  if (place >= params.rows * params.columns) {
     return;
   }
-  let gx = line % params.columns;
-  let image_y = line / params.columns;
-  let gy = image_y / params.side;
-  let y = image_y % params.side;
+  let gx = place % params.columns;
+  let gy = place / params.columns;
   let b = group.y;
   let c = group.z;
   let at = b * params.statistics_stride + 2u * c;
   let mean = statistics[at];
   let scale = statistics[at + 1u];
-  let source = ((b * params.channels + c) * params.height + image_y) * params.width
-    + gx * params.side;
-  let row = (b * params.rows + gy) * params.columns + gx;
-  let target_start = ((row * params.channels + c) * params.side + y) * params.side;
-  for (var x = 0u; x < params.side; x++) {
-    output[target_start + x] = (images[source + x] - mean) * scale;
+  let plane = (b * params.channels + c) * params.height;
+  let row = b * params.rows * params.columns + place;
+  var o = (row * params.channels + c) * params.side * params.side_width;
+  for (var y = 0u; y < params.side; y++) {
+    let line = (plane + gy * params.side + y) * params.width
+      + gx * params.side_width;
+    for (var x = 0u; x < params.side_width; x++) {
+      output[o] = (first_at(line + x) - mean) * scale;
+      o++;
+    }
   }
 }

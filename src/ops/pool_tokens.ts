@@ -1,10 +1,11 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel, shapeError } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
 import backward from "./pool_tokens_backward.wgsl" with { type: "text" };
 import forward from "./pool_tokens.wgsl" with { type: "text" };
+import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const forwardKernel = defineKernel("pool_tokens", forward);
-const backwardKernel = defineKernel("pool_tokens_backward", backward);
+const forwardKernel = defineWideKernel("pool_tokens", forward);
+const backwardKernel = defineWideKernel("pool_tokens_backward", backward);
 
 /** Share of each kind of token in a pooled feature. */
 export interface PoolWeights {
@@ -36,15 +37,16 @@ export function poolTokens(program: Program, args: PoolTokensArgs): void {
   if (!Number.isInteger(count) || output.length !== batch * dim) {
     throw shapeError("poolTokens", { tokens, output });
   }
-  const width = program.device.form === "register" ? 8 : 64;
-  program.dispatch(forwardKernel, {
+  const wide = chooseWide(program, forwardKernel, dim);
+  const lanes = program.device.form === "register" ? 8 : 64;
+  program.dispatch(wide.kernel, {
     uniforms: {
-      u32: [count, prefix, dim],
+      u32: [count, prefix, dim / wide.width],
       f32: [weights.class, weights.distillation, weights.patches],
     },
-    buffers: [tokens, output],
-    constants: { WORKGROUP_SIZE: width },
-    workgroups: [Math.ceil(dim / width), batch],
+    ...wide.bind([tokens], [output]),
+    constants: { WORKGROUP_SIZE: lanes },
+    workgroups: [Math.ceil(dim / (wide.width * lanes)), batch],
   });
 }
 
@@ -91,16 +93,17 @@ export function poolTokensBackward(
     });
   }
   const patches = Math.max(1, count - prefix);
-  program.dispatch(backwardKernel, {
+  const wide = chooseWide(program, backwardKernel, dim);
+  program.dispatch(wide.kernel, {
     uniforms: {
-      u32: [batch * count, count, prefix, dim],
+      u32: [batch * count, count, prefix, dim / wide.width],
       f32: [first, second].flatMap(({ weights }) => [
         weights.class,
         weights.distillation,
         weights.patches / patches,
       ]),
     },
-    buffers: [first.dPooled, second.dPooled, extra, dTokens],
+    ...wide.bind([first.dPooled, second.dPooled, extra], [dTokens]),
     constants: {
       WORKGROUP_SIZE: program.device.form === "register" ? 8 : 64,
       SECOND: gradients.length === 2 ? 1 : 0,

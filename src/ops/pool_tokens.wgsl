@@ -3,8 +3,8 @@
 //   output[b] = class_weight t[b, 0] + distillation_weight t[b, 1]
 //             + patch_weight mean over p of t[b, prefix + p]
 //
-// t [batch * tokens, dim]; output [batch, dim]; the distillation term only with
-// prefix 2. Lanes along columns; grid: [column blocks, batch].
+// first: t [batch * tokens, dim]; output [batch, dim]; the distillation term only with
+// prefix 2. Columns are counted in Wide, lanes lie along them; grid: [column blocks, batch].
 
 override WORKGROUP_SIZE: u32 = 8;
 
@@ -18,8 +18,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> t: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<Wide>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -33,17 +32,17 @@ fn main(
   }
   let start = b * params.tokens * params.dim + c;
   // A weight of 0 leaves its tokens unread, whatever they hold.
-  var value = 0.0;
+  var value = Wide();
   if (params.class_weight != 0.0) {
-    value += params.class_weight * t[start];
+    value += params.class_weight * first_at(start);
   }
   if (params.prefix == 2u && params.distillation_weight != 0.0) {
-    value += params.distillation_weight * t[start + params.dim];
+    value += params.distillation_weight * first_at(start + params.dim);
   }
   if (params.patch_weight != 0.0) {
-    var sum = 0.0;
+    var sum = Wide();
     for (var n = params.prefix; n < params.tokens; n++) {
-      sum += t[start + n * params.dim];
+      sum += first_at(start + n * params.dim);
     }
     value += params.patch_weight * sum / f32(params.tokens - params.prefix);
   }

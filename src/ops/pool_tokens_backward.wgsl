@@ -3,8 +3,9 @@
 //   d_t[b, n] = w1_n d_pooled1[b] + w2_n d_pooled2[b] [+ extra[b, n]]
 //
 // w_n is the weight that pooling gave token n: class, distillation, or patches divided by
-// their number. d_t, extra [batch * tokens, dim]; d_pooled [batch, dim]. One workgroup
-// per row of d_t, lanes along columns.
+// their number. first, second: d_pooled1, d_pooled2 [batch, dim]; third: extra, d_t
+// [batch * tokens, dim]. Columns are counted in Wide. One workgroup per row of d_t, lanes
+// along columns.
 
 override WORKGROUP_SIZE: u32 = 8;
 override SECOND: bool = false;
@@ -25,10 +26,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> d_pooled1: array<f32>;
-@group(0) @binding(2) var<storage, read> d_pooled2: array<f32>;
-@group(0) @binding(3) var<storage, read> extra: array<f32>;
-@group(0) @binding(4) var<storage, read_write> d_t: array<f32>;
+@group(0) @binding(4) var<storage, read_write> d_t: array<Wide>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -52,12 +50,12 @@ fn main(
     weight2 = params.distillation_weight2;
   }
   for (var c = lane; c < params.dim; c += WORKGROUP_SIZE) {
-    var value = weight1 * d_pooled1[b * params.dim + c];
+    var value = weight1 * first_at(b * params.dim + c);
     if (SECOND) {
-      value += weight2 * d_pooled2[b * params.dim + c];
+      value += weight2 * second_at(b * params.dim + c);
     }
     if (EXTRA) {
-      value += extra[row * params.dim + c];
+      value += third_at(row * params.dim + c);
     }
     d_t[row * params.dim + c] = value;
   }

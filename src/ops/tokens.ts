@@ -5,9 +5,10 @@ import prefixGradient from "./tokens_prefix_gradient.wgsl" with {
   type: "text",
 };
 import forward from "./tokens.wgsl" with { type: "text" };
+import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const forwardKernel = defineKernel("tokens", forward);
-const backwardKernel = defineKernel("tokens_backward", backward);
+const forwardKernel = defineWideKernel("tokens", forward);
+const backwardKernel = defineWideKernel("tokens_backward", backward);
 const prefixKernel = defineKernel("tokens_prefix_gradient", prefixGradient);
 
 /** Arguments of {@linkcode assembleTokens}. */
@@ -49,11 +50,12 @@ export function assembleTokens(
       output,
     });
   }
-  const width = program.device.form === "register" ? 8 : 64;
-  program.dispatch(forwardKernel, {
-    uniforms: { u32: [batch * tokens, tokens, prefix, dim] },
-    buffers: [patches, classToken, second, positions, output],
-    constants: { WORKGROUP_SIZE: width },
+  const wide = chooseWide(program, forwardKernel, dim);
+  const lanes = program.device.form === "register" ? 8 : 64;
+  program.dispatch(wide.kernel, {
+    uniforms: { u32: [batch * tokens, tokens, prefix, dim / wide.width] },
+    ...wide.bind([patches, positions, classToken, second], [output]),
+    constants: { WORKGROUP_SIZE: lanes },
     workgroups: batch * tokens,
   });
 }
@@ -98,12 +100,13 @@ export function assembleTokensBackward(
       dPositions,
     });
   }
-  const width = program.device.form === "register" ? 8 : 64;
-  program.dispatch(backwardKernel, {
-    uniforms: { u32: [batch, tokens, prefix, dim] },
-    buffers: [dTokens, dPositions, dPatches],
-    constants: { WORKGROUP_SIZE: width },
-    workgroups: [Math.ceil(dim / width), tokens],
+  const wide = chooseWide(program, backwardKernel, dim);
+  const lanes = program.device.form === "register" ? 8 : 64;
+  program.dispatch(wide.kernel, {
+    uniforms: { u32: [batch, tokens, prefix, dim / wide.width] },
+    ...wide.bind([dTokens], [dPositions, dPatches]),
+    constants: { WORKGROUP_SIZE: lanes },
+    workgroups: [Math.ceil(dim / (wide.width * lanes)), tokens],
   });
   const gradients = dDistillationToken === undefined
     ? [dClassToken]

@@ -4,8 +4,9 @@
 //   output[b, 1]          = distillation_token + positions[1]     if prefix is 2
 //   output[b, prefix + p] = patches[b, p] + positions[prefix + p]
 //
-// patches [batch * (tokens - prefix), dim]; positions [tokens, dim]; output
-// [batch * tokens, dim]. One workgroup per output row, lanes along columns.
+// first: patches [batch * (tokens - prefix), dim]; second: positions [tokens, dim]; third:
+// class token [dim]; fourth: distillation token [dim]; output [batch * tokens, dim].
+// Columns are counted in Wide. One workgroup per output row, lanes along columns.
 
 override WORKGROUP_SIZE: u32 = 8;
 
@@ -17,11 +18,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> patches: array<f32>;
-@group(0) @binding(2) var<storage, read> class_token: array<f32>;
-@group(0) @binding(3) var<storage, read> distillation_token: array<f32>;
-@group(0) @binding(4) var<storage, read> positions: array<f32>;
-@group(0) @binding(5) var<storage, read_write> output: array<f32>;
+@group(0) @binding(5) var<storage, read_write> output: array<Wide>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -37,13 +34,13 @@ fn main(
   let n = row % params.tokens;
   let patch_row = b * (params.tokens - params.prefix) + n - params.prefix;
   for (var c = lane; c < params.dim; c += WORKGROUP_SIZE) {
-    var value = positions[n * params.dim + c];
+    var value = second_at(n * params.dim + c);
     if (n >= params.prefix) {
-      value += patches[patch_row * params.dim + c];
+      value += first_at(patch_row * params.dim + c);
     } else if (n == 0u) {
-      value += class_token[c];
+      value += third_at(c);
     } else {
-      value += distillation_token[c];
+      value += fourth_at(c);
     }
     output[row * params.dim + c] = value;
   }

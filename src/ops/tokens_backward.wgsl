@@ -3,8 +3,9 @@
 //   d_positions[n] = sum_b d_tokens[b, n]
 //   d_patches[b, p] = d_tokens[b, prefix + p]
 //
-// d_tokens [batch * tokens, dim]; d_positions [tokens, dim]; d_patches
-// [batch * (tokens - prefix), dim]. Lanes along columns; grid: [column blocks, tokens].
+// first: d_tokens [batch * tokens, dim]; d_positions [tokens, dim]; d_patches
+// [batch * (tokens - prefix), dim]. Columns are counted in Wide, lanes lie along
+// them; grid: [column blocks, tokens].
 
 override WORKGROUP_SIZE: u32 = 8;
 
@@ -16,9 +17,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> d_tokens: array<f32>;
-@group(0) @binding(2) var<storage, read_write> d_positions: array<f32>;
-@group(0) @binding(3) var<storage, read_write> d_patches: array<f32>;
+@group(0) @binding(2) var<storage, read_write> d_positions: array<Wide>;
+@group(0) @binding(3) var<storage, read_write> d_patches: array<Wide>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -31,9 +31,9 @@ fn main(
     return;
   }
   let patch_count = params.tokens - params.prefix;
-  var sum = 0.0;
+  var sum = Wide();
   for (var b = 0u; b < params.batch; b++) {
-    let d = d_tokens[(b * params.tokens + n) * params.dim + c];
+    let d = first_at((b * params.tokens + n) * params.dim + c);
     sum += d;
     if (n >= params.prefix) {
       d_patches[(b * patch_count + n - params.prefix) * params.dim + c] = d;

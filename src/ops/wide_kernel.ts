@@ -1,42 +1,111 @@
-import { defineKernel, type Kernel } from "../gpu/mod.ts";
+import {
+  defineKernel,
+  type Kernel,
+  type KernelForm,
+  type Program,
+  type Tensor,
+} from "../gpu/mod.ts";
+import registerRows from "./common/row_register.wgsl" with { type: "text" };
+import tiledRows from "./common/row_tiled.wgsl" with { type: "text" };
+import inputArrays from "./common/inputs_arrays.wgsl" with { type: "text" };
+import inputTexels from "./common/inputs_texels.wgsl" with { type: "text" };
+import texels from "./common/texels.wgsl" with { type: "text" };
 import scalar from "./common/wide_scalar.wgsl" with { type: "text" };
 import vec4 from "./common/wide_vec4.wgsl" with { type: "text" };
-import { defineRowKernel, type RowKernel } from "./row_kernel.ts";
 
-/** A kernel written with the names of `common/wide_*.wgsl`, in both widths. */
-export interface WideKernel<K = Kernel> {
-  readonly vec4: K;
-  readonly scalar: K;
+/**
+ * A kernel written with the names of `common/wide_*.wgsl` and `common/row_*.wgsl`:
+ * four values at a time where rows allow, read from textures on CPU adapters.
+ */
+export type WideKernel = Readonly<
+  Record<KernelForm, { readonly four: Kernel; readonly one: Kernel }>
+>;
+
+/** Declarations of a kernel's inputs and how it reads them, under the same names. */
+export interface WideInputs {
+  /** As `array<Wide>`. */
+  readonly arrays: string;
+  /** As `texture_2d<f32>`, with `common/texels.wgsl`. */
+  readonly textures: string;
 }
+
+/** Inputs named `first` to `fourth`. */
+const COMMON_INPUTS: WideInputs = {
+  arrays: inputArrays,
+  textures: inputTexels,
+};
 
 export function defineWideKernel(
   name: string,
   wgsl: string,
+  { arrays, textures }: WideInputs = COMMON_INPUTS,
   common: readonly string[] = [],
 ): WideKernel {
   return {
-    vec4: defineKernel(`${name}_vec4`, wgsl, [...common, vec4]),
-    scalar: defineKernel(`${name}_scalar`, wgsl, [...common, scalar]),
+    register: {
+      four: defineKernel(`${name}_textures`, wgsl, [
+        ...common,
+        registerRows,
+        texels,
+        vec4,
+        textures,
+      ]),
+      one: defineKernel(`${name}_register`, wgsl, [
+        ...common,
+        registerRows,
+        scalar,
+        arrays,
+      ]),
+    },
+    tiled: {
+      four: defineKernel(`${name}_tiled4`, wgsl, [
+        ...common,
+        tiledRows,
+        vec4,
+        arrays,
+      ]),
+      one: defineKernel(`${name}_tiled`, wgsl, [
+        ...common,
+        tiledRows,
+        scalar,
+        arrays,
+      ]),
+    },
   };
 }
 
-/** As {@linkcode defineWideKernel}, for kernels that reduce rows. */
-export function defineWideRowKernel(
-  name: string,
-  wgsl: string,
-): WideKernel<RowKernel> {
-  return {
-    vec4: defineRowKernel(`${name}_vec4`, `${vec4}\n${wgsl}`),
-    scalar: defineRowKernel(`${name}_scalar`, `${scalar}\n${wgsl}`),
-  };
+/** What to dispatch for rows of some length. */
+export interface WideChoice {
+  readonly kernel: Kernel;
+  /** Values in one of the kernel's units. */
+  readonly width: 1 | 4;
+  /** How the dispatch binds its inputs and then its other buffers. */
+  bind(
+    inputs: readonly Tensor[],
+    others: readonly Tensor[],
+  ): { textures?: readonly Tensor[]; buffers: readonly Tensor[] };
 }
 
-/** The kernel for runs of `length` values, and the run's length in its units. */
-export function widthFor<K>(
-  kernel: WideKernel<K>,
+/** Picks the kernel for runs of `length` values that start at multiples of it. */
+export function chooseWide(
+  program: Program,
+  kernel: WideKernel,
   length: number,
-): { kernel: K; units: number } {
-  return length % 4 === 0
-    ? { kernel: kernel.vec4, units: length / 4 }
-    : { kernel: kernel.scalar, units: length };
+): WideChoice {
+  const { form } = program.device;
+  const four = length % 4 === 0;
+  const asTextures = four && form === "register";
+  return {
+    kernel: kernel[form][four ? "four" : "one"],
+    width: four ? 4 : 1,
+    bind: (inputs, others) =>
+      asTextures
+        ? { textures: inputs, buffers: others }
+        : { buffers: [...inputs, ...others] },
+  };
+}
+
+/** Workgroups of a kernel that reduces rows with `common/row_*.wgsl`. */
+export function rowGroups(program: Program, rows: number): number {
+  return program.device.form === "register" ? Math.ceil(rows / 8) : rows;
 }

@@ -10,3 +10,8 @@ const WIDTH: u32 = 4u;
 fn wide_sum(value: Wide) -> f32 {
   return (value.x + value.y) + (value.z + value.w);
 }
+
+// The value where kept, else 0. `part` is the place of a Wide among four values.
+fn wide_where(kept: vec4<bool>, part: u32, value: Wide) -> Wide {
+  return select(Wide(), value, kept);
+}
