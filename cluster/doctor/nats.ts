@@ -1,6 +1,5 @@
 import type { Env } from "../../src/env/mod.ts";
-import { findNatsServer } from "../launch/nats_binary.ts";
-import { startNatsServer } from "../launch/nats_server.ts";
+import { findNatsServer, startNatsServer } from "../launch/mod.ts";
 import type { Check } from "./check.ts";
 import { outputOf } from "./shell.ts";
 

@@ -1,4 +1,6 @@
 export { probeAdapter } from "./adapter_probe.ts";
+export { findNatsServer } from "./nats_binary.ts";
+export { type NatsServer, startNatsServer } from "./nats_server.ts";
 export { chooseRun, type RunChoice, type RunRequest } from "./run_choice.ts";
 export {
   type RunPlan,
