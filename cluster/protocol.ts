@@ -132,6 +132,8 @@ const failed = z.strictObject({
   exitCode: z.int().min(1).max(255),
   /** A consequence of another rank's failure, such as an aborted collective. */
   secondary: z.boolean(),
+  /** The ranks that this one waited for in vain, ascending. */
+  suspects: z.array(rank).max(MAX_RANKS).exactOptional(),
 });
 
 const stop = z.strictObject({ kind: z.literal("stop"), rank, signal: word });

@@ -1,4 +1,4 @@
-import { HEARTBEAT_MS } from "../protocol.ts";
+import { type Heartbeat, HEARTBEAT_MS } from "../protocol.ts";
 import type { Failure, RankState, State } from "./state.ts";
 
 /** Step times that the median is taken over. */
@@ -9,42 +9,40 @@ function waits(rank: RankState): boolean {
   return rank.beat !== undefined && rank.beat.entered > rank.beat.finished;
 }
 
+/** The lower one, so that a first step with its compilation weighs little. */
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? 0;
+  return sorted[(sorted.length - 1) >> 1] ?? 0;
 }
 
 /** Milliseconds that a rank may go without progress. */
 export function progressLimit(rank: RankState, state: State): number {
   const { limits } = state;
-  const training = rank.beat?.activity === "training" &&
-    rank.firstStep !== undefined && rank.beat.step > rank.firstStep;
-  return training
+  // A rank trains, in its own words, once its first step is done.
+  const { beat } = rank;
+  return beat?.activity === "training" && beat.phase === state.phases[0]
     ? Math.max(limits.step, limits.stepFactor * median(rank.stepTimes))
     : limits.slow;
 }
 
 /** Takes a heartbeat into the rank's clocks. */
-export function hear(rank: RankState, beat: RankState["beat"], at: number) {
-  if (beat === undefined) return;
+export function hear(rank: RankState, beat: Heartbeat, at: number): void {
   const before = rank.beat;
   rank.heard = at;
   delete rank.disconnected;
   if (beat.ticks !== before?.ticks || beat.finished !== before.finished) {
     rank.moved = at;
   }
-  const steps = before !== undefined && before.phase === beat.phase
-    ? beat.step - before.step
-    : 0;
-  if (steps > 0) {
-    if (before?.activity === "training" && beat.activity === "training") {
-      const each = (at - rank.stepped) / steps;
+  const same = before !== undefined && before.phase === beat.phase;
+  const from = same ? before.step : 0;
+  if (beat.activity === "training" && beat.step > from) {
+    // The first entry is the time from the order to the first step known.
+    const evaluated = before?.activity === "evaluating";
+    if (!evaluated || rank.stepTimes.length === 0) {
+      const each = (at - rank.stepped) / (beat.step - from);
       rank.stepTimes = [...rank.stepTimes, each].slice(-WINDOW);
     }
     rank.stepped = at;
-  }
-  if (beat.phase !== undefined && beat.activity === "training") {
-    rank.firstStep ??= beat.step;
   }
   rank.beat = beat;
   rank.unseen = rank.unseen.filter((command) => command.sequence > beat.seen);

@@ -1,3 +1,4 @@
+import type { Failed } from "../protocol.ts";
 import { hear } from "./clocks.ts";
 import { fail, killAll, leave, watch } from "./ending.ts";
 import { onHello, onReady } from "./joining.ts";
@@ -73,21 +74,8 @@ function handle(turn: Turn, event: ClusterEvent): void {
       rank.outcome ??= event.outcome.outcome;
       return endPhase(turn);
     }
-    case "failed": {
-      answer(turn, { kind: "ok" });
-      const { rank, secondary, message, kind: _, ...rest } = event.failed;
-      const failure: Failure = {
-        ...rest,
-        ...blame(turn, rank),
-        ...(rest.phase === undefined ? {} : { phase: rest.phase }),
-        step: rest.step,
-        kind: "reported",
-        cause: message,
-      };
-      if (!secondary) return fail(turn, failure);
-      if (!ended(state)) state.suspicion ??= { failure, at };
-      return;
-    }
+    case "failed":
+      return onFailed(turn, event.failed);
     case "heartbeat": {
       const rank = rankOf(turn, event.heartbeat.rank);
       if (rank?.hello === undefined) return;
@@ -118,6 +106,32 @@ function handle(turn: Turn, event: ClusterEvent): void {
   }
 }
 
+function onFailed(turn: Turn, failed: Failed): void {
+  const { state, at } = turn;
+  answer(turn, { kind: "ok" });
+  const { rank, phase, step, message, hint, stack, exitCode } = failed;
+  const [suspect] = failed.suspects ?? [];
+  const failure: Failure = suspect === undefined
+    ? {
+      ...blame(turn, rank),
+      ...(phase === undefined ? {} : { phase }),
+      step,
+      kind: "reported",
+      cause: message,
+      ...(hint === undefined ? {} : { hint }),
+      ...(stack === undefined ? {} : { stack }),
+      exitCode,
+    }
+    : {
+      ...blame(turn, suspect),
+      kind: "stuck",
+      cause: `rank ${rank} waits for it: ${message}`,
+      exitCode,
+    };
+  if (!failed.secondary) return fail(turn, failure);
+  if (!ended(state)) state.suspicion ??= { failure, at, from: rank };
+}
+
 function onExit(
   turn: Turn,
   event: { rank: number; code: number; signal: string | null },
@@ -129,13 +143,17 @@ function onExit(
   rank.exit = { code, signal };
   journal(turn, { event: "left", rank: event.rank, code, signal });
   if (ended(state)) {
-    if (state.failure?.rank === event.rank) {
+    // The signal of a rank that was ended for its silence is our own.
+    const own = state.killed !== undefined ||
+      state.failure?.kind === "silent" ||
+      state.failure?.kind === "stuck";
+    if (state.failure?.rank === event.rank && !own) {
       state.failure = { ...state.failure, ...status(event) };
     }
     return;
   }
   // A rank that has reported a consequence leaves because of it.
-  if (state.suspicion?.failure.rank === event.rank && signal === null) return;
+  if (state.suspicion?.from === event.rank && signal === null) return;
   fail(turn, {
     ...blame(turn, event.rank),
     ...status(event),

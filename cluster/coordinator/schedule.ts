@@ -11,7 +11,6 @@ export function nextPhase(turn: Turn): void {
   journal(turn, { event: "phase_started", phase });
   state.ranks.forEach((rank, index) => {
     delete rank.outcome;
-    delete rank.firstStep;
     rank.stepTimes = [];
     rank.moved = rank.stepped = at;
     order(turn, index, { kind: "phase", phase });

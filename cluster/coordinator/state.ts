@@ -140,11 +140,9 @@ export interface RankState {
   beat?: Heartbeat;
   /** When `beat.ticks` changed last, or a phase began. */
   moved: number;
-  /** Steps in this phase when the phase was ordered. */
-  firstStep?: number;
   /** Milliseconds per step between heartbeats, newest last. */
   stepTimes: readonly number[];
-  /** When `beat.step` changed last. */
+  /** When `beat.step` changed last, or a phase began. */
   stepped: number;
   /** Sequence of the newest command. */
   sequence: number;
@@ -180,7 +178,8 @@ export interface State {
   phases: readonly PhaseName[];
   stop?: StopRequest & { at: number };
   failure?: Failure;
-  suspicion?: { failure: Failure; at: number };
+  /** A consequence that waits for its cause; `from` reported it. */
+  suspicion?: { failure: Failure; at: number; from: number };
   /** SIGKILL was ordered. */
   killed?: number;
   /** Exit code to finish with. */

@@ -225,5 +225,8 @@ function describe(rank: number, life: Life, error: unknown): Failed {
     ...(stack === undefined ? {} : { stack: clip(stack) }),
     exitCode: known?.exitCode ?? 1,
     secondary,
+    ...(error instanceof CollectiveTimeoutError
+      ? { suspects: [...error.missingRanks] }
+      : {}),
   };
 }

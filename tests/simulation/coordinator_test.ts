@@ -1,0 +1,261 @@
+import { deepStrictEqual, ok } from "node:assert";
+import { type PhaseName, PHASES } from "../../src/phases/engine.ts";
+import { uniform } from "../helpers/mod.ts";
+import {
+  type ClusterEnd,
+  type ClusterOptions,
+  type Fault,
+  VirtualCluster,
+} from "./virtual_cluster.ts";
+
+/** Seeds of each case; one that fails is replayed by its number alone. */
+const SEEDS = 500;
+
+interface Scenario extends ClusterOptions {
+  next: () => number;
+}
+
+/** A cluster that depends on the seed alone; its run takes about `length` ms. */
+function scenario(seed: number): Scenario & { length: number } {
+  const next = uniform(seed);
+  const pick = (low: number, high: number) =>
+    low + Math.floor(next() * (high - low + 1));
+  const phases = PHASES.slice(0, pick(1, 3));
+  const steps = pick(3, 12);
+  const stepMs = [50, 300, 1500, 4000][pick(0, 3)]!;
+  return {
+    seed,
+    size: pick(1, 4),
+    phases,
+    steps,
+    stepMs,
+    loss: [0, 0, 0.05, 0.3][pick(0, 3)]!,
+    faults: [],
+    next,
+    length: 12_000 + phases.length * (8000 + steps * stepMs),
+  };
+}
+
+function phasesOf(end: ClusterEnd, event: "phase_started" | "phase_done") {
+  return end.journal.flatMap((record) =>
+    record.event === event ? [record.phase] : []
+  );
+}
+
+/** What holds whatever happens. */
+function checkAlways(options: ClusterOptions, end: ClusterEnd): void {
+  ok(!end.timedOut, "the run ends");
+  const done = phasesOf(end, "phase_done");
+  deepStrictEqual(done, options.phases.slice(0, done.length), "order");
+  let phase: PhaseName | undefined;
+  let failed = false;
+  for (const { action } of end.actions) {
+    if (action.do === "journal") {
+      if (action.record.event === "phase_started") phase = action.record.phase;
+      failed ||= action.record.event === "failed";
+    } else if (action.do === "send") {
+      const { order } = action.command;
+      if (order.kind === "phase") {
+        const started = phasesOf(end, "phase_started");
+        ok(phase !== undefined && started.includes(order.phase), "journalled");
+      }
+      if (order.kind === "abort") ok(failed, "journalled before the abort");
+    }
+  }
+  if (end.code === undefined) return;
+  deepStrictEqual(end.alive, [], "nobody is left behind");
+  if (end.code === 0) deepStrictEqual(done, options.phases, "all done");
+}
+
+/** A second life finishes what is left, and nothing twice. */
+function checkResume(options: ClusterOptions, end: ClusterEnd): void {
+  const done = phasesOf(end, "phase_done");
+  const left = options.phases.filter((phase) => !done.includes(phase));
+  if (left.length === 0) return;
+  const second = { ...options, phases: left, faults: [] };
+  const resumed = new VirtualCluster(second).run();
+  checkAlways(second, resumed);
+  deepStrictEqual(resumed.code, 0);
+  deepStrictEqual(phasesOf(resumed, "phase_started"), left);
+}
+
+function eachSeed(
+  name: string,
+  faultsOf: (scenario: Scenario, at: number) => readonly Fault[],
+  check: (end: ClusterEnd, faults: readonly Fault[]) => void,
+  change: Partial<ClusterOptions> = {},
+): void {
+  Deno.test(`advance() ${name}`, () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const base = { ...scenario(seed), ...change };
+      const faults = faultsOf(base, base.next() * base.length * 1.1);
+      const options = { ...base, faults };
+      const end = new VirtualCluster(options).run();
+      try {
+        checkAlways(options, end);
+        check(end, faults);
+        checkResume(options, end);
+      } catch (error) {
+        const { next: _, ...shown } = options;
+        (error as Error).message = `seed ${seed}: ${
+          (error as Error).message
+        }\n${
+          JSON.stringify({ ...shown, code: end.code, failure: end.failure })
+        }`;
+        throw error;
+      }
+    }
+  });
+}
+
+/** When the failure was decided. */
+function decidedAt(end: ClusterEnd): number {
+  return end.actions.find(({ action }) =>
+    action.do === "journal" && action.record.event === "failed"
+  )!.at;
+}
+
+/** The named culprit is the injected one, within `limit` ms. */
+function checkCulprit(
+  end: ClusterEnd,
+  fault: Fault & { rank: number },
+  limit: number,
+): void {
+  // The fault came when everything was done already.
+  if (end.code === 0) return;
+  deepStrictEqual(end.code, 1);
+  deepStrictEqual(end.failure?.rank, fault.rank);
+  const late = decidedAt(end) - fault.at;
+  ok(late <= limit, `named after ${late} ms, limit ${limit}`);
+}
+
+function anyRank({ next, size }: Scenario): number {
+  return Math.floor(next() * size);
+}
+
+function joined(end: ClusterEnd, rank: number): boolean {
+  return end.journal.some((record) =>
+    record.event === "joined" && record.rank === rank
+  );
+}
+
+eachSeed(
+  "runs all phases whatever the wire loses or repeats",
+  () => [],
+  (end) => deepStrictEqual([end.code, end.failure], [0, undefined]),
+);
+
+eachSeed(
+  "names a killed rank at once",
+  (base, at) => [{ kind: "kill", rank: anyRank(base), at }],
+  (end, [fault]) => {
+    checkCulprit(end, fault as Fault & { rank: number }, 500);
+    if (end.failure) {
+      deepStrictEqual(end.failure.kind, "exit");
+      deepStrictEqual(end.failure.signal, "SIGKILL");
+    }
+  },
+);
+
+eachSeed(
+  "names the first of two killed ranks",
+  (base, at) => [
+    { kind: "kill", rank: 0, at },
+    { kind: "kill", rank: base.size - 1, at: at + 60 + base.next() * 2000 },
+  ],
+  (end, [fault]) => checkCulprit(end, fault as Fault & { rank: number }, 500),
+);
+
+eachSeed(
+  "names a stopped rank within 10 s",
+  (base, at) => [{ kind: "freeze", rank: anyRank(base), at }],
+  (end, [fault]) => {
+    const { rank } = fault as Fault & { rank: number };
+    // Before its hello nothing is known of it but that it lives.
+    const limit = joined(end, rank) ? 10_000 : 125_000;
+    checkCulprit(end, fault as Fault & { rank: number }, limit);
+  },
+);
+
+eachSeed(
+  "names a hanging rank within its deadline",
+  (base, at) => [{ kind: "hang", rank: anyRank(base), at }],
+  (end, [fault]) => {
+    // Compiling may take minutes; a step has a deadline of its own.
+    const limit = (end.failure?.step ?? 0) > 2 ? 60_000 : 320_000;
+    checkCulprit(end, fault as Fault & { rank: number }, limit);
+  },
+);
+
+eachSeed(
+  "names a rank that reports its failure",
+  (base, at) => [{
+    kind: "error",
+    rank: anyRank(base),
+    at: at + 3000,
+  }],
+  (end, [fault]) => {
+    checkCulprit(end, fault as Fault & { rank: number }, 15_000);
+    if (end.failure) deepStrictEqual(end.failure.cause, "device lost");
+  },
+);
+
+eachSeed(
+  "forgives a rank that is stopped for a moment",
+  (base, at) => [{ kind: "nap", rank: anyRank(base), at, ms: 3500 }],
+  (end) => deepStrictEqual([end.code, end.failure], [0, undefined]),
+  { loss: 0 },
+);
+
+eachSeed(
+  "blames nobody for a pause of its own process",
+  (base, at) => [{ kind: "pause", at, ms: 2500 + base.next() * 50_000 }],
+  (end) => deepStrictEqual([end.code, end.failure], [0, undefined]),
+);
+
+eachSeed(
+  "ends with a checkpoint and the right code when asked to stop",
+  (base, at) => [{ kind: "stop", at, code: base.next() < 0.5 ? 75 : 130 }],
+  (end, [fault]) => {
+    const { code, at } = fault as Fault & { kind: "stop" };
+    deepStrictEqual(end.failure, undefined);
+    if (end.code === 0) return;
+    deepStrictEqual(end.code, code);
+    const started = phasesOf(end, "phase_started");
+    const stopped = end.journal.some(({ event }) => event === "phase_stopped");
+    const between = started.length === phasesOf(end, "phase_done").length;
+    ok(stopped || between, "the phase in progress was stopped");
+    ok(end.time - at < 40_000, `stopped after ${end.time - at} ms`);
+  },
+);
+
+eachSeed(
+  "ends at once when asked twice",
+  (base, at) => [{ kind: "stop", at, code: 130, again: base.next() * 3000 }],
+  (end, [fault]) => {
+    const { at, again } = fault as Fault & { kind: "stop" };
+    deepStrictEqual(end.failure, undefined);
+    if (end.code === 0) return;
+    deepStrictEqual(end.code, 130);
+    ok(end.time <= at + again! + 500, "at once");
+  },
+);
+
+eachSeed(
+  "names a rank that is killed while the run stops",
+  (base, at) => [
+    { kind: "stop", at, code: 75 },
+    { kind: "kill", rank: anyRank(base), at: at + base.next() * 3000 },
+  ],
+  (end, [, fault]) => {
+    if (end.failure) {
+      checkCulprit(end, fault as Fault & { rank: number }, 500);
+    } else ok(end.code === 75 || end.code === 0);
+  },
+);
+
+eachSeed(
+  "goes on where a killed coordinator has left off",
+  (_, at) => [{ kind: "crash", at }],
+  (end) => deepStrictEqual(end.failure, undefined),
+);
