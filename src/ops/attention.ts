@@ -6,7 +6,7 @@ import {
   shapeError,
   type Tensor,
 } from "../gpu/mod.ts";
-import delta from "./attention_delta.wgsl" with { type: "text" };
+import texels from "./common/texels.wgsl" with { type: "text" };
 import forwardRegister from "./attention_forward_register.wgsl" with {
   type: "text",
 };
@@ -19,6 +19,7 @@ import keyTiled from "./attention_key_gradient_tiled.wgsl" with {
   type: "text",
 };
 import scalar from "./attention_operands_scalar.wgsl" with { type: "text" };
+import texture from "./attention_operands_texture.wgsl" with { type: "text" };
 import vec4 from "./attention_operands_vec4.wgsl" with { type: "text" };
 import queryRegister from "./attention_query_gradient_register.wgsl" with {
   type: "text",
@@ -29,27 +30,26 @@ import queryTiled from "./attention_query_gradient_tiled.wgsl" with {
 
 const MAX_HEAD_DIM = 128;
 
-/** The three kernels of a form, for head dimensions that are multiples of 4 or not. */
+/** The three kernels of a form, for one layout of the operands. */
 interface Kernels {
   readonly forward: Kernel;
   readonly queryGradient: Kernel;
   readonly keyGradient: Kernel;
 }
 
-const KERNELS: Record<KernelForm, { vec4: Kernels; scalar: Kernels }> = {
-  register: {
-    vec4: define("register", forwardRegister, queryRegister, keyRegister, true),
-    scalar: define(
-      "register",
-      forwardRegister,
-      queryRegister,
-      keyRegister,
-      false,
-    ),
-  },
+const register = define("register", [texels, texture], {
+  forward: forwardRegister,
+  query: queryRegister,
+  key: keyRegister,
+});
+const TILED = { forward: forwardTiled, query: queryTiled, key: keyTiled };
+
+/** For head dimensions that are multiples of 4, and others. */
+const KERNELS: Record<KernelForm, { aligned: Kernels; unaligned: Kernels }> = {
+  register: { aligned: register, unaligned: register },
   tiled: {
-    vec4: define("tiled", forwardTiled, queryTiled, keyTiled, true),
-    scalar: define("tiled", forwardTiled, queryTiled, keyTiled, false),
+    aligned: define("tiled", [vec4], TILED),
+    unaligned: define("tiled_scalar", [scalar], TILED),
   },
 };
 
@@ -82,7 +82,7 @@ export function attentionForward(
   });
   program.dispatch(plan.kernels.forward, {
     ...plan.dispatch,
-    buffers: [qkv, output, logSumExp],
+    ...read(program, [qkv], [output, logSumExp]),
   });
 }
 
@@ -106,13 +106,24 @@ export function attentionBackward(
   const deltas = program.scratch(logSumExp.shape);
   program.dispatch(plan.kernels.queryGradient, {
     ...plan.dispatch,
-    buffers: [qkv, dOutput, output, logSumExp, dQkv, deltas],
+    ...read(program, [qkv, dOutput, output], [logSumExp, dQkv, deltas]),
   });
   program.dispatch(plan.kernels.keyGradient, {
     ...plan.dispatch,
-    buffers: [qkv, dOutput, logSumExp, deltas, dQkv],
+    ...read(program, [qkv, dOutput], [logSumExp, deltas, dQkv]),
   });
   program.release(deltas);
+}
+
+/** Binds the operands as textures in register form. */
+function read(
+  program: Program,
+  operands: readonly Tensor[],
+  buffers: readonly Tensor[],
+): { textures?: readonly Tensor[]; buffers: readonly Tensor[] } {
+  return program.device.form === "register"
+    ? { textures: operands, buffers }
+    : { buffers: [...operands, ...buffers] };
 }
 
 function planOf(
@@ -136,42 +147,41 @@ function planOf(
     );
   }
   const { form } = program.device;
+  const aligned = headDim % 4 === 0;
+  const blocks = { BLOCKS: 2 ** Math.ceil(Math.log2(Math.ceil(headDim / 16))) };
   const groups = Math.ceil(tokens / ROWS[form]);
   return {
-    kernels: KERNELS[form][headDim % 4 === 0 ? "vec4" : "scalar"],
+    kernels: KERNELS[form][aligned ? "aligned" : "unaligned"],
     dispatch: {
       uniforms: {
         u32: [batch, tokens, heads, headDim, groups],
         f32: [1 / Math.sqrt(headDim)],
       },
-      constants: { BLOCKS: Math.ceil(headDim / 16) },
+      constants: form === "register"
+        ? { ...blocks, ALIGNED: Number(aligned) }
+        : blocks,
       workgroups: batch * heads * groups,
     },
   };
 }
 
 function define(
-  form: KernelForm,
-  forward: string,
-  query: string,
-  key: string,
-  aligned: boolean,
+  end: string,
+  operands: readonly string[],
+  text: { forward: string; query: string; key: string },
 ): Kernels {
-  const operands = aligned ? vec4 : scalar;
-  const end = `${form}${aligned ? "" : "_scalar"}`;
+  const common = [heads, ...operands];
   return {
-    forward: defineKernel(`attention_forward_${end}`, forward, [
-      heads,
-      operands,
-    ]),
-    queryGradient: defineKernel(`attention_query_gradient_${end}`, query, [
-      heads,
-      operands,
-      delta,
-    ]),
-    keyGradient: defineKernel(`attention_key_gradient_${end}`, key, [
-      heads,
-      operands,
-    ]),
+    forward: defineKernel(`attention_forward_${end}`, text.forward, common),
+    queryGradient: defineKernel(
+      `attention_query_gradient_${end}`,
+      text.query,
+      common,
+    ),
+    keyGradient: defineKernel(
+      `attention_key_gradient_${end}`,
+      text.key,
+      common,
+    ),
   };
 }

@@ -12,12 +12,6 @@
 const LANES: u32 = 8;
 const ROWS: u32 = 3;
 
-// Running maximum and sum of a row.
-struct Softmax {
-  top: f32,
-  sum: f32,
-}
-
 var<private> q0: array<mat4x4f, MAX_BLOCKS>;
 var<private> q1: array<mat4x4f, MAX_BLOCKS>;
 var<private> q2: array<mat4x4f, MAX_BLOCKS>;
@@ -33,56 +27,109 @@ fn main(
 ) {
   let head = head_of(group.y * groups.x + group.x, LANES * ROWS);
   let last = params.tokens - 1;
-  let t0 = head.token + lane;
-  let t1 = t0 + LANES;
-  let t2 = t1 + LANES;
-  for (var c = 0u; c < BLOCKS; c++) {
-    q0[c] = params.scale * qkv_block(qkv_start(head, 0, min(t0, last)), c);
-    q1[c] = params.scale * qkv_block(qkv_start(head, 0, min(t1, last)), c);
-    q2[c] = params.scale * qkv_block(qkv_start(head, 0, min(t2, last)), c);
-  }
+  let token = head.token + lane + vec3u(0, LANES, 2 * LANES);
+  let own = min(token, vec3u(last));
+  load_rows(head, own);
   var top = vec3f(-3.0e38);
   var sum = vec3f();
   for (var key = 0u; key <= last; key++) {
-    let k_start = qkv_start(head, 1, key);
-    let v_start = qkv_start(head, 2, key);
-    var score = vec3f();
-    for (var c = 0u; c < BLOCKS; c++) {
-      let k = qkv_block(k_start, c);
-      score += vec3f(product(q0[c], k), product(q1[c], k), product(q2[c], k));
-    }
+    let score = scores(qkv_start(head, 1, key));
     let next = max(top, score);
     let keep = exp(top - next);
     let p = exp(score - next);
     top = next;
     sum = sum * keep + p;
-    for (var c = 0u; c < BLOCKS; c++) {
-      let v = qkv_block(v_start, c);
-      o0[c] = add_scaled(keep.x * o0[c], p.x, v);
-      o1[c] = add_scaled(keep.y * o1[c], p.y, v);
-      o2[c] = add_scaled(keep.z * o2[c], p.z, v);
-    }
+    add_values(qkv_start(head, 2, key), keep, p);
   }
   let factor = 1.0 / sum;
   let statistic = top + log(sum);
-  for (var c = 0u; c < BLOCKS; c++) {
-    store_output(head, t0, c, factor.x * o0[c]);
-    store_output(head, t1, c, factor.y * o1[c]);
-    store_output(head, t2, c, factor.z * o2[c]);
-  }
-  store_statistic(head, t0, statistic.x);
-  store_statistic(head, t1, statistic.y);
-  store_statistic(head, t2, statistic.z);
+  store_row(head, token.x, factor.x, statistic.x, &o0);
+  store_row(head, token.y, factor.y, statistic.y, &o1);
+  store_row(head, token.z, factor.z, statistic.z, &o2);
 }
 
-fn store_statistic(head: Head, token: u32, value: f32) {
-  if (head.exists && token < params.tokens) {
-    log_sum_exp[head.statistics + token] = value;
+// Blocks are unrolled by hand, here and below: an array that a variable indexes
+// does not stay in registers.
+fn load_rows(head: Head, own: vec3u) {
+  load_block(head, own, 0);
+  if (BLOCKS > 1) {
+    load_block(head, own, 1);
+  }
+  if (BLOCKS > 2) {
+    load_block(head, own, 2);
+    load_block(head, own, 3);
+  }
+  if (BLOCKS > 4) {
+    load_block(head, own, 4);
+    load_block(head, own, 5);
+    load_block(head, own, 6);
+    load_block(head, own, 7);
   }
 }
 
-fn store_output(head: Head, token: u32, block: u32, values: mat4x4f) {
+fn load_block(head: Head, own: vec3u, c: u32) {
+  q0[c] = params.scale * qkv_block(qkv_start(head, 0, own.x), c);
+  q1[c] = params.scale * qkv_block(qkv_start(head, 0, own.y), c);
+  q2[c] = params.scale * qkv_block(qkv_start(head, 0, own.z), c);
+}
+
+fn scores(start: u32) -> vec3f {
+  var sum = vec3f();
+  sum += score_block(start, 0);
+  if (BLOCKS > 1) {
+    sum += score_block(start, 1);
+  }
+  if (BLOCKS > 2) {
+    sum += score_block(start, 2);
+    sum += score_block(start, 3);
+  }
+  if (BLOCKS > 4) {
+    sum += score_block(start, 4);
+    sum += score_block(start, 5);
+    sum += score_block(start, 6);
+    sum += score_block(start, 7);
+  }
+  return sum;
+}
+
+fn score_block(start: u32, c: u32) -> vec3f {
+  let k = qkv_block(start, c);
+  return vec3f(product(q0[c], k), product(q1[c], k), product(q2[c], k));
+}
+
+fn add_values(start: u32, keep: vec3f, p: vec3f) {
+  add_block(start, 0, keep, p);
+  if (BLOCKS > 1) {
+    add_block(start, 1, keep, p);
+  }
+  if (BLOCKS > 2) {
+    add_block(start, 2, keep, p);
+    add_block(start, 3, keep, p);
+  }
+  if (BLOCKS > 4) {
+    add_block(start, 4, keep, p);
+    add_block(start, 5, keep, p);
+    add_block(start, 6, keep, p);
+    add_block(start, 7, keep, p);
+  }
+}
+
+fn add_block(start: u32, c: u32, keep: vec3f, p: vec3f) {
+  let v = qkv_block(start, c);
+  o0[c] = add_scaled(keep.x * o0[c], p.x, v);
+  o1[c] = add_scaled(keep.y * o1[c], p.y, v);
+  o2[c] = add_scaled(keep.z * o2[c], p.z, v);
+}
+
+fn store_row(
+  head: Head,
+  token: u32,
+  factor: f32,
+  statistic: f32,
+  o: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
+) {
   if (head.exists && token < params.tokens) {
-    store_block(output_start(head, token), block, values);
+    log_sum_exp[head.statistics + token] = statistic;
+    store_blocks(output_start(head, token), factor, o);
   }
 }

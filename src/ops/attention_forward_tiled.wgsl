@@ -28,9 +28,8 @@ fn main(
   let head = head_of(group.y * groups.x + group.x, LANES);
   let last = params.tokens - 1;
   let token = head.token + lane;
-  for (var c = 0u; c < BLOCKS; c++) {
-    q[c] = params.scale * qkv_block(qkv_start(head, 0, min(token, last)), c);
-  }
+  let own = min(token, last);
+  load_row(qkv_start(head, 0, own));
   let tile_keys = TILE_BLOCKS / BLOCKS;
   var top = -3.0e38;
   var sum = 0.0;
@@ -44,24 +43,72 @@ fn main(
     workgroupBarrier();
     let keys = min(tile_keys, params.tokens - first);
     for (var key = 0u; key < keys; key++) {
-      var score = 0.0;
-      for (var c = 0u; c < BLOCKS; c++) {
-        score += product(q[c], k_tile[key * BLOCKS + c]);
-      }
+      let score = score_of(key * BLOCKS);
       let next = max(top, score);
       let keep = exp(top - next);
       let p = exp(score - next);
       top = next;
       sum = sum * keep + p;
-      for (var c = 0u; c < BLOCKS; c++) {
-        o[c] = add_scaled(keep * o[c], p, v_tile[key * BLOCKS + c]);
-      }
+      add_value(key * BLOCKS, keep, p);
     }
   }
   if (head.exists && token < params.tokens) {
-    for (var c = 0u; c < BLOCKS; c++) {
-      store_block(output_start(head, token), c, 1.0 / sum * o[c]);
-    }
     log_sum_exp[head.statistics + token] = top + log(sum);
+    store_blocks(output_start(head, token), 1.0 / sum, &o);
+  }
+}
+
+// Blocks are unrolled by hand, here and below: an array that a variable indexes
+// does not stay in registers.
+fn load_row(start: u32) {
+  q[0] = params.scale * qkv_block(start, 0);
+  if (BLOCKS > 1) {
+    q[1] = params.scale * qkv_block(start, 1);
+  }
+  if (BLOCKS > 2) {
+    q[2] = params.scale * qkv_block(start, 2);
+    q[3] = params.scale * qkv_block(start, 3);
+  }
+  if (BLOCKS > 4) {
+    q[4] = params.scale * qkv_block(start, 4);
+    q[5] = params.scale * qkv_block(start, 5);
+    q[6] = params.scale * qkv_block(start, 6);
+    q[7] = params.scale * qkv_block(start, 7);
+  }
+}
+
+fn score_of(at: u32) -> f32 {
+  var sum = 0.0;
+  sum += product(q[0], k_tile[at + 0]);
+  if (BLOCKS > 1) {
+    sum += product(q[1], k_tile[at + 1]);
+  }
+  if (BLOCKS > 2) {
+    sum += product(q[2], k_tile[at + 2]);
+    sum += product(q[3], k_tile[at + 3]);
+  }
+  if (BLOCKS > 4) {
+    sum += product(q[4], k_tile[at + 4]);
+    sum += product(q[5], k_tile[at + 5]);
+    sum += product(q[6], k_tile[at + 6]);
+    sum += product(q[7], k_tile[at + 7]);
+  }
+  return sum;
+}
+
+fn add_value(at: u32, keep: f32, p: f32) {
+  o[0] = add_scaled(keep * o[0], p, v_tile[at + 0]);
+  if (BLOCKS > 1) {
+    o[1] = add_scaled(keep * o[1], p, v_tile[at + 1]);
+  }
+  if (BLOCKS > 2) {
+    o[2] = add_scaled(keep * o[2], p, v_tile[at + 2]);
+    o[3] = add_scaled(keep * o[3], p, v_tile[at + 3]);
+  }
+  if (BLOCKS > 4) {
+    o[4] = add_scaled(keep * o[4], p, v_tile[at + 4]);
+    o[5] = add_scaled(keep * o[5], p, v_tile[at + 5]);
+    o[6] = add_scaled(keep * o[6], p, v_tile[at + 6]);
+    o[7] = add_scaled(keep * o[7], p, v_tile[at + 7]);
   }
 }

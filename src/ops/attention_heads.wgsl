@@ -3,7 +3,7 @@
 //
 // Columns of qkv and its gradient: q, then k, then v, each [heads, head_dim].
 
-// Blocks of 16 that a head's row takes.
+// Blocks of 16 that a head's row takes: 1, 2, 4 or 8. What is past it is 0.
 override BLOCKS: u32 = 1;
 
 const MAX_BLOCKS: u32 = 8;
@@ -20,7 +20,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// Each kernel declares `stored`, what store_block() writes to.
+// Each kernel declares `stored`, what store_blocks() writes to.
 
 // One head of one image.
 struct Head {
@@ -75,6 +75,16 @@ fn grad_block(start: u32, block: u32) -> mat4x4f {
   );
 }
 
+fn output_block(start: u32, block: u32) -> mat4x4f {
+  let at = block * 16;
+  return mat4x4f(
+    output_quad(start, at),
+    output_quad(start, at + 4),
+    output_quad(start, at + 8),
+    output_quad(start, at + 12),
+  );
+}
+
 fn product(a: mat4x4f, b: mat4x4f) -> f32 {
   let sum = fma(a[3], b[3], fma(a[2], b[2], fma(a[1], b[1], a[0] * b[0])));
   return (sum.x + sum.y) + (sum.z + sum.w);
@@ -91,11 +101,15 @@ fn add_scaled(sum: mat4x4f, factor: f32, x: mat4x4f) -> mat4x4f {
   );
 }
 
-fn store_block(start: u32, block: u32, values: mat4x4f) {
-  store_quad(start, block * 16, values[0]);
-  store_quad(start, block * 16 + 4, values[1]);
-  store_quad(start, block * 16 + 8, values[2]);
-  store_quad(start, block * 16 + 12, values[3]);
+// Writes factor * values; only what is inside the head's row.
+fn store_blocks(
+  start: u32,
+  factor: f32,
+  values: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
+) {
+  for (var i = 0u; i < BLOCKS * 4; i++) {
+    store_quad(start, i * 4, factor * (*values)[i / 4][i % 4]);
+  }
 }
 
 fn store_quad(start: u32, at: u32, quad: vec4f) {

@@ -33,52 +33,134 @@ fn main(
 ) {
   let head = head_of(group.y * groups.x + group.x, LANES * ROWS);
   let last = params.tokens - 1;
-  let t0 = head.token + lane;
-  let t1 = t0 + LANES;
-  let t2 = t1 + LANES;
-  let own = min(vec3u(t0, t1, t2), vec3u(last));
-  for (var c = 0u; c < BLOCKS; c++) {
-    k0[c] = params.scale * qkv_block(qkv_start(head, 1, own.x), c);
-    k1[c] = params.scale * qkv_block(qkv_start(head, 1, own.y), c);
-    k2[c] = params.scale * qkv_block(qkv_start(head, 1, own.z), c);
-    v0[c] = qkv_block(qkv_start(head, 2, own.x), c);
-    v1[c] = qkv_block(qkv_start(head, 2, own.y), c);
-    v2[c] = qkv_block(qkv_start(head, 2, own.z), c);
-  }
+  let token = head.token + lane + vec3u(0, LANES, 2 * LANES);
+  let own = min(token, vec3u(last));
+  load_rows(head, own);
   for (var query = 0u; query <= last; query++) {
     let q_start = qkv_start(head, 0, query);
     let g_start = output_start(head, query);
-    var score = vec3f();
-    var dp = vec3f();
-    for (var c = 0u; c < BLOCKS; c++) {
-      let q = qkv_block(q_start, c);
-      let g = grad_block(g_start, c);
-      score += vec3f(product(k0[c], q), product(k1[c], q), product(k2[c], q));
-      dp += vec3f(product(v0[c], g), product(v1[c], g), product(v2[c], g));
-    }
-    let p = exp(score - log_sum_exp[head.statistics + query]);
+    let p = exp(scores(q_start) - log_sum_exp[head.statistics + query]);
+    let dp = value_products(g_start);
     let ds = p * (dp - delta[head.statistics + query]) * params.scale;
-    for (var c = 0u; c < BLOCKS; c++) {
-      let q = qkv_block(q_start, c);
-      let g = grad_block(g_start, c);
-      dk0[c] = add_scaled(dk0[c], ds.x, q);
-      dk1[c] = add_scaled(dk1[c], ds.y, q);
-      dk2[c] = add_scaled(dk2[c], ds.z, q);
-      dv0[c] = add_scaled(dv0[c], p.x, g);
-      dv1[c] = add_scaled(dv1[c], p.y, g);
-      dv2[c] = add_scaled(dv2[c], p.z, g);
-    }
+    add_gradients(q_start, g_start, p, ds);
   }
-  for (var c = 0u; c < BLOCKS; c++) {
-    store_gradients(head, t0, c, dk0[c], dv0[c]);
-    store_gradients(head, t1, c, dk1[c], dv1[c]);
-    store_gradients(head, t2, c, dk2[c], dv2[c]);
+  store_row(head, token.x, &dk0, &dv0);
+  store_row(head, token.y, &dk1, &dv1);
+  store_row(head, token.z, &dk2, &dv2);
+}
+
+// Blocks are unrolled by hand, here and below: an array that a variable indexes
+// does not stay in registers.
+fn load_rows(head: Head, own: vec3u) {
+  load_block(head, own, 0);
+  if (BLOCKS > 1) {
+    load_block(head, own, 1);
+  }
+  if (BLOCKS > 2) {
+    load_block(head, own, 2);
+    load_block(head, own, 3);
+  }
+  if (BLOCKS > 4) {
+    load_block(head, own, 4);
+    load_block(head, own, 5);
+    load_block(head, own, 6);
+    load_block(head, own, 7);
   }
 }
 
-fn store_gradients(head: Head, token: u32, block: u32, dk: mat4x4f, dv: mat4x4f) {
+fn load_block(head: Head, own: vec3u, c: u32) {
+  k0[c] = params.scale * qkv_block(qkv_start(head, 1, own.x), c);
+  k1[c] = params.scale * qkv_block(qkv_start(head, 1, own.y), c);
+  k2[c] = params.scale * qkv_block(qkv_start(head, 1, own.z), c);
+  v0[c] = qkv_block(qkv_start(head, 2, own.x), c);
+  v1[c] = qkv_block(qkv_start(head, 2, own.y), c);
+  v2[c] = qkv_block(qkv_start(head, 2, own.z), c);
+}
+
+fn scores(start: u32) -> vec3f {
+  var sum = vec3f();
+  sum += score_block(start, 0);
+  if (BLOCKS > 1) {
+    sum += score_block(start, 1);
+  }
+  if (BLOCKS > 2) {
+    sum += score_block(start, 2);
+    sum += score_block(start, 3);
+  }
+  if (BLOCKS > 4) {
+    sum += score_block(start, 4);
+    sum += score_block(start, 5);
+    sum += score_block(start, 6);
+    sum += score_block(start, 7);
+  }
+  return sum;
+}
+
+fn score_block(start: u32, c: u32) -> vec3f {
+  let q = qkv_block(start, c);
+  return vec3f(product(k0[c], q), product(k1[c], q), product(k2[c], q));
+}
+
+fn value_products(start: u32) -> vec3f {
+  var sum = vec3f();
+  sum += value_block(start, 0);
+  if (BLOCKS > 1) {
+    sum += value_block(start, 1);
+  }
+  if (BLOCKS > 2) {
+    sum += value_block(start, 2);
+    sum += value_block(start, 3);
+  }
+  if (BLOCKS > 4) {
+    sum += value_block(start, 4);
+    sum += value_block(start, 5);
+    sum += value_block(start, 6);
+    sum += value_block(start, 7);
+  }
+  return sum;
+}
+
+fn value_block(start: u32, c: u32) -> vec3f {
+  let g = grad_block(start, c);
+  return vec3f(product(v0[c], g), product(v1[c], g), product(v2[c], g));
+}
+
+fn add_gradients(q_start: u32, g_start: u32, p: vec3f, ds: vec3f) {
+  add_block(q_start, g_start, 0, p, ds);
+  if (BLOCKS > 1) {
+    add_block(q_start, g_start, 1, p, ds);
+  }
+  if (BLOCKS > 2) {
+    add_block(q_start, g_start, 2, p, ds);
+    add_block(q_start, g_start, 3, p, ds);
+  }
+  if (BLOCKS > 4) {
+    add_block(q_start, g_start, 4, p, ds);
+    add_block(q_start, g_start, 5, p, ds);
+    add_block(q_start, g_start, 6, p, ds);
+    add_block(q_start, g_start, 7, p, ds);
+  }
+}
+
+fn add_block(q_start: u32, g_start: u32, c: u32, p: vec3f, ds: vec3f) {
+  let q = qkv_block(q_start, c);
+  dk0[c] = add_scaled(dk0[c], ds.x, q);
+  dk1[c] = add_scaled(dk1[c], ds.y, q);
+  dk2[c] = add_scaled(dk2[c], ds.z, q);
+  let g = grad_block(g_start, c);
+  dv0[c] = add_scaled(dv0[c], p.x, g);
+  dv1[c] = add_scaled(dv1[c], p.y, g);
+  dv2[c] = add_scaled(dv2[c], p.z, g);
+}
+
+fn store_row(
+  head: Head,
+  token: u32,
+  dk: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
+  dv: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
+) {
   if (head.exists && token < params.tokens) {
-    store_block(qkv_start(head, 1, token), block, dk);
-    store_block(qkv_start(head, 2, token), block, dv);
+    store_blocks(qkv_start(head, 1, token), 1.0, dk);
+    store_blocks(qkv_start(head, 2, token), 1.0, dv);
   }
 }

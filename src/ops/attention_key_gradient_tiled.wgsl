@@ -31,10 +31,7 @@ fn main(
   let last = params.tokens - 1;
   let token = head.token + lane;
   let own = min(token, last);
-  for (var c = 0u; c < BLOCKS; c++) {
-    k[c] = params.scale * qkv_block(qkv_start(head, 1, own), c);
-    v[c] = qkv_block(qkv_start(head, 2, own), c);
-  }
+  load_row(qkv_start(head, 1, own), qkv_start(head, 2, own));
   let tile_queries = TILE_BLOCKS / BLOCKS;
   for (var first = 0u; first <= last; first += tile_queries) {
     workgroupBarrier();
@@ -46,25 +43,98 @@ fn main(
     workgroupBarrier();
     let queries = min(tile_queries, params.tokens - first);
     for (var query = 0u; query < queries; query++) {
-      var score = 0.0;
-      var dp = 0.0;
-      for (var c = 0u; c < BLOCKS; c++) {
-        score += product(k[c], q_tile[query * BLOCKS + c]);
-        dp += product(v[c], g_tile[query * BLOCKS + c]);
-      }
       let at = head.statistics + first + query;
-      let p = exp(score - log_sum_exp[at]);
-      let ds = p * (dp - delta[at]) * params.scale;
-      for (var c = 0u; c < BLOCKS; c++) {
-        dk[c] = add_scaled(dk[c], ds, q_tile[query * BLOCKS + c]);
-        dv[c] = add_scaled(dv[c], p, g_tile[query * BLOCKS + c]);
-      }
+      let p = exp(score_of(query * BLOCKS) - log_sum_exp[at]);
+      let dp = value_product(query * BLOCKS);
+      add_gradients(query * BLOCKS, p, p * (dp - delta[at]) * params.scale);
     }
   }
   if (head.exists && token < params.tokens) {
-    for (var c = 0u; c < BLOCKS; c++) {
-      store_block(qkv_start(head, 1, token), c, dk[c]);
-      store_block(qkv_start(head, 2, token), c, dv[c]);
-    }
+    store_blocks(qkv_start(head, 1, token), 1.0, &dk);
+    store_blocks(qkv_start(head, 2, token), 1.0, &dv);
   }
+}
+
+// Blocks are unrolled by hand, here and below: an array that a variable indexes
+// does not stay in registers.
+fn load_row(k_start: u32, v_start: u32) {
+  load_block(k_start, v_start, 0);
+  if (BLOCKS > 1) {
+    load_block(k_start, v_start, 1);
+  }
+  if (BLOCKS > 2) {
+    load_block(k_start, v_start, 2);
+    load_block(k_start, v_start, 3);
+  }
+  if (BLOCKS > 4) {
+    load_block(k_start, v_start, 4);
+    load_block(k_start, v_start, 5);
+    load_block(k_start, v_start, 6);
+    load_block(k_start, v_start, 7);
+  }
+}
+
+fn load_block(k_start: u32, v_start: u32, c: u32) {
+  k[c] = params.scale * qkv_block(k_start, c);
+  v[c] = qkv_block(v_start, c);
+}
+
+fn score_of(at: u32) -> f32 {
+  var sum = 0.0;
+  sum += product(k[0], q_tile[at + 0]);
+  if (BLOCKS > 1) {
+    sum += product(k[1], q_tile[at + 1]);
+  }
+  if (BLOCKS > 2) {
+    sum += product(k[2], q_tile[at + 2]);
+    sum += product(k[3], q_tile[at + 3]);
+  }
+  if (BLOCKS > 4) {
+    sum += product(k[4], q_tile[at + 4]);
+    sum += product(k[5], q_tile[at + 5]);
+    sum += product(k[6], q_tile[at + 6]);
+    sum += product(k[7], q_tile[at + 7]);
+  }
+  return sum;
+}
+
+fn value_product(at: u32) -> f32 {
+  var sum = 0.0;
+  sum += product(v[0], g_tile[at + 0]);
+  if (BLOCKS > 1) {
+    sum += product(v[1], g_tile[at + 1]);
+  }
+  if (BLOCKS > 2) {
+    sum += product(v[2], g_tile[at + 2]);
+    sum += product(v[3], g_tile[at + 3]);
+  }
+  if (BLOCKS > 4) {
+    sum += product(v[4], g_tile[at + 4]);
+    sum += product(v[5], g_tile[at + 5]);
+    sum += product(v[6], g_tile[at + 6]);
+    sum += product(v[7], g_tile[at + 7]);
+  }
+  return sum;
+}
+
+fn add_gradients(at: u32, p: f32, ds: f32) {
+  add_block(at, 0, p, ds);
+  if (BLOCKS > 1) {
+    add_block(at, 1, p, ds);
+  }
+  if (BLOCKS > 2) {
+    add_block(at, 2, p, ds);
+    add_block(at, 3, p, ds);
+  }
+  if (BLOCKS > 4) {
+    add_block(at, 4, p, ds);
+    add_block(at, 5, p, ds);
+    add_block(at, 6, p, ds);
+    add_block(at, 7, p, ds);
+  }
+}
+
+fn add_block(at: u32, c: u32, p: f32, ds: f32) {
+  dk[c] = add_scaled(dk[c], ds, q_tile[at + c]);
+  dv[c] = add_scaled(dv[c], p, g_tile[at + c]);
 }

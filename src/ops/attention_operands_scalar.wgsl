@@ -1,7 +1,8 @@
-// Operands of attention with any head dimension.
+// Operands of attention with any head dimension, for the tiled form.
 
 @group(0) @binding(1) var<storage, read> qkv: array<f32>;
 @group(0) @binding(2) var<storage, read> grads: array<f32>;
+@group(0) @binding(3) var<storage, read> outputs: array<f32>;
 
 fn inside(at: u32) -> vec4<bool> {
   return vec4u(at, at + 1, at + 2, at + 3) < vec4u(params.head_dim);
@@ -17,5 +18,11 @@ fn qkv_quad(start: u32, at: u32) -> vec4f {
 fn grad_quad(start: u32, at: u32) -> vec4f {
   let i = start + at;
   let quad = vec4f(grads[i], grads[i + 1], grads[i + 2], grads[i + 3]);
+  return select(vec4f(), quad, inside(at));
+}
+
+fn output_quad(start: u32, at: u32) -> vec4f {
+  let i = start + at;
+  let quad = vec4f(outputs[i], outputs[i + 1], outputs[i + 2], outputs[i + 3]);
   return select(vec4f(), quad, inside(at));
 }

@@ -6,7 +6,6 @@
 //
 // delta is kept for the gradients of k and v.
 
-@group(0) @binding(3) var<storage, read> outputs: array<f32>;
 @group(0) @binding(4) var<storage, read> log_sum_exp: array<f32>;
 @group(0) @binding(5) var<storage, read_write> stored: array<f32>;
 @group(0) @binding(6) var<storage, read_write> delta: array<f32>;
@@ -32,65 +31,161 @@ fn main(
 ) {
   let head = head_of(group.y * groups.x + group.x, LANES * ROWS);
   let last = params.tokens - 1;
-  let t0 = head.token + lane;
-  let t1 = t0 + LANES;
-  let t2 = t1 + LANES;
-  let own = min(vec3u(t0, t1, t2), vec3u(last));
-  for (var c = 0u; c < BLOCKS; c++) {
-    q0[c] = params.scale * qkv_block(qkv_start(head, 0, own.x), c);
-    q1[c] = params.scale * qkv_block(qkv_start(head, 0, own.y), c);
-    q2[c] = params.scale * qkv_block(qkv_start(head, 0, own.z), c);
-    g0[c] = grad_block(output_start(head, own.x), c);
-    g1[c] = grad_block(output_start(head, own.y), c);
-    g2[c] = grad_block(output_start(head, own.z), c);
-  }
+  let token = head.token + lane + vec3u(0, LANES, 2 * LANES);
+  let own = min(token, vec3u(last));
+  load_rows(head, own);
   let statistic = vec3f(
     log_sum_exp[head.statistics + own.x],
     log_sum_exp[head.statistics + own.y],
     log_sum_exp[head.statistics + own.z],
   );
-  let own_delta = vec3f(
-    delta_of(head, own.x),
-    delta_of(head, own.y),
-    delta_of(head, own.z),
-  );
+  let own_delta = deltas(head, own);
   for (var key = 0u; key <= last; key++) {
     let k_start = qkv_start(head, 1, key);
-    let v_start = qkv_start(head, 2, key);
-    var score = vec3f();
-    var dp = vec3f();
-    for (var c = 0u; c < BLOCKS; c++) {
-      let k = qkv_block(k_start, c);
-      let v = qkv_block(v_start, c);
-      score += vec3f(product(q0[c], k), product(q1[c], k), product(q2[c], k));
-      dp += vec3f(product(g0[c], v), product(g1[c], v), product(g2[c], v));
-    }
-    let ds = exp(score - statistic) * (dp - own_delta) * params.scale;
-    for (var c = 0u; c < BLOCKS; c++) {
-      let k = qkv_block(k_start, c);
-      d0[c] = add_scaled(d0[c], ds.x, k);
-      d1[c] = add_scaled(d1[c], ds.y, k);
-      d2[c] = add_scaled(d2[c], ds.z, k);
-    }
+    let score = scores(k_start);
+    let dp = value_products(qkv_start(head, 2, key));
+    add_keys(k_start, exp(score - statistic) * (dp - own_delta) * params.scale);
   }
-  for (var c = 0u; c < BLOCKS; c++) {
-    store_gradient(head, t0, c, d0[c]);
-    store_gradient(head, t1, c, d1[c]);
-    store_gradient(head, t2, c, d2[c]);
-  }
-  store_delta(head, t0, own_delta.x);
-  store_delta(head, t1, own_delta.y);
-  store_delta(head, t2, own_delta.z);
+  store_row(head, token.x, own_delta.x, &d0);
+  store_row(head, token.y, own_delta.y, &d1);
+  store_row(head, token.z, own_delta.z, &d2);
 }
 
-fn store_gradient(head: Head, token: u32, block: u32, values: mat4x4f) {
-  if (head.exists && token < params.tokens) {
-    store_block(qkv_start(head, 0, token), block, values);
+// Blocks are unrolled by hand, here and below: an array that a variable indexes
+// does not stay in registers.
+fn load_rows(head: Head, own: vec3u) {
+  load_block(head, own, 0);
+  if (BLOCKS > 1) {
+    load_block(head, own, 1);
+  }
+  if (BLOCKS > 2) {
+    load_block(head, own, 2);
+    load_block(head, own, 3);
+  }
+  if (BLOCKS > 4) {
+    load_block(head, own, 4);
+    load_block(head, own, 5);
+    load_block(head, own, 6);
+    load_block(head, own, 7);
   }
 }
 
-fn store_delta(head: Head, token: u32, value: f32) {
+fn load_block(head: Head, own: vec3u, c: u32) {
+  q0[c] = params.scale * qkv_block(qkv_start(head, 0, own.x), c);
+  q1[c] = params.scale * qkv_block(qkv_start(head, 0, own.y), c);
+  q2[c] = params.scale * qkv_block(qkv_start(head, 0, own.z), c);
+  g0[c] = grad_block(output_start(head, own.x), c);
+  g1[c] = grad_block(output_start(head, own.y), c);
+  g2[c] = grad_block(output_start(head, own.z), c);
+}
+
+fn deltas(head: Head, own: vec3u) -> vec3f {
+  var sum = vec3f();
+  sum += delta_block(head, own, 0);
+  if (BLOCKS > 1) {
+    sum += delta_block(head, own, 1);
+  }
+  if (BLOCKS > 2) {
+    sum += delta_block(head, own, 2);
+    sum += delta_block(head, own, 3);
+  }
+  if (BLOCKS > 4) {
+    sum += delta_block(head, own, 4);
+    sum += delta_block(head, own, 5);
+    sum += delta_block(head, own, 6);
+    sum += delta_block(head, own, 7);
+  }
+  return sum;
+}
+
+fn delta_block(head: Head, own: vec3u, c: u32) -> vec3f {
+  return vec3f(
+    product(g0[c], output_block(output_start(head, own.x), c)),
+    product(g1[c], output_block(output_start(head, own.y), c)),
+    product(g2[c], output_block(output_start(head, own.z), c)),
+  );
+}
+
+fn scores(start: u32) -> vec3f {
+  var sum = vec3f();
+  sum += score_block(start, 0);
+  if (BLOCKS > 1) {
+    sum += score_block(start, 1);
+  }
+  if (BLOCKS > 2) {
+    sum += score_block(start, 2);
+    sum += score_block(start, 3);
+  }
+  if (BLOCKS > 4) {
+    sum += score_block(start, 4);
+    sum += score_block(start, 5);
+    sum += score_block(start, 6);
+    sum += score_block(start, 7);
+  }
+  return sum;
+}
+
+fn score_block(start: u32, c: u32) -> vec3f {
+  let k = qkv_block(start, c);
+  return vec3f(product(q0[c], k), product(q1[c], k), product(q2[c], k));
+}
+
+fn value_products(start: u32) -> vec3f {
+  var sum = vec3f();
+  sum += value_block(start, 0);
+  if (BLOCKS > 1) {
+    sum += value_block(start, 1);
+  }
+  if (BLOCKS > 2) {
+    sum += value_block(start, 2);
+    sum += value_block(start, 3);
+  }
+  if (BLOCKS > 4) {
+    sum += value_block(start, 4);
+    sum += value_block(start, 5);
+    sum += value_block(start, 6);
+    sum += value_block(start, 7);
+  }
+  return sum;
+}
+
+fn value_block(start: u32, c: u32) -> vec3f {
+  let v = qkv_block(start, c);
+  return vec3f(product(g0[c], v), product(g1[c], v), product(g2[c], v));
+}
+
+fn add_keys(start: u32, ds: vec3f) {
+  add_block(start, 0, ds);
+  if (BLOCKS > 1) {
+    add_block(start, 1, ds);
+  }
+  if (BLOCKS > 2) {
+    add_block(start, 2, ds);
+    add_block(start, 3, ds);
+  }
+  if (BLOCKS > 4) {
+    add_block(start, 4, ds);
+    add_block(start, 5, ds);
+    add_block(start, 6, ds);
+    add_block(start, 7, ds);
+  }
+}
+
+fn add_block(start: u32, c: u32, ds: vec3f) {
+  let k = qkv_block(start, c);
+  d0[c] = add_scaled(d0[c], ds.x, k);
+  d1[c] = add_scaled(d1[c], ds.y, k);
+  d2[c] = add_scaled(d2[c], ds.z, k);
+}
+
+fn store_row(
+  head: Head,
+  token: u32,
+  own_delta: f32,
+  d: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
+) {
   if (head.exists && token < params.tokens) {
-    delta[head.statistics + token] = value;
+    delta[head.statistics + token] = own_delta;
+    store_blocks(qkv_start(head, 0, token), 1.0, d);
   }
 }
