@@ -1,0 +1,64 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+
+interface Report {
+  usable: boolean;
+  checks: { name: string; status: string; detail: string; hint?: string }[];
+}
+
+async function doctor(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; out: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--cached-only",
+      "--frozen",
+      "--node-modules-dir=manual",
+      "--allow-all",
+      "cluster/main.ts",
+      "doctor",
+      ...args,
+    ],
+    env: { DENO_WEBGPU_BACKEND: "vulkan", ...env },
+  }).output();
+  const decoder = new TextDecoder();
+  const out = decoder.decode(stdout);
+  ok(out !== "", decoder.decode(stderr));
+  return { code, out };
+}
+
+Deno.test("doctor finds this machine usable and its numbers right", async () => {
+  const { code, out } = await doctor(["--json"]);
+  const report = JSON.parse(out) as Report;
+  deepStrictEqual(
+    report.checks.filter(({ status }) => status === "error"),
+    [],
+  );
+  deepStrictEqual(report.checks.map(({ name }) => name), [
+    "runtime",
+    "permissions",
+    "cache",
+    "disk",
+    "nats",
+    "vulkan",
+    "adapter",
+    "buffers",
+    "readback",
+    "numbers",
+  ]);
+  strictEqual(report.usable, true);
+  strictEqual(code, 0);
+});
+
+Deno.test("doctor exits 3 with a hint when there is no adapter", async () => {
+  const env = {
+    VK_DRIVER_FILES: "/nonexistent/icd.json",
+    VK_ICD_FILENAMES: "/nonexistent/icd.json",
+  };
+  const { code, out } = await doctor([], env);
+  strictEqual(code, 3);
+  match(out, /^error {2}adapter .*\n +hint .*run\.sh/m);
+  match(out, /\nnot usable: mend the errors above\n$/);
+});
