@@ -143,5 +143,12 @@ export class RunRecord {
         : { baseline: { test_accuracy: baseline } }),
       shipped: { phase: phase ?? null, reason },
     });
+    if (phase === undefined) return;
+    for (const table of ["confusion", "predictions"]) {
+      const text = await this.#folder.readText(`${table}_${phase}.csv`);
+      if (text !== undefined) {
+        await this.#folder.writeText(`${table}.csv`, text);
+      }
+    }
   }
 }

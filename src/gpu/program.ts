@@ -96,10 +96,7 @@ export class Program {
 
   /** Labels of the sections in order, as {@linkcode Program.timings} reports them. */
   get sections(): readonly string[] {
-    return this.#pieces.flatMap((piece) =>
-      piece.sections.filter((section) => section.commands.length > 0)
-        .map((section) => section.label)
-    );
+    return this.#timedSections().map((section) => section.label);
   }
 
   /** What follows is timed under this label. */
@@ -244,9 +241,7 @@ export class Program {
   /** Records GPU time per section from now on, where the adapter can. */
   enableTimings(): boolean {
     if (!this.device.hasTimestamps) return false;
-    const sections = this.#pieces.flatMap((piece) =>
-      piece.sections.filter((section) => section.commands.length > 0)
-    );
+    const sections = this.#timedSections();
     sections.forEach((section, i) => this.#sectionIndex.set(section, i));
     this.#querySet = this.device.gpu.createQuerySet({
       type: "timestamp",
@@ -306,6 +301,15 @@ export class Program {
       });
     }
     return tensors.map((tensor) => taken.get(tensor)!.view);
+  }
+
+  /** Sections with a dispatch: copies alone have no pass, so no timestamps. */
+  #timedSections() {
+    return this.#pieces.flatMap((piece) =>
+      piece.sections.filter((section) =>
+        section.commands.some(({ kind }) => kind === "dispatch")
+      )
+    );
   }
 
   #queryOf(section: unknown): number {

@@ -267,6 +267,7 @@ export class TrainingLoop {
       summary.test_macro_f1 = result.f1.macro;
       summary.test_loss = result.nll;
       summary.test_ece = result.ece15;
+      summary.reliability = result.reliability;
       if (communicator.rank === 0) {
         await this.#writeResults(result, data.classNames);
       }
@@ -275,12 +276,16 @@ export class TrainingLoop {
     return summary;
   }
 
-  /** `confusion.csv` and `predictions.csv` are those of the last phase that tested. */
+  /** The coordinator makes those of the shipped phase `confusion.csv` and `predictions.csv`. */
   async #writeResults(
     result: EvaluationResult,
     classNames: readonly string[],
   ): Promise<void> {
-    await this.#run.writeConfusion(classNames, result.confusion);
+    await this.#run.writeConfusion(
+      classNames,
+      result.confusion,
+      `confusion_${this.#recipe.phase}.csv`,
+    );
     const classes = classNames.length;
     const rows = [...result.labels].map((label, i) => {
       const row = result.logits.subarray(i * classes, (i + 1) * classes);
@@ -293,7 +298,7 @@ export class TrainingLoop {
         (1 / sum).toFixed(6),
       ];
     });
-    await this.#run.writeTable("predictions.csv", [
+    await this.#run.writeTable(`predictions_${this.#recipe.phase}.csv`, [
       "index",
       "label",
       "prediction",

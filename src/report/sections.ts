@@ -53,11 +53,15 @@ export function confusionSection(data: RunData): Html | undefined {
   const { confusion, metrics } = data;
   if (!confusion) return undefined;
   const worst = worstPairs(confusion, 10);
-  const phase = metrics.findLast(({ split }) => split === "test")?.phase;
+  const shipped = textAt(data.summary, "shipped", "phase");
+  const phase = shipped ??
+    metrics.findLast(({ split }) => split === "test")?.phase;
   const model = phase !== undefined &&
-    html`<p class="hint">Test images of ${
+    html`<p class="hint">Test images, classified by ${
       shorten(titleOf(phase), 40)
-    }, the last model that was tested.</p>`;
+    }, ${
+      shipped === undefined ? "the last model tested" : "the shipped model"
+    }.</p>`;
   return html`${model}<div class="split">${heatMap("confusion", confusion)}<div>
 <h3>Mixed up most</h3>
 ${

@@ -82,6 +82,17 @@ export class RunFolder {
     );
   }
 
+  async writeText(name: string, text: string): Promise<void> {
+    await this.#disk.write(`${this.path}/${name}`, text);
+  }
+
+  /** A file's text; `undefined` when there is none. */
+  async readText(name: string): Promise<string | undefined> {
+    const path = `${this.path}/${name}`;
+    if ((await this.#disk.stat(path))?.kind !== "file") return undefined;
+    return await this.#disk.readText(path);
+  }
+
   /** A JSON file's object; `undefined` when there is none. */
   async readJson(name: string): Promise<Json | undefined> {
     const path = `${this.path}/${name}`;
@@ -104,14 +115,15 @@ export class RunFolder {
     await this.#disk.write(`${this.path}/${name}`, toCsv([header, ...rows]));
   }
 
-  /** Writes `confusion.csv`: a row per true class, a column per prediction. */
+  /** Writes a confusion matrix: a row per true class, a column per prediction. */
   async writeConfusion(
     classNames: readonly string[],
     matrix: ArrayLike<number>,
+    name = "confusion.csv",
   ): Promise<void> {
     const size = classNames.length;
     await this.writeTable(
-      "confusion.csv",
+      name,
       ["true", ...classNames],
       classNames.map((name, row) => [
         name,
