@@ -86,3 +86,4 @@ export {
   type AssembleTokensBackwardArgs,
 } from "./tokens.ts";
 export { zero } from "./zero.ts";
+export { probeForm } from "./probe.ts";
