@@ -45,7 +45,7 @@ wants_data() {
     case $argument in
     data.path=* | data.kind=*) return 1 ;;
     *.json) ! grep -Eq '"(path|mnist|cifar10|cifar100|idx|folder|csv)"' "$argument" 2>/dev/null || return 1 ;;
-    --help | -h) return 1 ;;
+    --help | -h | --resume | --resume=*) return 1 ;;
     esac
   done
 }
@@ -76,40 +76,56 @@ export MESA_SHADER_CACHE_DIR="${MESA_SHADER_CACHE_DIR:-$TOOLS/cache/mesa}"
 mkdir -p "$MESA_SHADER_CACHE_DIR"
 
 # What was set up before, on this machine and from these pins, is not looked at again.
-PIECES=tools
-! wants_data "$@" || PIECES=$PIECES-data
-! wants_browser "$@" || PIECES=$PIECES-browser
-STAMP=$TOOLS/ready/$(uname -n)-$PIECES
-KEY="$ROOT $(cat "$SETUP/versions.sh" "$ROOT/deno.lock" "$TOOLS/env" 2>/dev/null | cksum)"
+STAMP=$TOOLS/ready/$(uname -n)
 
-is_ready() {
-  [ -f "$STAMP" ] || return 1
-  { read -r key && read -r DENO && read -r NATS && read -r CHROMIUM; } <"$STAMP" || return 1
-  [ "$key" = "$KEY" ] && [ -x "$DENO" ] && [ -x "$NATS" ] && [ -d "$ROOT/node_modules/.deno" ] || return 1
-  case $PIECES in *-data*) has_fashion_mnist || return 1 ;; esac
-  case $PIECES in *-browser) [ -x "$CHROMIUM" ] || return 1 ;; esac
+stamp_key() {
+  echo "$ROOT $(cat "$SETUP/versions.sh" "$ROOT/deno.lock" "$TOOLS/env" 2>/dev/null | cksum)"
 }
 
-if ! is_ready; then
+has_tools() {
+  [ -f "$STAMP" ] && { read -r key && read -r DENO && read -r NATS; } <"$STAMP" || return 1
+  [ "$key" = "$(stamp_key)" ] && [ -x "$DENO" ] && [ -x "$NATS" ] && [ -d "$ROOT/node_modules/.deno" ]
+}
+
+has_browser() {
+  [ -f "$STAMP-browser" ] && [ -x "$(cat "$STAMP-browser")" ]
+}
+
+TODO=
+has_tools || TODO=tools
+if wants_data "$@"; then
+  [ -z "$TODO" ] && has_fashion_mnist || TODO="$TODO data"
+fi
+if wants_browser "$@"; then
+  [ -z "$TODO" ] && has_browser || TODO="$TODO browser"
+fi
+
+if [ -n "$TODO" ]; then
   # One set-up at a time; ranks that start together wait for the first.
   if command -v flock >/dev/null; then
     exec 9>"$TOOLS/lock"
     flock 9
   fi
   : >"$LOG"
-  CHROMIUM=none
-  step_deno
-  step_nats
-  step_npm
-  step_adapter
-  case $PIECES in *-data*) step_fashion_mnist ;; esac
-  case $PIECES in *-browser) step_chromium ;; esac
   mkdir -p "$TOOLS/bin" "$TOOLS/ready"
-  [ "$DENO" = "$TOOLS/bin/deno" ] || ln -sf "$DENO" "$TOOLS/bin/deno"
-  [ "$NATS" = "$TOOLS/bin/nats-server" ] || ln -sf "$NATS" "$TOOLS/bin/nats-server"
   touch "$TOOLS/env"
-  KEY="$ROOT $(cat "$SETUP/versions.sh" "$ROOT/deno.lock" "$TOOLS/env" | cksum)"
-  printf '%s\n' "$KEY" "$DENO" "$NATS" "$CHROMIUM" >"$STAMP"
+  case $TODO in tools*)
+    step_deno
+    step_nats
+    step_npm
+    step_adapter
+    [ "$DENO" = "$TOOLS/bin/deno" ] || ln -sf "$DENO" "$TOOLS/bin/deno"
+    [ "$NATS" = "$TOOLS/bin/nats-server" ] || ln -sf "$NATS" "$TOOLS/bin/nats-server"
+    ;;
+  esac
+  case $TODO in *data*) step_fashion_mnist ;; esac
+  case $TODO in *browser*)
+    step_chromium
+    echo "$CHROMIUM" >"$STAMP-browser"
+    ;;
+  esac
+  # Last, since an unpacked browser adds to the environment that the key covers.
+  printf '%s\n' "$(stamp_key)" "$DENO" "$NATS" >"$STAMP"
   exec 9>&-
 fi
 
