@@ -47,14 +47,18 @@ export async function relationalMiddle(
   if (!fixture.has("mid.dist_s") && !fixture.has("mid.angle_s")) return;
   const { shape, data } = fixture.input("in.feat_s");
   const [rows = 0] = shape;
-  const copy = device.tensor([rows, rows, 2]);
+  const features = device.tensor(shape, data);
+  const copy = device.tensor([rows, rows, 4]);
   device.run((program) => {
-    const pairs = relationalPairs(program, device.tensor(shape, data));
+    const pairs = relationalPairs(program, {
+      student: features,
+      teacher: features,
+    });
     program.copy(pairs, copy);
   });
   const pairs = await device.read(copy);
-  const square = (i: number, j: number) => pairs[2 * (i * rows + j)]!;
-  const inverse = (i: number, j: number) => pairs[2 * (i * rows + j) + 1]!;
+  const square = (i: number, j: number) => pairs[4 * (i * rows + j)]!;
+  const inverse = (i: number, j: number) => pairs[4 * (i * rows + j) + 1]!;
   if (fixture.has("mid.dist_s")) {
     const distances = Float64Array.from(
       { length: rows * rows },

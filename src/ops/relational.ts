@@ -1,21 +1,20 @@
-import type { Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel, shapeError } from "../gpu/mod.ts";
+import { type Program, shapeError, type Tensor } from "../gpu/mod.ts";
 import { reduceSum } from "./reduce_sum.ts";
+import {
+  alignment,
+  angleKernel,
+  dispatchRelational,
+  gradientKernel,
+  pairsKernel,
+  rowsKernel,
+  TILE,
+  tileWidth,
+  weightsKernel,
+} from "./relational_kernels.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
-import angleWgsl from "./relational_angle.wgsl" with { type: "text" };
-import gradientWgsl from "./relational_gradient.wgsl" with { type: "text" };
-import pairsWgsl from "./relational_pairs.wgsl" with { type: "text" };
-import rowsWgsl from "./relational_distance_rows.wgsl" with { type: "text" };
+import { rowGroups } from "./wide_kernel.ts";
 import totalWgsl from "./relational_total.wgsl" with { type: "text" };
-import weightsWgsl from "./relational_distance_weights.wgsl" with {
-  type: "text",
-};
 
-const pairsKernel = defineKernel("relational_pairs", pairsWgsl);
-const angleKernel = defineKernel("relational_angle", angleWgsl);
-const gradientKernel = defineKernel("relational_gradient", gradientWgsl);
-const weightsKernel = defineKernel("relational_distance_weights", weightsWgsl);
-const rowsKernel = defineRowKernel("relational_distance_rows", rowsWgsl);
 const totalKernel = defineRowKernel("relational_total", totalWgsl);
 
 /** Arguments of {@linkcode relationalDistance} and {@linkcode relationalAngle}. */
@@ -49,30 +48,30 @@ export function relationalDistance(
   args: RelationalArgs,
 ): void {
   const rows = checkedRows("relationalDistance", args);
-  const student = relationalPairs(program, args.student);
-  const teacher = relationalPairs(program, args.teacher);
+  const tiles = Math.ceil(rows / TILE);
+  const pairs = relationalPairs(program, args);
   const sums = program.scratch([rows, 2]);
   const totals = program.scratch([2]);
   const moments = program.scratch([2]);
-  const weights = program.scratch([rows, rows]);
-  rowSums(program, { student, teacher, totals: moments, sums, moment: false });
-  total(program, { sums, output: totals });
-  rowSums(program, { student, teacher, totals, sums, moment: true });
-  total(program, { sums, output: moments });
-  program.dispatch(weightsKernel, {
-    uniforms: { u32: [rows] },
-    buffers: [student, teacher, totals, moments, weights],
+  const weights = program.scratch([rows, TILE * tiles]);
+  // Sums of the distances, then of the Huber distances and their slopes. The
+  // first pass reads no totals: any other buffer stands in.
+  sumRows(program, { pairs, totals: moments, sums, output: totals });
+  sumRows(program, { pairs, totals, sums, output: moments }, true);
+  dispatchRelational(program, weightsKernel, {
+    uniforms: { u32: [rows, TILE * tiles] },
+    inputs: [pairs],
+    buffers: [totals, moments, weights],
     workgroups: Math.ceil(rows * rows / 64),
   });
-  const first = { ...moments, shape: [1], length: 1 };
   reduceSum(program, {
-    input: first,
+    input: { ...moments, shape: [1], length: 1 },
     output: args.loss,
     slot: 0,
     scale: 1 / (rows * rows),
   });
   gradient(program, args, weights, true);
-  program.release(student, teacher, sums, totals, moments, weights);
+  program.release(pairs, sums, totals, moments, weights);
 }
 
 /**
@@ -81,19 +80,55 @@ export function relationalDistance(
  */
 export function relationalAngle(program: Program, args: RelationalArgs): void {
   const rows = checkedRows("relationalAngle", args);
-  const inverseOfZero = args.equalRows === "clamped" ? 1e12 : 0;
-  const student = relationalPairs(program, args.student, inverseOfZero);
-  const teacher = relationalPairs(program, args.teacher, inverseOfZero);
-  const weights = program.scratch([rows, rows]);
-  const partial = program.scratch([rows * rows]);
-  program.dispatch(angleKernel, {
-    uniforms: { u32: [rows] },
-    buffers: [student, teacher, weights, partial],
-    workgroups: rows * Math.ceil(rows / 8),
+  const tiles = Math.ceil(rows / TILE);
+  const width = tileWidth(program);
+  const pairs = relationalPairs(program, {
+    ...args,
+    inverseOfZero: args.equalRows === "clamped" ? 1e12 : 0,
+  });
+  const weights = program.scratch([rows, TILE * tiles]);
+  const partial = program.scratch([tiles * tiles]);
+  dispatchRelational(program, angleKernel, {
+    uniforms: { u32: [rows, tiles] },
+    inputs: [pairs],
+    buffers: [weights, partial],
+    constants: { WORKGROUP_SIZE: width },
+    workgroups: tiles * Math.ceil(tiles / width),
   });
   reduceSum(program, { input: partial, output: args.loss, slot: 0, scale: 1 });
   gradient(program, args, weights, false);
-  program.release(student, teacher, weights, partial);
+  program.release(pairs, weights, partial);
+}
+
+/**
+ * Records squared distances S of all pairs of rows and 1 / sqrt(S), or
+ * `inverseOfZero` where rows are equal, of the student and then of the teacher:
+ * scratch `[rows, rows, 4]`.
+ */
+export function relationalPairs(
+  program: Program,
+  args: { student: Tensor; teacher: Tensor; inverseOfZero?: number },
+): Tensor {
+  const { student, teacher, inverseOfZero = 0 } = args;
+  const [rows = 0] = student.shape;
+  const tiles = Math.ceil(rows / TILE);
+  const width = tileWidth(program);
+  const pairs = program.scratch([rows, rows, 4]);
+  for (const [part, features] of [student, teacher].entries()) {
+    const [, dim = 0] = features.shape;
+    dispatchRelational(program, pairsKernel, {
+      uniforms: { u32: [rows, dim, tiles], f32: [inverseOfZero] },
+      inputs: [features],
+      buffers: [pairs],
+      constants: {
+        WORKGROUP_SIZE: width,
+        PART: part,
+        ...alignment(program, dim),
+      },
+      workgroups: tiles * Math.ceil(tiles / width),
+    });
+  }
+  return pairs;
 }
 
 function checkedRows(op: string, args: RelationalArgs): number {
@@ -107,50 +142,25 @@ function checkedRows(op: string, args: RelationalArgs): number {
   return rows;
 }
 
-/**
- * Records squared distances S of all pairs of rows of `input` `[rows, dim]` and
- * 1 / sqrt(S), or `inverseOfZero` where rows are equal: scratch `[rows, rows, 2]`.
- */
-export function relationalPairs(
+/** Two sums over all pairs: distances, or with `moment` what needs their means. */
+function sumRows(
   program: Program,
-  input: Tensor,
-  inverseOfZero = 0,
-): Tensor {
-  const [rows = 0, dim = 0] = input.shape;
-  const tiles = Math.ceil(rows / 4);
-  const pairs = program.scratch([rows, rows, 2]);
-  program.dispatch(pairsKernel, {
-    uniforms: { u32: [rows, dim, tiles], f32: [inverseOfZero] },
-    buffers: [input, pairs],
-    workgroups: Math.ceil(tiles * tiles / 8),
-  });
-  return pairs;
-}
-
-function rowSums(
-  program: Program,
-  args: {
-    student: Tensor;
-    teacher: Tensor;
-    totals: Tensor;
-    sums: Tensor;
-    moment: boolean;
-  },
+  args: { pairs: Tensor; totals: Tensor; sums: Tensor; output: Tensor },
+  moment = false,
 ): void {
-  const rows = args.student.shape[0]!;
-  dispatchRows(program, rowsKernel, {
-    rows,
+  const { pairs, totals, sums, output } = args;
+  const rows = pairs.shape[0]!;
+  dispatchRelational(program, rowsKernel, {
     uniforms: { u32: [rows] },
-    buffers: [args.student, args.teacher, args.totals, args.sums],
-    constants: { MOMENT: args.moment ? 1 : 0 },
+    inputs: [pairs],
+    buffers: [totals, sums],
+    constants: { MOMENT: moment ? 1 : 0 },
+    workgroups: rowGroups(program, rows),
   });
-}
-
-function total(program: Program, args: { sums: Tensor; output: Tensor }): void {
   dispatchRows(program, totalKernel, {
     rows: 1,
-    uniforms: { u32: [args.sums.shape[0]!], f32: [1] },
-    buffers: [args.sums, args.output],
+    uniforms: { u32: [rows], f32: [1] },
+    buffers: [sums, output],
   });
 }
 
@@ -161,13 +171,19 @@ function gradient(
   symmetric: boolean,
 ): void {
   const [rows = 0, dim = 0] = args.student.shape;
-  program.dispatch(gradientKernel, {
-    uniforms: { u32: [rows, dim], f32: [args.scale] },
-    buffers: [args.student, weights, args.dStudent],
+  const tiles = Math.ceil(rows / TILE);
+  const columns = Math.ceil(dim / TILE);
+  const width = tileWidth(program);
+  dispatchRelational(program, gradientKernel, {
+    uniforms: { u32: [rows, dim, tiles, columns], f32: [args.scale] },
+    inputs: [args.student, weights],
+    buffers: [args.dStudent],
     constants: {
+      WORKGROUP_SIZE: width,
       SYMMETRIC: symmetric ? 1 : 0,
       ACCUMULATE: args.accumulate === true ? 1 : 0,
+      ...alignment(program, dim),
     },
-    workgroups: Math.ceil(rows * dim / 8),
+    workgroups: tiles * Math.ceil(columns / width),
   });
 }

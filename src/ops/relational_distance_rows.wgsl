@@ -6,18 +6,16 @@
 //                 u_ij = d_ij / mean of the student - d_ij / mean of the teacher
 //                 h(u) = u^2 / 2 if |u| < 1, else |u| - 1/2
 //
-// student, teacher vec2 [rows, rows] from relational_pairs; totals [2] are the sums of
-// both distances over all i, j (unused in the first pass); sums vec2 [rows].
+// pairs [rows, rows] from relational_pairs; totals [2] are the sums of both distances
+// over all i, j (unused in the first pass); sums vec2 [rows].
 
 struct Params {
   rows: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> student: array<vec2f>;
-@group(0) @binding(2) var<storage, read> teacher: array<vec2f>;
-@group(0) @binding(3) var<storage, read> totals: array<f32>;
-@group(0) @binding(4) var<storage, read_write> sums: array<vec2f>;
+@group(0) @binding(2) var<storage, read> totals: array<f32>;
+@group(0) @binding(3) var<storage, read_write> sums: array<vec2f>;
 
 override MOMENT: bool = false;
 
@@ -36,8 +34,9 @@ fn main(
   var second = 0.0;
   for (var j = lane; j < rows; j += ROW_LANES) {
     if (j != i) {
-      let ds = sqrt(max(student[i * rows + j].x, 1e-12));
-      let dt = sqrt(max(teacher[i * rows + j].x, 1e-12));
+      let pair = pair_at(i * rows + j);
+      let ds = sqrt(max(pair.x, 1e-12));
+      let dt = sqrt(max(pair.z, 1e-12));
       if (MOMENT) {
         let u = ds * pair_count / totals[0] - dt * pair_count / totals[1];
         let size = abs(u);

@@ -5,19 +5,18 @@
 //   weights[i, j] = dL/dS_ij + dL/dS_ji = dL/dd_ij / d_ij
 //
 // The second term is the student's mean mu, which is differentiated too. The diagonal
-// and clamped distances (S <= 1e-12) have weight 0. student, teacher vec2 [rows, rows];
-// totals = sums of both distances, moments = (sum h, sum h' d); weights [rows, rows].
+// and clamped distances (S <= 1e-12) have weight 0. pairs [rows, rows]; totals = sums of
+// both distances, moments = (sum h, sum h' d); weights [rows, stride].
 
 struct Params {
   rows: u32,
+  stride: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> student: array<vec2f>;
-@group(0) @binding(2) var<storage, read> teacher: array<vec2f>;
-@group(0) @binding(3) var<storage, read> totals: array<f32>;
-@group(0) @binding(4) var<storage, read> moments: array<f32>;
-@group(0) @binding(5) var<storage, read_write> weights: array<f32>;
+@group(0) @binding(2) var<storage, read> totals: array<f32>;
+@group(0) @binding(3) var<storage, read> moments: array<f32>;
+@group(0) @binding(4) var<storage, read_write> slopes: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -30,16 +29,17 @@ fn main(
   if (at >= rows * rows) {
     return;
   }
-  let square = student[at].x;
+  let pair = pair_at(at);
+  let square = pair.x;
   var weight = 0.0;
   if (at / rows != at % rows && square > 1e-12) {
     let pair_count = f32(rows) * f32(rows - 1u);
     let inverse_mean = pair_count / totals[0];
     let ds = sqrt(square);
-    let dt = sqrt(max(teacher[at].x, 1e-12));
+    let dt = sqrt(max(pair.z, 1e-12));
     let u = ds * inverse_mean - dt * pair_count / totals[1];
     let through_mean = moments[1] * inverse_mean * inverse_mean / pair_count;
     weight = (clamp(u, -1.0, 1.0) * inverse_mean - through_mean) / (f32(rows) * f32(rows) * ds);
   }
-  weights[at] = weight;
+  slopes[at / rows * params.stride + at % rows] = weight;
 }

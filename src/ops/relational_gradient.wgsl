@@ -3,46 +3,106 @@
 //   d_student[i, d] (+)= 2 scale sum_j K_ij (x[i, d] - x[j, d])
 //   K_ij = weights[i, j] + weights[j, i], or weights[i, j] where they are already summed
 //
-// student, d_student [rows, dim]; weights [rows, rows].
+// features, d_student [rows, dim]; weights [rows, 4 tiles]. Differences, not
+// K x - (sum K) x, since that loses the digits that equal features share. One
+// invocation computes 4 x 4 elements, four rows j at a time.
 
 struct Params {
   rows: u32,
   dim: u32,
+  // Tiles of four rows, and of four columns.
+  tiles: u32,
+  columns: u32,
   scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> student: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
 @group(0) @binding(3) var<storage, read_write> d_student: array<f32>;
 
+override WORKGROUP_SIZE: u32 = 8;
 override SYMMETRIC: bool = false;
 override ACCUMULATE: bool = false;
 
-@compute @workgroup_size(8)
+// K of four rows i, a row of the matrix for each of four j; 0 past the last j.
+fn weights_of(own: vec4u, i_tile: u32, j_tile: u32) -> mat4x4f {
+  let last = params.rows - 1u;
+  let j = 4u * j_tile;
+  let tiles = params.tiles;
+  var k = mat4x4f(
+    weight_quad(min(j, last) * tiles + i_tile),
+    weight_quad(min(j + 1u, last) * tiles + i_tile),
+    weight_quad(min(j + 2u, last) * tiles + i_tile),
+    weight_quad(min(j + 3u, last) * tiles + i_tile),
+  );
+  if (!SYMMETRIC) {
+    k += transpose(mat4x4f(
+      weight_quad(own.x * tiles + j_tile),
+      weight_quad(own.y * tiles + j_tile),
+      weight_quad(own.z * tiles + j_tile),
+      weight_quad(own.w * tiles + j_tile),
+    ));
+  }
+  return mat4x4f(
+    k[0],
+    select(vec4f(), k[1], j + 1u <= last),
+    select(vec4f(), k[2], j + 2u <= last),
+    select(vec4f(), k[3], j + 3u <= last),
+  );
+}
+
+fn store(i: u32, d: u32, total: vec4f) {
+  for (var n = 0u; n < 4u; n++) {
+    if (i < params.rows && d + n < params.dim) {
+      let at = i * params.dim + d + n;
+      var gradient = 2.0 * params.scale * total[n];
+      if (ACCUMULATE) {
+        gradient += d_student[at];
+      }
+      d_student[at] = gradient;
+    }
+  }
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (group.y * groups.x + group.x) * 8u + local;
-  if (at >= params.rows * params.dim) {
+  let groups_per_row = (params.columns + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
+  let index = group.y * groups.x + group.x;
+  let i_tile = index / groups_per_row;
+  if (i_tile >= params.tiles) {
     return;
   }
-  let i = at / params.dim;
-  let d = at % params.dim;
-  let x = student[at];
-  var total = 0.0;
-  for (var j = 0u; j < params.rows; j++) {
-    var weight = weights[i * params.rows + j];
-    if (!SYMMETRIC) {
-      weight += weights[j * params.rows + i];
+  let column = (index % groups_per_row) * WORKGROUP_SIZE + local;
+  let q = min(column, params.columns - 1u);
+  let dim = params.dim;
+  let last = params.rows - 1u;
+  let i = 4u * i_tile;
+  let own = min(vec4u(i, i + 1u, i + 2u, i + 3u), vec4u(last));
+  let x0 = feature_quad(own.x, q, dim);
+  let x1 = feature_quad(own.y, q, dim);
+  let x2 = feature_quad(own.z, q, dim);
+  let x3 = feature_quad(own.w, q, dim);
+  var s0 = vec4f();
+  var s1 = vec4f();
+  var s2 = vec4f();
+  var s3 = vec4f();
+  for (var j_tile = 0u; j_tile < params.tiles; j_tile++) {
+    let weights = weights_of(own, i_tile, j_tile);
+    for (var n = 0u; n < 4u; n++) {
+      let x = feature_quad(min(4u * j_tile + n, last), q, dim);
+      let k = weights[n];
+      s0 += k.x * (x0 - x);
+      s1 += k.y * (x1 - x);
+      s2 += k.z * (x2 - x);
+      s3 += k.w * (x3 - x);
     }
-    total += weight * (x - student[j * params.dim + d]);
   }
-  var gradient = 2.0 * params.scale * total;
-  if (ACCUMULATE) {
-    gradient += d_student[at];
-  }
-  d_student[at] = gradient;
+  let d = 4u * column;
+  store(i, d, s0);
+  store(i + 1u, d, s1);
+  store(i + 2u, d, s2);
+  store(i + 3u, d, s3);
 }
