@@ -124,6 +124,7 @@ if [ -n "$TODO" ]; then
     echo "$CHROMIUM" >"$STAMP-browser"
     ;;
   esac
+  rm -rf "$TOOLS/apt"
   # Last, since an unpacked browser adds to the environment that the key covers.
   printf '%s\n' "$(stamp_key)" "$DENO" "$NATS" >"$STAMP"
   exec 9>&-
