@@ -1,9 +1,10 @@
 import type { Config } from "./schema.ts";
 import type { Problem } from "./problems.ts";
 
+/** Side of the images as they are read; 28-pixel sets are padded to 32. */
 const NATIVE_SIZE: Partial<Record<Config["data"]["kind"], number>> = {
-  "fashion-mnist": 28,
-  mnist: 28,
+  "fashion-mnist": 32,
+  mnist: 32,
   cifar10: 32,
   cifar100: 32,
 };
@@ -89,6 +90,16 @@ function checkData({ data, phases }: Config): Problem[] {
 function checkPhases({ phases, teacher }: Config): Problem[] {
   const problems: Problem[] = [];
   const { distill, classify, selfTrain, baseline } = phases;
+  if (
+    phases.teacher.enabled && phases.teacher.images === 0 &&
+    teacher.weights === undefined
+  ) {
+    problems.push({
+      path: ["phases", "teacher", "images"],
+      message: "0 images need teacher.weights to load",
+      cause: ["teacher", "weights"],
+    });
+  }
   if (distill.enabled) {
     const weights = [
       distill.labels,

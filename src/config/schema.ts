@@ -152,6 +152,9 @@ const student = z.strictObject({
 const phases = z.strictObject({
   teacher: z.strictObject({
     ...phase(60_000, 1e-3),
+    images: count(60_000).describe(
+      "training images seen; 0 = use teacher.weights as they are",
+    ),
     labels: z.enum(["all", "labelled"]).default("all").describe(
       "labels the teacher may use: all (it stands for a pre-trained model) or only the labelled ones",
     ),

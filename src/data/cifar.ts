@@ -43,7 +43,7 @@ const LAYOUTS: Readonly<Record<"cifar10" | "cifar100", Layout>> = {
     classes: 100,
     folder: "cifar-100-binary",
     archive: "cifar-100-binary.tar.gz",
-    published: "169001437 bytes, MD5 03b5dce01913d631647c71ecec9e9cb8",
+    published: "168513733 bytes, MD5 03b5dce01913d631647c71ecec9e9cb8",
   },
 };
 

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok } from "node:assert";
+import { deepStrictEqual, ok, rejects } from "node:assert";
 import { PHASES } from "../../src/phases/mod.ts";
 import { readSafetensorsFile } from "../../src/run/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
@@ -137,6 +137,70 @@ for (const phase of ["distill", "selfTrain"] as const) {
     });
   });
 }
+
+Deno.test("runPhase() starts from a weights file and needs no training when it is complete", async () => {
+  await withFolder(async (folder) => {
+    const data = `${folder}/data`;
+    await writeTinyCifar(data, { train: 12, test: 8 });
+    const common = { ranks: 1, data, phases: ["teacher"] as const };
+    const config = { student: { feature: "class" } };
+    const trained = await runTiny({
+      ...common,
+      folder: `${folder}/trained`,
+      config: { ...config, phases: { teacher: { images: 480 } } },
+    });
+    const weights =
+      `${folder}/trained/checkpoints/teacher-20/model.safetensors`;
+    const loaded = await runTiny({
+      ...common,
+      folder: `${folder}/loaded`,
+      config: {
+        ...config,
+        teacher: { weights },
+        phases: { teacher: { images: 0 } },
+      },
+    });
+    const accuracy = [trained, loaded].map(({ outcomes }) => {
+      const [outcome] = outcomes;
+      return outcome?.state === "done" && outcome.summary.test_accuracy;
+    });
+    ok(Number(accuracy[0]) > 0.2, `${accuracy[0]}`);
+    deepStrictEqual(accuracy[1], accuracy[0]);
+    const report = await Deno.readTextFile(
+      `${folder}/loaded/weights_teacher.csv`,
+    );
+    ok(report.includes("blocks.0.attn.qkv.weight,loaded"), report);
+  });
+});
+
+Deno.test("runPhase() names phase and step when the loss is not finite, and keeps the checkpoint", async () => {
+  await withFolder(async (folder) => {
+    const data = `${folder}/data`;
+    await writeTinyCifar(data, { train: 12, test: 4 });
+    await rejects(
+      () =>
+        runTiny({
+          ranks: 1,
+          folder: `${folder}/run`,
+          data,
+          phases: ["teacher"],
+          config: {
+            checkpoint: { everySteps: 1 },
+            phases: {
+              teacher: {
+                images: 480,
+                optimizer: { kind: "sgd", learningRate: 1e30, clipNorm: 0 },
+                schedule: { warmupSteps: 0 },
+              },
+            },
+          },
+        }),
+      (error: Error) =>
+        /phase teacher, step \d+/.test(error.message) ||
+        error.message.includes("not a finite number"),
+    );
+  });
+});
 
 async function copyFolder(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
