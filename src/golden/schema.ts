@@ -5,21 +5,23 @@ import { ConfigError } from "../env/mod.ts";
 const size = z.int().positive().max(65_536);
 const rate = z.number().min(0);
 
+// Keys that are not listed are ignored: one that changes what is computed shows as
+// an error of the values.
 const optimizer = z.discriminatedUnion("kind", [
-  z.strictObject({
+  z.object({
     kind: z.literal("adamw"),
     lr: rate,
     betas: z.tuple([rate, rate]),
     eps: rate,
-    weight_decay: rate,
+    weight_decay: rate.default(0),
     clip_norm: z.number().positive().optional(),
     layer_decay: z.number().positive().optional(),
   }),
-  z.strictObject({
+  z.object({
     kind: z.literal("sgd"),
     lr: rate,
-    momentum: rate,
-    weight_decay: rate,
+    momentum: rate.default(0),
+    weight_decay: rate.default(0),
     clip_norm: z.number().positive().optional(),
     layer_decay: z.number().positive().optional(),
   }),
@@ -35,16 +37,15 @@ const common = {
   dist: z.union([z.literal(0), z.literal(1)]),
   eps: rate,
   batch: size,
-  smooth: z.number().min(0).max(1),
-  seed: z.int().optional(),
+  smooth: z.number().min(0).max(1).default(0),
   opt: optimizer,
 };
 
 /** `config` of a model file. */
 export const modelConfig = z.discriminatedUnion("loss", [
-  z.strictObject({ ...common, loss: z.literal("ce") }),
-  z.strictObject({ ...common, loss: z.literal("hard"), alpha: z.number() }),
-  z.strictObject({
+  z.object({ ...common, loss: z.literal("ce") }),
+  z.object({ ...common, loss: z.literal("hard"), alpha: z.number() }),
+  z.object({
     ...common,
     loss: z.literal("rkd"),
     alpha: z.number(),
@@ -53,7 +54,7 @@ export const modelConfig = z.discriminatedUnion("loss", [
     rkd_a: z.number(),
     teacher_dim: size,
   }),
-  z.strictObject({
+  z.object({
     ...common,
     loss: z.literal("fixmatch"),
     batch_u: size,
@@ -68,14 +69,14 @@ export const noDecay = z.array(z.string());
 export const layerIds = z.record(z.string(), z.int());
 
 /** Parameters of the pseudo-label rules; each may be absent. */
-export const ruleOptions = z.strictObject({
-  fixmatch: z.strictObject({ tau: z.number() }).optional(),
-  flexmatch: z.strictObject({ tau: z.number() }).optional(),
-  freematch: z.strictObject({ m: z.number() }).optional(),
-  softmatch: z.strictObject({ m: z.number() }).optional(),
+export const ruleOptions = z.object({
+  fixmatch: z.object({ tau: z.number() }).optional(),
+  flexmatch: z.object({ tau: z.number() }).optional(),
+  freematch: z.object({ m: z.number() }).optional(),
+  softmatch: z.object({ m: z.number() }).optional(),
 });
 
-export const cosineOptions = z.strictObject({
+export const cosineOptions = z.object({
   base: z.number(),
   min: z.number(),
   warmup: z.int().min(0),
@@ -86,11 +87,11 @@ export const count = z.int().min(0).max(100_000_000);
 export const channels = z.array(z.number()).length(3);
 
 /** Reads a metadata entry that holds JSON. */
-export function readJson<T>(
+export function readJson<S extends z.ZodType>(
   fixture: { name: string; metadata: Readonly<Record<string, string>> },
   key: string,
-  schema: z.ZodType<T>,
-): T {
+  schema: S,
+): z.output<S> {
   const text = fixture.metadata[key];
   if (text === undefined) {
     throw new ConfigError(`Cannot run ${fixture.name}: no metadata ${key}`);

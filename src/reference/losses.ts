@@ -122,19 +122,6 @@ export function entropyReference(
   return { loss, gradient };
 }
 
-/** Half the L1 distance of two softmax outputs, a mean over rows. */
-export function totalVariationReference(
-  student: ArrayLike<number>,
-  teacher: ArrayLike<number>,
-  cols: number,
-): number {
-  const s = softmaxReference(student, cols);
-  const t = softmaxReference(teacher, cols);
-  let sum = 0;
-  for (let i = 0; i < s.length; i++) sum += Math.abs(s[i]! - t[i]!);
-  return sum / 2 / (s.length / cols);
-}
-
 /** Squared difference to adaptively pooled teacher tokens, a mean per image. */
 export function featureMseReference(
   student: ArrayLike<number>,

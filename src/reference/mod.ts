@@ -37,3 +37,25 @@ export {
   poolTokensReference,
   type TokenSizes,
 } from "./tokens.ts";
+export {
+  consistencyMseReference,
+  crossEntropyReference,
+  distillKlReference,
+  entropyReference,
+  featureMseReference,
+  type RowLoss,
+  softCrossEntropyReference,
+} from "./losses.ts";
+export {
+  adamwReference,
+  type AdamwState,
+  clipFactorReference,
+  sgdReference,
+} from "./optimizer.ts";
+export {
+  type BatchLoss,
+  relationalAngleReference,
+  relationalDistanceReference,
+  type RelationalShape,
+} from "./relational.ts";
+export { softmaxBackwardReference, softmaxReference } from "./softmax.ts";

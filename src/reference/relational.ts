@@ -106,7 +106,7 @@ export function relationalAngleReference(
 }
 
 /** `sqrt(max(|x_i - x_j|^2, 1e-12))`, 0 on the diagonal. */
-export function distanceMatrix(
+function distanceMatrix(
   x: ArrayLike<number>,
   rows: number,
 ): Float64Array {
@@ -123,21 +123,6 @@ export function distanceMatrix(
     }
   }
   return distances;
-}
-
-/** `cos[a, b, c] = e_ab . e_ac`. */
-export function angleTensor(x: ArrayLike<number>, rows: number): Float64Array {
-  const dim = x.length / rows;
-  const cosines = new Float64Array(rows ** 3);
-  for (let a = 0; a < rows; a++) {
-    const { units } = directions(x, { rows, dim, from: a });
-    for (let b = 0; b < rows; b++) {
-      for (let c = 0; c < rows; c++) {
-        cosines[(a * rows + b) * rows + c] = dot(units, b, c, dim);
-      }
-    }
-  }
-  return cosines;
 }
 
 /** Unit vectors from row `from` to every row, with the lengths before. */

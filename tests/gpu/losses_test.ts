@@ -19,11 +19,9 @@ import {
   featureMseReference,
   type RowLoss,
   softCrossEntropyReference,
-} from "../../src/reference/losses.ts";
-import {
   softmaxBackwardReference,
   softmaxReference,
-} from "../../src/reference/softmax.ts";
+} from "../../src/reference/mod.ts";
 import { assertClose, gaussian, uniform } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];

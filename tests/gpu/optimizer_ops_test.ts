@@ -5,8 +5,8 @@ import {
   adamwReference,
   clipFactorReference,
   sgdReference,
-} from "../../src/reference/optimizer.ts";
-import { StepUniform } from "../../src/training/step_uniform.ts";
+} from "../../src/reference/mod.ts";
+import { StepUniform } from "../../src/training/mod.ts";
 import { assertClose, gaussian } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];

@@ -5,7 +5,7 @@ import {
   type BatchLoss,
   relationalAngleReference,
   relationalDistanceReference,
-} from "../../src/reference/relational.ts";
+} from "../../src/reference/mod.ts";
 import { assertClose, gaussian } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];

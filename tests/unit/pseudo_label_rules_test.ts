@@ -6,7 +6,7 @@ import {
   SoftMatchRule,
   ThresholdRule,
 } from "../../src/phases/rules/mod.ts";
-import { softmaxReference } from "../../src/reference/softmax.ts";
+import { softmaxReference } from "../../src/reference/mod.ts";
 import { gaussian, uniform } from "../helpers/mod.ts";
 
 const CLASSES = 5;

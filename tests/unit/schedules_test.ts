@@ -1,5 +1,5 @@
 import { deepStrictEqual } from "node:assert";
-import { cosineSchedule, stepSchedule } from "../../src/training/schedules.ts";
+import { cosineSchedule, stepSchedule } from "../../src/training/mod.ts";
 import { assertClose } from "../helpers/mod.ts";
 
 Deno.test("cosineSchedule() warms up from 0, peaks at base and ends at min", () => {
