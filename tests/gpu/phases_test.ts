@@ -147,10 +147,16 @@ Deno.test("runPhase() starts from a weights file and needs no training when it i
     const trained = await runTiny({
       ...common,
       folder: `${folder}/trained`,
-      config: { ...config, phases: { teacher: { images: 480 } } },
+      config: {
+        ...config,
+        data: { padding: 0 },
+        phases: {
+          teacher: { images: 960, optimizer: { learningRate: 0.01 } },
+        },
+      },
     });
     const weights =
-      `${folder}/trained/checkpoints/teacher-20/model.safetensors`;
+      `${folder}/trained/checkpoints/teacher-40/model.safetensors`;
     const loaded = await runTiny({
       ...common,
       folder: `${folder}/loaded`,

@@ -9,7 +9,7 @@ export interface TinyDataOptions {
 
 /**
  * Writes a set in the CIFAR-10 layout that a tiny model can learn: each class
- * is a bright square at a place of its own on coloured noise.
+ * has a colour of its own and a bright square at a place of its own, on noise.
  */
 export async function writeTinyCifar(
   folder: string,
@@ -35,7 +35,9 @@ export async function writeTinyCifar(
 
 function record(bytes: Uint8Array, label: number, next: () => number): void {
   bytes[0] = label;
-  const colour = [next(), next(), next()].map((x) => 40 + 80 * x);
+  const colour = [0, 1, 2].map((c) =>
+    20 + 100 * ((label * [1, 3, 7][c]!) % 10) / 9 + 20 * next()
+  );
   // Ten places on a 4 x 4 grid of 8-pixel cells.
   const top = 8 * Math.floor(label * 1.5 / 4);
   const left = 8 * (Math.floor(label * 1.5) % 4);
