@@ -103,6 +103,8 @@ export function gemm(program: Program, args: GemmArgs): void {
   const side = partialSums ?? args.sums ?? args.keep ?? program.scratch([1]);
   const aligned = (transposeLeft ? rows : depth) % 4 === 0 &&
     (transposeRight ? depth : cols) % 4 === 0;
+  const registers = program.device.form === "register";
+  // A flag that makes no difference is off, to compile fewer pipelines.
   const flags: Constants = {
     TRANSPOSE_LEFT: Number(transposeLeft),
     TRANSPOSE_RIGHT: Number(transposeRight),
@@ -111,7 +113,7 @@ export function gemm(program: Program, args: GemmArgs): void {
     GELU_DERIVATIVE: Number(args.pre !== undefined),
     RESIDUAL: Number(args.residual !== undefined),
     SUM_LEFT: Number(args.sums !== undefined),
-    WHOLE: Number(depth % 16 === 0),
+    WHOLE: Number(!transposeLeft && depth % (registers ? 4 : 16) === 0),
   };
   const reads = [
     left,
@@ -123,14 +125,16 @@ export function gemm(program: Program, args: GemmArgs): void {
   const writes = [partial ?? output, side];
   program.dispatch(aligned ? form.aligned : form.unaligned, {
     uniforms: { u32: [rows, cols, depth, tiles, count, chunk] },
-    ...(program.device.form === "register"
+    ...(registers
       ? { textures: reads, buffers: writes }
       : { buffers: [...reads, ...writes] }),
-    constants: program.device.form === "register"
+    constants: registers
       ? {
         ...flags,
         ALIGNED: Number(aligned),
-        ALIGNED_OUTPUT: Number(cols % 4 === 0),
+        ALIGNED_OUTPUT: Number(
+          cols % 4 === 0 && (args.residual ?? args.pre) !== undefined,
+        ),
       }
       : flags,
     workgroups: tileCount * count,

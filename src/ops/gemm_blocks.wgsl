@@ -18,6 +18,7 @@ override GELU: bool = false;
 override GELU_DERIVATIVE: bool = false;
 override RESIDUAL: bool = false;
 override SUM_LEFT: bool = false;
+// No block of the operands reaches past the depth.
 override WHOLE: bool = false;
 
 struct Params {
@@ -102,8 +103,7 @@ fn right_block(k: u32, n: u32) -> mat4x4f {
   );
 }
 
-// Zeros in the rows that are not inside. With WHOLE the depth is a
-// multiple of 16, so all are.
+// Zeros in the rows that are not inside. With WHOLE all are.
 fn within(block: mat4x4f, inside: vec4<bool>) -> mat4x4f {
   if (WHOLE) {
     return block;

@@ -46,43 +46,21 @@ fn main(
     }
   }
 
-  // Rows of the tile as quads: kept in an array only here, since what is indexed
-  // by a variable does not stay in registers.
-  var quads: array<vec4f, 32>;
-  quads[0] = c00[0];
-  quads[1] = c01[0];
-  quads[2] = c00[1];
-  quads[3] = c01[1];
-  quads[4] = c00[2];
-  quads[5] = c01[2];
-  quads[6] = c00[3];
-  quads[7] = c01[3];
-  quads[8] = c10[0];
-  quads[9] = c11[0];
-  quads[10] = c10[1];
-  quads[11] = c11[1];
-  quads[12] = c10[2];
-  quads[13] = c11[2];
-  quads[14] = c10[3];
-  quads[15] = c11[3];
-  quads[16] = c20[0];
-  quads[17] = c21[0];
-  quads[18] = c20[1];
-  quads[19] = c21[1];
-  quads[20] = c20[2];
-  quads[21] = c21[2];
-  quads[22] = c20[3];
-  quads[23] = c21[3];
-  quads[24] = c30[0];
-  quads[25] = c31[0];
-  quads[26] = c30[1];
-  quads[27] = c31[1];
-  quads[28] = c30[2];
-  quads[29] = c31[2];
-  quads[30] = c30[3];
-  quads[31] = c31[3];
-  for (var i = 0u; i < 32; i++) {
-    store_quad(m + i / 2, n + i % 2 * 32, tile.split, quads[i]);
+  // Rows and blocks move up instead of being indexed: what a variable indexes does
+  // not stay in registers, and unrolling this takes long to compile.
+  for (var i = 0u; i < ROWS; i += 4) {
+    for (var j = 0u; j < 4; j++) {
+      store_quad(m + i + j, n, tile.split, c00[0]);
+      store_quad(m + i + j, n + 32, tile.split, c01[0]);
+      c00 = mat4x4f(c00[1], c00[2], c00[3], c00[0]);
+      c01 = mat4x4f(c01[1], c01[2], c01[3], c01[0]);
+    }
+    c00 = c10;
+    c01 = c11;
+    c10 = c20;
+    c11 = c21;
+    c20 = c30;
+    c21 = c31;
   }
   if (SUM_LEFT && tile.col == 0 && lane == 0) {
     store_sums(m, tile.split, sums[0]);
