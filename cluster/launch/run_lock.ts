@@ -1,7 +1,10 @@
+import process from "node:process";
 import { ConfigError, SignetError } from "../../src/env/mod.ts";
 
-/** The holder touches its lock this often; others wait three times as long. */
-const TOUCH_MS = 3000;
+/** The holder touches its lock this often, in ms. */
+const TOUCH_MS = 1000;
+/** Others watch a lock for so long before they call it stale. */
+const WATCH_MS = 5000;
 
 interface Holder {
   pid: number;
@@ -32,12 +35,14 @@ async function read(path: string) {
 }
 
 /** Whether the process of a lock on this host is gone. */
-async function isGone(pid: number): Promise<boolean> {
+function isGone(pid: number): boolean {
+  // A lock with our own id is left from an earlier life of a container.
+  if (pid === Deno.pid) return true;
   try {
-    await Deno.stat(`/proc/${pid}`);
+    process.kill(pid, 0);
     return false;
   } catch (error) {
-    return error instanceof Deno.errors.NotFound;
+    return (error as { code?: string }).code === "ESRCH";
   }
 }
 
@@ -55,25 +60,26 @@ async function create(path: string, text: string): Promise<boolean> {
 /**
  * Keeps a run folder to one coordinator.
  *
- * A lock whose process has gone, or that its holder on another host no longer
- * touches, is taken over.
+ * A lock whose process has gone, or that its holder no longer touches, is taken
+ * over; `onLost` is called should that happen to us, after a long sleep.
  *
  * @throws {ConfigError} If another coordinator holds it.
  */
-export async function lockRun(folder: string): Promise<AsyncDisposable> {
+export async function lockRun(
+  folder: string,
+  onLost: () => void,
+): Promise<AsyncDisposable> {
   const path = `${folder}/lock`;
   const host = Deno.hostname();
   const own = JSON.stringify({ pid: Deno.pid, host });
   for (let attempt = 0; attempt < 3; attempt++) {
-    if (await create(path, own)) return hold(path, own);
+    if (await create(path, own)) return hold(path, own, onLost);
     const found = await read(path);
     if (found === undefined) continue;
     const holder = parse(found.text);
-    if (holder?.host === host) {
-      if (!await isGone(holder.pid)) throw busy(folder, holder);
-    } else {
+    if (holder?.host !== host || !isGone(holder.pid)) {
       // Clocks of two hosts are not compared; only whether the time changes.
-      await new Promise((resolve) => setTimeout(resolve, 3 * TOUCH_MS));
+      await new Promise((resolve) => setTimeout(resolve, WATCH_MS));
       const later = await read(path);
       if (later !== undefined && later.touched !== found.touched) {
         throw busy(folder, holder);
@@ -105,10 +111,19 @@ async function takeAway(path: string, text: string): Promise<void> {
   }
 }
 
-function hold(path: string, own: string): AsyncDisposable {
-  const timer = setInterval(() => {
+function hold(
+  path: string,
+  own: string,
+  onLost: () => void,
+): AsyncDisposable {
+  const touch = async () => {
+    const found = await read(path);
+    if (found?.text !== own) return onLost();
     const now = new Date();
-    Deno.utime(path, now, now).catch(() => {
+    await Deno.utime(path, now, now);
+  };
+  const timer = setInterval(() => {
+    touch().catch(() => {
       // The folder is gone or full; the run's own writes will say so.
     });
   }, TOUCH_MS);

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { locateData } from "../../src/data/mod.ts";
 import type { Env } from "../../src/env/mod.ts";
 import {
   type PhaseName,
@@ -6,7 +7,6 @@ import {
   type PhaseSummary,
 } from "../../src/phases/mod.ts";
 import { listCheckpoints, RunFolder } from "../../src/run/mod.ts";
-import { ConfigError } from "../../src/env/mod.ts";
 import {
   Coordinator,
   type Failure,
@@ -74,14 +74,12 @@ export interface TrainRunEnd {
 export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const { env, choice, size, observer } = options;
   const { config, folder: path, resumed } = choice;
-  if (size > config.globalBatch) {
-    throw new ConfigError(
-      `Cannot divide a global batch of ${config.globalBatch} images by ${size} ranks`,
-      { hint: "use fewer --ranks or a larger globalBatch" },
-    );
-  }
+  // Found missing now rather than by every rank.
+  const { kind, path: place } = config.data;
+  await locateData(env.disk, { kind, path: place });
   const folder = await RunFolder.create(env.disk, path);
-  await using _lock = await lockRun(path);
+  const lost: { act?: () => void } = {};
+  await using _lock = await lockRun(path, () => lost.act?.());
   const text = `${JSON.stringify(config, null, 2)}\n`;
   await env.disk.write(`${path}/config.json`, text);
 
@@ -191,6 +189,8 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     },
     state,
   });
+  lost.act = () =>
+    coordinator.serverLost(`another coordinator has taken ${path} over`);
   options.onStoppable((request) => coordinator.stop(request));
   keepServer(server, coordinator, observer);
   const end = await coordinator.run();

@@ -4,7 +4,7 @@
  * @module
  */
 export type { DataSet, ImageSet, Split } from "./image_set.ts";
-export { DATA_KINDS, type DataKind } from "./locate.ts";
+export { DATA_KINDS, type DataKind, locateData } from "./locate.ts";
 export { type DataOptions, loadDataSet } from "./load_data_set.ts";
 export { splitDataSet, type SplitOptions } from "./split.ts";
 export { splitFromJson, splitToJson } from "./split_json.ts";

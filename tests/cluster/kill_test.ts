@@ -1,0 +1,97 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { realEnv } from "../../src/env/mod.ts";
+import { loadCheckpoint } from "../../src/run/mod.ts";
+import {
+  checkNoneLeft,
+  type CommandEnd,
+  CommandProcess,
+  eventsOf,
+  ranksOf,
+  readJson,
+  teacherOnly,
+  withTinyRun,
+} from "./train_process.ts";
+
+/** Enough steps to be struck in the middle of. */
+const STEPS = teacherOnly(4000);
+
+async function strike(
+  signal: Deno.Signal,
+  check: (end: CommandEnd, run: string, pid: number) => Promise<void>,
+): Promise<void> {
+  await withTinyRun(async ({ folder, config }) => {
+    const run = `${folder}/run`;
+    const args = ["train", config, "--run-dir", run, ...STEPS];
+    const process = new CommandProcess(args);
+    await process.seeFile(`${run}/checkpoints/last`);
+    const pid = (await ranksOf(run))[1]!;
+    Deno.kill(pid, signal);
+    const end = await process.end;
+    strictEqual(end.code, 1, end.stderr);
+    await check(end, run, pid);
+
+    match(end.stderr, new RegExp(`log: ${run}/logs/rank-1.jsonl`));
+    strictEqual(end.stderr.match(/^error: /gm)?.length, 1, "one culprit");
+    const failed = (await eventsOf(run)).filter(({ event }) =>
+      event === "failed"
+    );
+    deepStrictEqual(
+      failed.map(({ failure }) => (failure as { rank: number }).rank),
+      [1],
+    );
+    strictEqual((await readJson(`${run}/run.json`)).state, "failed");
+    const checkpoint = await loadCheckpoint(realEnv.disk, run, {
+      phase: "teacher",
+    });
+    ok(checkpoint, "the last checkpoint loads");
+    await checkNoneLeft(run);
+  });
+}
+
+Deno.test("train names a rank that is killed in mid-phase and ends the others", async () => {
+  await strike("SIGKILL", (end, _, pid) => {
+    match(
+      end.stderr,
+      new RegExp(
+        `^error: rank 1 \\(host ${Deno.hostname()}, pid ${pid}, .*\\) failed in phase teacher, step \\d+: killed by SIGKILL$`,
+        "m",
+      ),
+    );
+    return Promise.resolve();
+  });
+});
+
+Deno.test("train names a rank that is stopped in mid-phase and ends the others", async () => {
+  await strike("SIGSTOP", (end) => {
+    match(
+      end.stderr,
+      /^error: rank 1 .* failed in phase teacher, step \d+: no sign of life for \d/m,
+    );
+    return Promise.resolve();
+  });
+});
+
+Deno.test("train leaves no rank and no server when it is killed itself", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const run = `${folder}/run`;
+    const args = ["train", config, "--run-dir", run, ...STEPS];
+    const process = new CommandProcess(args);
+    await process.seeFile(`${run}/checkpoints/last`);
+    process.signal("SIGKILL");
+    await process.end;
+    const pids = await ranksOf(run);
+    strictEqual(pids.length, 2);
+    while (
+      (await Promise.all(
+        pids.map((pid) => Deno.stat(`/proc/${pid}`).catch(() => undefined)),
+      )).some((found) => found !== undefined)
+    ) await new Promise((resolve) => setTimeout(resolve, 50));
+    await checkNoneLeft(run);
+
+    // Its lock is stale: the run goes on.
+    const resumed = new CommandProcess(["train", "--resume", run]);
+    await resumed.see(/^teacher /);
+    resumed.signal("SIGTERM");
+    strictEqual((await resumed.end).code, 75);
+  });
+});

@@ -1,0 +1,91 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import {
+  command,
+  CommandProcess,
+  eventsOf,
+  readJson,
+  teacherOnly,
+  withTinyRun,
+} from "./train_process.ts";
+
+const STEPS = teacherOnly(60);
+
+function modelOf(run: string): Promise<Uint8Array> {
+  return Deno.readFile(`${run}/checkpoints/teacher-60/model.safetensors`);
+}
+
+Deno.test("train --resume ends with the same weights, bit for bit, when it was stopped twice", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const whole = `${folder}/whole`;
+    const { code, stderr } = await command([
+      "train",
+      config,
+      `--run-dir=${whole}`,
+      ...STEPS,
+    ]);
+    strictEqual(code, 0, stderr);
+
+    const run = `${folder}/parts`;
+    const first = new CommandProcess([
+      "train",
+      config,
+      `--run-dir=${run}`,
+      ...STEPS,
+    ]);
+    await first.see(/^teacher /);
+    first.signal("SIGTERM");
+    const stopped = await first.end;
+    strictEqual(stopped.code, 75, stopped.stderr);
+    match(stopped.stderr, /^stopped {2}after teacher-\d+; go on with: /m);
+    strictEqual((await readJson(`${run}/run.json`)).state, "stopped");
+
+    const second = new CommandProcess(["train", "--resume", run]);
+    await second.see(/^teacher /);
+    second.signal("SIGINT");
+    strictEqual((await second.end).code, 130);
+
+    const last = await command([
+      "train",
+      config,
+      `--run-dir=${run}`,
+      "--resume=auto",
+      ...STEPS,
+    ]);
+    strictEqual(last.code, 0, last.stderr);
+    match(last.stderr, /resume yes/);
+    deepStrictEqual(await modelOf(run), await modelOf(whole));
+
+    const stops = (await eventsOf(run)).filter(({ event }) =>
+      event === "phase_stopped"
+    );
+    strictEqual(stops.length, 2);
+    const metrics = await Deno.readTextFile(`${run}/metrics.jsonl`);
+    const steps = metrics.trim().split("\n").map((line) => JSON.parse(line))
+      .filter(({ split }) => split === "train").map(({ step }) => step);
+    deepStrictEqual(steps, steps.toSorted((a, b) => a - b), "no line twice");
+    ok(new Set(steps).size === steps.length);
+
+    // Nothing is left to do: finished phases are not repeated.
+    const again = await command(["train", "--resume", run, "--json"]);
+    strictEqual(again.code, 0, again.stderr);
+    const result = JSON.parse(again.stdout);
+    strictEqual(result.run, run);
+    strictEqual(result.phases.teacher.steps, 60);
+  });
+});
+
+Deno.test("train ends at once with code 130 when it is interrupted twice", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const run = `${folder}/run`;
+    const process = new CommandProcess([
+      "train",
+      config,
+      `--run-dir=${run}`,
+      ...teacherOnly(4000),
+    ]);
+    await process.see(/^start /);
+    process.signal("SIGINT");
+    process.signal("SIGINT");
+    strictEqual((await process.end).code, 130);
+  });
+});

@@ -1,0 +1,87 @@
+import { match, strictEqual } from "node:assert";
+import { command, withTinyRun } from "./train_process.ts";
+
+/** Arguments, exit code, and what stderr must say. */
+const WRONG: [string[], number, RegExp][] = [
+  [["trian"], 2, /^error: .*"trian".*\nhint: did you mean train\?$/],
+  [["xyzzy"], 2, /^error: .*\nhint: verbs: train /],
+  [
+    ["train", "--rnaks", "3"],
+    2,
+    /^error: .*--rnaks.*\nhint: did you mean --ranks\?$/,
+  ],
+  [["train", "--ranks", "two"], 2, /^error: .*--ranks two/],
+  [["train", "--ranks"], 2, /^error: .*--ranks/],
+  [["train", "no-such.json"], 2, /^error: .*no-such\.json/],
+  [["train", "a.json", "b.json"], 2, /^error: .*a\.json and b\.json/],
+  [["train", "phases.distill.temprature=2"], 2, /temprature.*temperature/s],
+  [["train", "globalBatch=many"], 2, /globalBatch/],
+  [["train", "--resume", "/no/such/run"], 2, /^error: .*\/no\/such\/run/],
+  [["train", "--fast-dev-run", "0"], 2, /^error: .*--fast-dev-run 0/],
+  [["rank", "--rank", "1"], 2, /^error: .*--size/],
+];
+
+Deno.test("main() says what is wrong and exits 2 when the usage is wrong", async () => {
+  for (const [args, code, text] of WRONG) {
+    const end = await command(args);
+    strictEqual(end.code, code, `${args}: ${end.stderr}`);
+    match(end.stderr, text, args.join(" "));
+    strictEqual(/^\s+at /m.test(end.stderr), false, "no stack");
+    strictEqual(end.stdout, "");
+  }
+});
+
+Deno.test("main() prints help on stdout when asked", async () => {
+  const overview = await command(["--help"]);
+  strictEqual(overview.code, 0);
+  const verbs = overview.stdout.match(/^ {2}([a-z-]+) {2,}/gm)!
+    .map((line) => line.trim());
+  for (const verb of [...verbs, "rank"]) {
+    const help = await command([verb, "--help"]);
+    strictEqual(help.code, 0, verb);
+    match(help.stdout, /^Usage: /, verb);
+  }
+});
+
+Deno.test("train refuses before it starts when folder, data or ranks do not fit", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const run = `${folder}/run`;
+    await Deno.mkdir(run);
+    await Deno.writeTextFile(`${run}/config.json`, "{}");
+    const train = (...args: string[]) => command(["train", config, ...args]);
+
+    const taken = await train("--run-dir", run);
+    strictEqual(taken.code, 2);
+    match(taken.stderr, /holds a run\nhint: .*--resume auto/);
+
+    const other = await train("--run-dir", run, "--resume=auto", "seed=9");
+    strictEqual(other.code, 2);
+    match(other.stderr, /configuration differs in .*seed/);
+
+    // A lock that its holder still touches is respected, whatever its process.
+    const lock = `${folder}/locked/lock`;
+    const holder = { pid: Deno.pid, host: "elsewhere" };
+    await Deno.mkdir(`${folder}/locked`);
+    await Deno.writeTextFile(lock, JSON.stringify(holder));
+    const touching = setInterval(() => {
+      const now = new Date();
+      Deno.utimeSync(lock, now, now);
+    }, 200);
+    const locked = await train("--run-dir", `${folder}/locked`);
+    clearInterval(touching);
+    strictEqual(locked.code, 2);
+    match(locked.stderr, new RegExp(`process ${Deno.pid} on elsewhere`));
+
+    const many = await train("--run-dir", `${folder}/many`, "--ranks=40");
+    strictEqual(many.code, 2);
+    match(many.stderr, /globalBatch: 16 images .* 40 ranks/);
+
+    const data = await train(
+      "--run-dir",
+      `${folder}/data-run`,
+      "data.path=/no/such/data",
+    );
+    strictEqual(data.code, 2, data.stderr);
+    match(data.stderr, /^error: .*\/no\/such\/data.*\nhint: /);
+  });
+});
