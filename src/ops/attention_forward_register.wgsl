@@ -41,11 +41,7 @@ fn main(
     sum = sum * keep + p;
     add_values(qkv_start(head, 2, key), keep, p);
   }
-  let factor = 1.0 / sum;
-  let statistic = top + log(sum);
-  store_row(head, token.x, factor.x, statistic.x, &o0);
-  store_row(head, token.y, factor.y, statistic.y, &o1);
-  store_row(head, token.z, factor.z, statistic.z, &o2);
+  store_rows(head, token, 1.0 / sum, top + log(sum));
 }
 
 // Blocks are unrolled by hand, here and below: an array that a variable indexes
@@ -121,15 +117,37 @@ fn add_block(start: u32, c: u32, keep: vec3f, p: vec3f) {
   o2[c] = add_scaled(keep.z * o2[c], p.z, v);
 }
 
-fn store_row(
-  head: Head,
-  token: u32,
-  factor: f32,
-  statistic: f32,
-  o: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
-) {
-  if (head.exists && token < params.tokens) {
-    log_sum_exp[head.statistics + token] = statistic;
-    store_blocks(output_start(head, token), factor, o);
+// The rows move up instead of being indexed, to compile one copy of this.
+fn store_rows(head: Head, tokens: vec3u, factors: vec3f, statistics: vec3f) {
+  var token = tokens;
+  var factor = factors;
+  var statistic = statistics;
+  for (var i = 0u; i < ROWS; i++) {
+    if (head.exists && token.x < params.tokens) {
+      log_sum_exp[head.statistics + token.x] = statistic.x;
+      store_row(output_start(head, token.x), factor.x);
+    }
+    token = token.yzx;
+    factor = factor.yzx;
+    statistic = statistic.yzx;
+    o0 = o1;
+    o1 = o2;
+  }
+}
+
+fn store_row(start: u32, factor: f32) {
+  store_block(start, 0, factor * o0[0]);
+  if (BLOCKS > 1) {
+    store_block(start, 1, factor * o0[1]);
+  }
+  if (BLOCKS > 2) {
+    store_block(start, 2, factor * o0[2]);
+    store_block(start, 3, factor * o0[3]);
+  }
+  if (BLOCKS > 4) {
+    store_block(start, 4, factor * o0[4]);
+    store_block(start, 5, factor * o0[5]);
+    store_block(start, 6, factor * o0[6]);
+    store_block(start, 7, factor * o0[7]);
   }
 }

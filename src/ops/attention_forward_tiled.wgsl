@@ -54,7 +54,7 @@ fn main(
   }
   if (head.exists && token < params.tokens) {
     log_sum_exp[head.statistics + token] = top + log(sum);
-    store_blocks(output_start(head, token), 1.0 / sum, &o);
+    store_row(output_start(head, token), 1.0 / sum);
   }
 }
 
@@ -110,5 +110,22 @@ fn add_value(at: u32, keep: f32, p: f32) {
     o[5] = add_scaled(keep * o[5], p, v_tile[at + 5]);
     o[6] = add_scaled(keep * o[6], p, v_tile[at + 6]);
     o[7] = add_scaled(keep * o[7], p, v_tile[at + 7]);
+  }
+}
+
+fn store_row(start: u32, factor: f32) {
+  store_block(start, 0, factor * o[0]);
+  if (BLOCKS > 1) {
+    store_block(start, 1, factor * o[1]);
+  }
+  if (BLOCKS > 2) {
+    store_block(start, 2, factor * o[2]);
+    store_block(start, 3, factor * o[3]);
+  }
+  if (BLOCKS > 4) {
+    store_block(start, 4, factor * o[4]);
+    store_block(start, 5, factor * o[5]);
+    store_block(start, 6, factor * o[6]);
+    store_block(start, 7, factor * o[7]);
   }
 }

@@ -20,7 +20,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// Each kernel declares `stored`, what store_blocks() writes to.
+// Each kernel declares `stored`, what store_block() writes to.
 
 // One head of one image.
 struct Head {
@@ -101,15 +101,13 @@ fn add_scaled(sum: mat4x4f, factor: f32, x: mat4x4f) -> mat4x4f {
   );
 }
 
-// Writes factor * values; only what is inside the head's row.
-fn store_blocks(
-  start: u32,
-  factor: f32,
-  values: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
-) {
-  for (var i = 0u; i < BLOCKS * 4; i++) {
-    store_quad(start, i * 4, factor * (*values)[i / 4][i % 4]);
-  }
+// Writes what is inside the head's row.
+fn store_block(start: u32, block: u32, values: mat4x4f) {
+  let at = block * 16;
+  store_quad(start, at, values[0]);
+  store_quad(start, at + 4, values[1]);
+  store_quad(start, at + 8, values[2]);
+  store_quad(start, at + 12, values[3]);
 }
 
 fn store_quad(start: u32, at: u32, quad: vec4f) {

@@ -44,9 +44,7 @@ fn main(
     let ds = p * (dp - delta[head.statistics + query]) * params.scale;
     add_gradients(q_start, g_start, p, ds);
   }
-  store_row(head, token.x, &dk0, &dv0);
-  store_row(head, token.y, &dk1, &dv1);
-  store_row(head, token.z, &dk2, &dv2);
+  store_rows(head, token);
 }
 
 // Blocks are unrolled by hand, here and below: an array that a variable indexes
@@ -153,14 +151,39 @@ fn add_block(q_start: u32, g_start: u32, c: u32, p: vec3f, ds: vec3f) {
   dv2[c] = add_scaled(dv2[c], p.z, g);
 }
 
-fn store_row(
-  head: Head,
-  token: u32,
-  dk: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
-  dv: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
-) {
-  if (head.exists && token < params.tokens) {
-    store_blocks(qkv_start(head, 1, token), 1.0, dk);
-    store_blocks(qkv_start(head, 2, token), 1.0, dv);
+// The rows move up instead of being indexed, to compile one copy of this.
+fn store_rows(head: Head, tokens: vec3u) {
+  var token = tokens;
+  for (var i = 0u; i < ROWS; i++) {
+    if (head.exists && token.x < params.tokens) {
+      store_row(qkv_start(head, 1, token.x), qkv_start(head, 2, token.x));
+    }
+    token = token.yzx;
+    dk0 = dk1;
+    dk1 = dk2;
+    dv0 = dv1;
+    dv1 = dv2;
   }
+}
+
+fn store_row(k_start: u32, v_start: u32) {
+  store_blocks(k_start, v_start, 0);
+  if (BLOCKS > 1) {
+    store_blocks(k_start, v_start, 1);
+  }
+  if (BLOCKS > 2) {
+    store_blocks(k_start, v_start, 2);
+    store_blocks(k_start, v_start, 3);
+  }
+  if (BLOCKS > 4) {
+    store_blocks(k_start, v_start, 4);
+    store_blocks(k_start, v_start, 5);
+    store_blocks(k_start, v_start, 6);
+    store_blocks(k_start, v_start, 7);
+  }
+}
+
+fn store_blocks(k_start: u32, v_start: u32, c: u32) {
+  store_block(k_start, c, dk0[c]);
+  store_block(v_start, c, dv0[c]);
 }

@@ -50,8 +50,7 @@ fn main(
     }
   }
   if (head.exists && token < params.tokens) {
-    store_blocks(qkv_start(head, 1, token), 1.0, &dk);
-    store_blocks(qkv_start(head, 2, token), 1.0, &dv);
+    store_row(qkv_start(head, 1, token), qkv_start(head, 2, token));
   }
 }
 
@@ -137,4 +136,26 @@ fn add_gradients(at: u32, p: f32, ds: f32) {
 fn add_block(at: u32, c: u32, p: f32, ds: f32) {
   dk[c] = add_scaled(dk[c], ds, q_tile[at + c]);
   dv[c] = add_scaled(dv[c], p, g_tile[at + c]);
+}
+
+fn store_row(k_start: u32, v_start: u32) {
+  store_blocks(k_start, v_start, 0);
+  if (BLOCKS > 1) {
+    store_blocks(k_start, v_start, 1);
+  }
+  if (BLOCKS > 2) {
+    store_blocks(k_start, v_start, 2);
+    store_blocks(k_start, v_start, 3);
+  }
+  if (BLOCKS > 4) {
+    store_blocks(k_start, v_start, 4);
+    store_blocks(k_start, v_start, 5);
+    store_blocks(k_start, v_start, 6);
+    store_blocks(k_start, v_start, 7);
+  }
+}
+
+fn store_blocks(k_start: u32, v_start: u32, c: u32) {
+  store_block(k_start, c, dk[c]);
+  store_block(v_start, c, dv[c]);
 }

@@ -46,9 +46,7 @@ fn main(
     let dp = value_products(qkv_start(head, 2, key));
     add_keys(k_start, exp(score - statistic) * (dp - own_delta) * params.scale);
   }
-  store_row(head, token.x, own_delta.x, &d0);
-  store_row(head, token.y, own_delta.y, &d1);
-  store_row(head, token.z, own_delta.z, &d2);
+  store_rows(head, token, own_delta);
 }
 
 // Blocks are unrolled by hand, here and below: an array that a variable indexes
@@ -178,14 +176,35 @@ fn add_block(start: u32, c: u32, ds: vec3f) {
   d2[c] = add_scaled(d2[c], ds.z, k);
 }
 
-fn store_row(
-  head: Head,
-  token: u32,
-  own_delta: f32,
-  d: ptr<private, array<mat4x4f, MAX_BLOCKS>>,
-) {
-  if (head.exists && token < params.tokens) {
-    delta[head.statistics + token] = own_delta;
-    store_blocks(qkv_start(head, 0, token), 1.0, d);
+// The rows move up instead of being indexed, to compile one copy of this.
+fn store_rows(head: Head, tokens: vec3u, own_deltas: vec3f) {
+  var token = tokens;
+  var own_delta = own_deltas;
+  for (var i = 0u; i < ROWS; i++) {
+    if (head.exists && token.x < params.tokens) {
+      delta[head.statistics + token.x] = own_delta.x;
+      store_row(qkv_start(head, 0, token.x));
+    }
+    token = token.yzx;
+    own_delta = own_delta.yzx;
+    d0 = d1;
+    d1 = d2;
+  }
+}
+
+fn store_row(start: u32) {
+  store_block(start, 0, d0[0]);
+  if (BLOCKS > 1) {
+    store_block(start, 1, d0[1]);
+  }
+  if (BLOCKS > 2) {
+    store_block(start, 2, d0[2]);
+    store_block(start, 3, d0[3]);
+  }
+  if (BLOCKS > 4) {
+    store_block(start, 4, d0[4]);
+    store_block(start, 5, d0[5]);
+    store_block(start, 6, d0[6]);
+    store_block(start, 7, d0[7]);
   }
 }

@@ -52,7 +52,7 @@ fn main(
   }
   if (head.exists && token < params.tokens) {
     delta[head.statistics + token] = own_delta;
-    store_blocks(qkv_start(head, 0, token), 1.0, &d);
+    store_row(qkv_start(head, 0, token));
   }
 }
 
@@ -151,5 +151,22 @@ fn add_key(at: u32, ds: f32) {
     d[5] = add_scaled(d[5], ds, k_tile[at + 5]);
     d[6] = add_scaled(d[6], ds, k_tile[at + 6]);
     d[7] = add_scaled(d[7], ds, k_tile[at + 7]);
+  }
+}
+
+fn store_row(start: u32) {
+  store_block(start, 0, d[0]);
+  if (BLOCKS > 1) {
+    store_block(start, 1, d[1]);
+  }
+  if (BLOCKS > 2) {
+    store_block(start, 2, d[2]);
+    store_block(start, 3, d[3]);
+  }
+  if (BLOCKS > 4) {
+    store_block(start, 4, d[4]);
+    store_block(start, 5, d[5]);
+    store_block(start, 6, d[6]);
+    store_block(start, 7, d[7]);
   }
 }
