@@ -1,3 +1,4 @@
+import { throws } from "node:assert";
 import { Device, type KernelForm } from "../../src/gpu/mod.ts";
 import { attentionBackward, attentionForward } from "../../src/ops/mod.ts";
 import {
@@ -60,3 +61,33 @@ for (const form of FORMS) {
     }
   });
 }
+
+Deno.test("attentionForward() refuses what it cannot compute when shapes or the head dimension are wrong", async () => {
+  using device = await Device.open();
+  const sizes = { batch: 1, tokens: 2, heads: 1 };
+  const logSumExp = device.tensor([1, 1, 2]);
+  throws(
+    () =>
+      device.run((program) =>
+        attentionForward(program, {
+          ...sizes,
+          qkv: device.tensor([2, 8]),
+          output: device.tensor([2, 3]),
+          logSumExp,
+        })
+      ),
+    /attentionForward: shapes do not fit: qkv \[2,8\]/,
+  );
+  throws(
+    () =>
+      device.run((program) =>
+        attentionForward(program, {
+          ...sizes,
+          qkv: device.tensor([2, 3 * 129]),
+          output: device.tensor([2, 129]),
+          logSumExp,
+        })
+      ),
+    /the head dimension is 129, at most 128/,
+  );
+});

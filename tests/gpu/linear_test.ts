@@ -1,4 +1,5 @@
-import { Device, type KernelForm } from "../../src/gpu/mod.ts";
+import { deepStrictEqual, throws } from "node:assert";
+import { Device, type KernelForm, view } from "../../src/gpu/mod.ts";
 import {
   linearForward,
   linearInputGradient,
@@ -49,8 +50,10 @@ for (const form of FORMS) {
       const dInput = device.tensor([rows, inner]);
       const dFused = device.tensor([rows, inner]);
       // One buffer, as parameters' gradients are.
-      const dWeight = device.tensor([outer, inner]);
-      const dBias = device.tensor([outer]);
+      const biasStart = Math.ceil(outer * inner / 64) * 64;
+      const segment = device.tensor([biasStart + outer]);
+      const dWeight = view(segment, [outer, inner]);
+      const dBias = view(segment, [outer], biasStart);
 
       device.run((program) => {
         linearForward(program, { input: x, weight: w, output: plain });
@@ -126,3 +129,59 @@ for (const form of FORMS) {
     }
   });
 }
+
+Deno.test("linearWeightGradient() gives the same bits when run again with other buffers", async () => {
+  using device = await Device.open();
+  const input = device.tensor([700, 12], gaussian(700 * 12, { seed: 1 }));
+  const dOutput = device.tensor([700, 20], gaussian(700 * 20, { seed: 2 }));
+  const results = [0, 1].map(() => device.tensor([20, 12]));
+  for (const dWeight of results) {
+    device.run((program) => {
+      linearWeightGradient(program, { input, dOutput, dWeight });
+    });
+  }
+  deepStrictEqual(
+    await device.read(results[0]!),
+    await device.read(results[1]!),
+  );
+});
+
+Deno.test("linear ops name all shapes when they do not fit", async () => {
+  using device = await Device.open();
+  const input = device.tensor([2, 3]);
+  const weight = device.tensor([4, 5]);
+  const output = device.tensor([2, 4]);
+  throws(
+    () =>
+      device.run((program) =>
+        linearForward(program, { input, weight, output })
+      ),
+    {
+      name: "RangeError",
+      message:
+        "Cannot record linearForward: shapes do not fit: input [2,3], weight [4,5], output [2,4]",
+    },
+  );
+  throws(
+    () =>
+      device.run((program) =>
+        linearInputGradient(program, {
+          dOutput: output,
+          weight,
+          dInput: input,
+        })
+      ),
+    /linearInputGradient: shapes do not fit/,
+  );
+  throws(
+    () =>
+      device.run((program) =>
+        linearWeightGradient(program, {
+          input,
+          dOutput: output,
+          dWeight: weight,
+        })
+      ),
+    /linearWeightGradient: shapes do not fit/,
+  );
+});
