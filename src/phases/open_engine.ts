@@ -8,7 +8,7 @@ import {
   splitToJson,
 } from "../data/mod.ts";
 import type { DataSet } from "../data/mod.ts";
-import { EnvironmentError } from "../env/mod.ts";
+import { ConfigError, EnvironmentError } from "../env/mod.ts";
 import { ImageStore, probeForm } from "../ops/mod.ts";
 import { CONSTANTS, type Normalisation } from "../training/mod.ts";
 import type { Context } from "./context.ts";
@@ -38,6 +38,15 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       log: (message) => log("warn", message),
     });
     const split = await readOrMakeSplit(options, data);
+    if (config.phases.selfTrain.enabled && split.unlabelled.length === 0) {
+      throw new ConfigError(
+        `Cannot self-train on ${data.name}: all ${data.train.count} training images have labels or are held back for validation`,
+        {
+          hint:
+            "set data.labelsPerClass, add an unlabelled/ folder, or phases.selfTrain.enabled=false",
+        },
+      );
+    }
     log("info", "data is ready", {
       name: data.name,
       classes: data.classNames.length,
