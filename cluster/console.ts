@@ -5,6 +5,9 @@ const REDRAW_MS = 100;
 /** Time between progress lines where the line cannot be redrawn, in ms. */
 const PLAIN_MS = 5000;
 
+/** Width of a terminal that does not tell. */
+const COLUMNS = 80;
+
 const encoder = new TextEncoder();
 
 function writeAll(stream: typeof Deno.stdout, text: string): void {
@@ -94,9 +97,10 @@ export class Console {
 
 function columns(): number {
   try {
-    return Math.max(20, Deno.consoleSize().columns);
+    const { columns } = Deno.consoleSize();
+    return columns > 0 ? columns : COLUMNS;
   } catch {
-    return 80;
+    return COLUMNS;
   }
 }
 

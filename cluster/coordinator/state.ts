@@ -89,7 +89,7 @@ export type ClusterEvent =
 
 /** What the shell must do, in this order. */
 export type Action =
-  /** Appended and synced before the actions behind it. */
+  /** Written before the actions behind it. */
   | { do: "journal"; record: JournalRecord }
   /** Answers the report that is being handled. */
   | { do: "answer"; answer: Answer }

@@ -1,0 +1,186 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import {
+  type Action,
+  advance,
+  type ClusterEvent,
+  describeFailure,
+  type Failure,
+  headline,
+  initialState,
+  Journal,
+  readDone,
+  type State,
+} from "../../cluster/coordinator/mod.ts";
+import { accept, report } from "../../cluster/protocol.ts";
+import { realEnv } from "../../src/env/mod.ts";
+
+type Unclocked<T> = T extends unknown ? Omit<T, "at"> : never;
+
+/** Feeds events, all at one time, and keeps the last answer. */
+function play(size: number, events: readonly Unclocked<ClusterEvent>[]) {
+  let state: State = initialState({
+    at: 0,
+    size,
+    phases: ["teacher"],
+    version: "v1",
+    config: "c1",
+  });
+  const actions: Action[] = [];
+  for (const event of events) {
+    const [next, asked] = advance(state, { ...event, at: 1 });
+    state = next;
+    actions.push(...asked);
+  }
+  const answers = actions.flatMap((action) =>
+    action.do === "answer" ? [action.answer] : []
+  );
+  return { state, actions, answer: answers.at(-1) };
+}
+
+function hello(rank: number, change: Record<string, string | number> = {}) {
+  return {
+    kind: "hello" as const,
+    hello: {
+      kind: "hello" as const,
+      rank,
+      host: "h",
+      pid: 10 + rank,
+      version: "v1",
+      config: "c1",
+      deno: "2",
+      ...change,
+    },
+  };
+}
+
+function ready(rank: number, form: "register" | "tiled", data = "d1") {
+  return {
+    kind: "ready" as const,
+    ready: {
+      kind: "ready" as const,
+      rank,
+      adapter: { name: `gpu ${rank}`, vendor: 1, device: 1, cpu: false },
+      form,
+      data,
+    },
+  };
+}
+
+Deno.test("advance() welcomes a rank again when its hello is repeated", () => {
+  const { state, answer } = play(2, [hello(0), hello(0)]);
+  deepStrictEqual(answer, { kind: "welcome", rank: 0, size: 2 });
+  strictEqual(state.stage, "joining");
+});
+
+Deno.test("advance() refuses a rank whose place is taken or does not exist", () => {
+  const taken = play(2, [hello(0), hello(0, { pid: 99 })]);
+  match(JSON.stringify(taken.answer), /refused.*process 10 on h/);
+  strictEqual(taken.state.failure, undefined);
+  match(JSON.stringify(play(2, [hello(2)]).answer), /refused.*2 ranks/);
+});
+
+for (const key of ["version", "config"] as const) {
+  Deno.test(`advance() ends the run naming both when a rank has another ${key}`, () => {
+    const { state, answer } = play(2, [hello(0), hello(1, { [key]: "other" })]);
+    const own = key === "version" ? "v1" : "c1";
+    match(JSON.stringify(answer), new RegExp(`refused.*other.*${own}`));
+    const { rank, exitCode, cause } = state.failure!;
+    deepStrictEqual([rank, exitCode], [1, 2]);
+    match(cause, new RegExp(`other.*${own}`));
+  });
+}
+
+Deno.test("advance() ends the run when ranks have other kernels or data", () => {
+  const joined = [hello(0), hello(1), ready(0, "tiled")];
+  const form = play(2, [...joined, ready(1, "register")]).state;
+  match(form.failure!.cause, /register \(gpu 1\), rank 0 tiled \(gpu 0\)/);
+  const data = play(2, [...joined, ready(1, "tiled", "d2")]).state;
+  match(data.failure!.cause, /d2, rank 0 d1/);
+  strictEqual(data.failure!.exitCode, 2);
+});
+
+Deno.test("advance() leaves its argument as it was", () => {
+  const state = initialState({
+    at: 0,
+    size: 1,
+    phases: ["teacher"],
+    version: "v1",
+    config: "c1",
+  });
+  const before = structuredClone(state);
+  advance(state, { ...hello(0), at: 5 });
+  deepStrictEqual(state, before);
+});
+
+Deno.test("accept() drops what is no report", () => {
+  const good = hello(0).hello;
+  deepStrictEqual(accept(report, good), good);
+  for (
+    const bad of [
+      null,
+      [],
+      "hello",
+      { ...good, rank: -1 },
+      { ...good, extra: 1 },
+      { ...good, host: "x".repeat(300) },
+      { ...good, kind: "toString" },
+    ]
+  ) strictEqual(accept(report, bad), undefined);
+});
+
+Deno.test("headline() names rank, host, process, adapter, phase, step and cause", () => {
+  const failure: Failure = {
+    kind: "exit",
+    rank: 1,
+    host: "n02",
+    pid: 7,
+    adapter: "Tesla T4",
+    phase: "distill",
+    step: 31,
+    cause: "killed by SIGKILL",
+    exitCode: 1,
+  };
+  strictEqual(
+    headline(failure),
+    "rank 1 (host n02, pid 7, Tesla T4) failed in phase distill, step 31: killed by SIGKILL",
+  );
+  const lines = describeFailure(failure, {
+    runFolder: "runs/x",
+    tail: ["panicked"],
+    checkpoints: ["distill-20"],
+  });
+  deepStrictEqual(lines.slice(1), [
+    "  log: runs/x/logs/rank-1.jsonl",
+    "  last output (runs/x/logs/rank-1.stderr):",
+    "    panicked",
+    "  last checkpoint: runs/x/checkpoints/distill-20",
+    "hint: go on with: deno task train --resume runs/x",
+  ]);
+});
+
+Deno.test("readDone() knows the finished phases when the last line is torn", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { disk } = realEnv;
+    strictEqual((await readDone(disk, folder)).size, 0);
+    const journal = new Journal(realEnv, folder);
+    const summary = { test_accuracy: 0.5 };
+    await journal.append({ event: "phase_done", phase: "teacher", summary });
+    await disk.append(
+      `${folder}/events.jsonl`,
+      '{"event":"phase_done","phase":"dist',
+    );
+    const done = await readDone(disk, folder);
+    deepStrictEqual([...done], [["teacher", summary]]);
+
+    await journal.mend();
+    await journal.append({ event: "phase_done", phase: "distill", summary });
+    deepStrictEqual([...(await readDone(disk, folder)).keys()], [
+      "teacher",
+      "distill",
+    ]);
+    ok((await disk.readText(`${folder}/events.jsonl`)).includes('"time":'));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,77 @@
+import { deepStrictEqual, match, rejects, strictEqual } from "node:assert";
+import { chooseRun } from "../../cluster/launch/mod.ts";
+import { lockRun } from "../../cluster/launch/run_lock.ts";
+import { loadConfig } from "../../src/config/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+
+async function withFolder(use: (folder: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  try {
+    await use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** A run folder with the given configuration. */
+async function putRun(folder: string, overrides: string[]): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  const config = await loadConfig(realEnv.disk, undefined, overrides);
+  await Deno.writeTextFile(`${folder}/config.json`, JSON.stringify(config));
+}
+
+Deno.test("chooseRun() makes a name of time and configuration when nothing is said", async () => {
+  const { folder, resumed } = await chooseRun(realEnv, {
+    overrides: ["name=frog"],
+  });
+  match(folder, /^runs\/\d{4}-\d\d-\d\d-\d{4}-frog(-\d+)?$/);
+  strictEqual(resumed, false);
+});
+
+Deno.test("chooseRun() runs as many steps as asked when trying out", async () => {
+  const { config } = await chooseRun(realEnv, {
+    overrides: ["globalBatch=10"],
+    fastSteps: 3,
+  });
+  const { teacher, distill, classify, selfTrain, baseline } = config.phases;
+  deepStrictEqual(
+    [teacher, distill, classify, selfTrain, baseline].map((p) => p.images),
+    [30, 30, 30, 30, 30],
+  );
+});
+
+Deno.test("chooseRun() goes on with the stored configuration, on other ranks too", async () => {
+  await withFolder(async (folder) => {
+    await putRun(folder, ["seed=7", "ranks=2"]);
+    const stored = await chooseRun(realEnv, { overrides: [], resume: folder });
+    deepStrictEqual(
+      [stored.resumed, stored.folder, stored.config.seed, stored.config.ranks],
+      [true, folder, 7, 2],
+    );
+    const other = await chooseRun(realEnv, {
+      overrides: ["ranks=3"],
+      resume: `${folder}/`,
+    });
+    deepStrictEqual([other.config.seed, other.config.ranks], [7, 3]);
+    await rejects(
+      chooseRun(realEnv, { overrides: ["seed=8"], resume: folder }),
+      ConfigError,
+    );
+  });
+});
+
+Deno.test("lockRun() takes over the lock of a process that has ended", async () => {
+  await withFolder(async (folder) => {
+    const ended = new Deno.Command("true").spawn();
+    await ended.status;
+    const stale = JSON.stringify({ pid: ended.pid, host: Deno.hostname() });
+    await Deno.writeTextFile(`${folder}/lock`, stale);
+    {
+      await using _lock = await lockRun(folder, () => {});
+      const holder = JSON.parse(await Deno.readTextFile(`${folder}/lock`));
+      strictEqual(holder.pid, Deno.pid);
+    }
+    const left = await Array.fromAsync(Deno.readDir(folder));
+    deepStrictEqual(left, []);
+  });
+});
