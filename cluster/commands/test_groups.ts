@@ -127,9 +127,9 @@ export async function runGroup(
   const { env } = options;
   switch (group) {
     case "format":
-      return single(env, "format", ["fmt", "--check", "--quiet"]);
+      return single(env, "format", ["fmt", "--check"]);
     case "lint":
-      return single(env, "lint", ["lint", "--quiet"]);
+      return single(env, "lint", ["lint"]);
     case "check":
       return single(env, "check", [
         "check",
