@@ -205,7 +205,9 @@ function crossEntropyInto(
   });
 }
 
-const recordFeatureMse: Recorder = (program, target, { first, second }) => {
+function recordFeatureMse(
+  ...[program, target, { first, second }]: Parameters<Recorder>
+): void {
   const flat = (tensor: Tensor): Tensor => {
     const [batch = 0, tokens = 0, dim = 0] = tensor.shape;
     return { ...tensor, shape: [batch * tokens, dim] };
@@ -219,4 +221,4 @@ const recordFeatureMse: Recorder = (program, target, { first, second }) => {
     loss: target.loss,
     dStudent: target.gradient,
   });
-};
+}

@@ -32,4 +32,7 @@ export {
 } from "./heads.ts";
 export { toHuggingFaceNames, toTimmNames } from "./weight_names.ts";
 export { fitWeights, type WeightReport } from "./load_weights.ts";
-export { resizePositions, resizePositionsBackward } from "./resize_positions.ts";
+export {
+  resizePositions,
+  resizePositionsBackward,
+} from "./resize_positions.ts";

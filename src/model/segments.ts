@@ -1,10 +1,5 @@
 import { elements } from "../gpu/mod.ts";
-import {
-  gridOf,
-  prefixTokens,
-  tokensOf,
-  type VitConfig,
-} from "./vit_config.ts";
+import { tokensOf, type VitConfig } from "./vit_config.ts";
 
 /** A named parameter and its place in a segment. */
 export interface ParameterSpec {
@@ -89,7 +84,6 @@ export function countParameters(segments: readonly Segment[]): number {
   return segments.flatMap((segment) => segment.parameters)
     .reduce((sum, parameter) => sum + parameter.length, 0);
 }
-
 
 function pack(name: string, layer: number, shapes: Shapes): Segment[] {
   const segments: Segment[] = [];

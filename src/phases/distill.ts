@@ -1,5 +1,5 @@
 import { Sampler } from "../data/mod.ts";
-import { type Program, type Tensor } from "../gpu/mod.ts";
+import type { Program, Tensor } from "../gpu/mod.ts";
 import {
   type HeadActivations,
   type HeadGradients,
