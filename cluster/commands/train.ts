@@ -52,6 +52,12 @@ const SIGNALS = [
   ["SIGHUP", 75],
 ] as const;
 
+/**
+ * Signals this close together are one: `deno task` passes Ctrl-C on to a child
+ * that has got it from the terminal already, and schedulers signal groups.
+ */
+const ECHO_MS = 500;
+
 /** Trains all phases of a configuration. */
 export async function train(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
@@ -128,11 +134,15 @@ async function sizeOf(config: Config): Promise<number> {
 class Signals implements Disposable {
   readonly #undo: (() => void)[] = [];
   readonly #early: StopRequest[] = [];
+  #last = -Infinity;
   #stop: ((request: StopRequest) => void) | undefined;
 
   constructor() {
     for (const [signal, code] of SIGNALS) {
       const listener = () => {
+        const now = realEnv.clock.now();
+        if (now - this.#last < ECHO_MS) return;
+        this.#last = now;
         const request = { code, cause: signal };
         if (this.#stop) this.#stop(request);
         else if (this.#early.push(request) > 1) realEnv.exit(code);

@@ -1,8 +1,10 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import {
+  checkNoneLeft,
   command,
   CommandProcess,
   eventsOf,
+  ranksOf,
   readJson,
   teacherOnly,
   withTinyRun,
@@ -83,9 +85,18 @@ Deno.test("train ends at once with code 130 when it is interrupted twice", async
       `--run-dir=${run}`,
       ...teacherOnly(4000),
     ]);
-    await process.see(/^start /);
+    await process.see(/^teacher /);
+    // A rank that is stopped cannot save: only the second request ends the run.
+    Deno.kill((await ranksOf(run))[1]!, "SIGSTOP");
     process.signal("SIGINT");
+    // Two at the same moment are one, passed on by someone.
     process.signal("SIGINT");
-    strictEqual((await process.end).code, 130);
+    await process.see(/^stop {3}SIGINT: saving/);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    process.signal("SIGINT");
+    const end = await process.end;
+    strictEqual(end.code, 130, end.stderr);
+    strictEqual(/^error:/m.test(end.stderr), false);
+    await checkNoneLeft(run);
   });
 });
