@@ -39,6 +39,23 @@ export function explain(error: unknown): number {
   return error.exitCode;
 }
 
+/** Errors of sockets, which their owners learn of by the end of the stream. */
+const SOCKET_ERRORS = ["ECONNRESET", "EPIPE", "ECONNABORTED"];
+
+/** Errors that nobody waits for end the process with a message, not a trace. */
+function onStray(event: Event, error: unknown): void {
+  event.preventDefault();
+  const { code } = Object(error) as { code?: string };
+  // A server that refuses a client resets its socket after saying why.
+  if (code !== undefined && SOCKET_ERRORS.includes(code)) return;
+  Deno.exit(explain(error));
+}
+
 if (import.meta.main) {
+  addEventListener("error", (event) => onStray(event, event.error));
+  addEventListener(
+    "unhandledrejection",
+    (event) => onStray(event, event.reason),
+  );
   Deno.exit(await main(Deno.args).catch(explain));
 }

@@ -92,9 +92,16 @@ export async function train(args: readonly string[]): Promise<number> {
     onStoppable: (stop) => signals.forward(stop),
   });
   const report = await writeReport(realEnv.disk, choice.folder);
+  if (end.failure !== undefined) {
+    const about = { ...end, runFolder: choice.folder };
+    const lines = describeFailure(end.failure, about);
+    for (const line of lines) terminal.urgent(line);
+  }
   if (options.boolean("json")) {
     terminal.result(JSON.stringify(resultOf(choice, end, report)));
-  } else show(terminal, { choice, end, report, plan });
+  } else if (end.failure === undefined) {
+    show(terminal, { choice, end, report, plan });
+  }
   return end.code;
 }
 
@@ -184,12 +191,7 @@ function show(
     plan: RunPlan | undefined;
   },
 ): void {
-  const { failure, code, summaries, tail, checkpoints } = end;
-  if (failure !== undefined) {
-    const about = { runFolder: choice.folder, tail, checkpoints };
-    for (const line of describeFailure(failure, about)) terminal.urgent(line);
-    return;
-  }
+  const { code, summaries, checkpoints } = end;
   if (summaries.size > 0) {
     for (const line of summaryTable(summaries)) terminal.result(line);
   }
