@@ -159,7 +159,7 @@ async function serve(session: Session): Promise<number> {
     },
     log: (level, message, fields) => log.write(level, message, fields),
   });
-  const { adapter, form, dataHash: data = "" } = engine;
+  const { adapter, form, dataHash: data } = engine;
   log.write("info", "ready", { adapter, form, data });
   await reporter.report({ kind: "ready", rank, adapter, form, data }, never);
   while (true) {

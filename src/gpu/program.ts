@@ -2,12 +2,9 @@ import type { Device } from "./device.ts";
 import type { Constants, Kernel } from "./kernel.ts";
 import type { Readback } from "./readback.ts";
 import { elements, type ElementType, type Tensor } from "./tensor.ts";
-import {
-  encodeTextureCopy,
-  type TensorTexture,
-  type TextureCopy,
-  TexturePool,
-} from "./texture_pool.ts";
+import { Section } from "./commands.ts";
+import { SectionTimings } from "./section_timings.ts";
+import { type TensorTexture, TexturePool } from "./texture_pool.ts";
 
 /** Arguments of {@linkcode Program.dispatch}. */
 export interface Dispatch {
@@ -32,27 +29,8 @@ export interface Dispatch {
   workgroups: number | readonly number[];
 }
 
-type Command =
-  | {
-    readonly kind: "dispatch";
-    readonly pipeline: GPUComputePipeline;
-    readonly bindings: GPUBindGroup;
-    readonly grid: readonly [number, number, number];
-  }
-  | {
-    readonly kind: "copy";
-    readonly from: GPUBuffer;
-    readonly fromOffset: number;
-    readonly to: GPUBuffer;
-    readonly toOffset: number;
-    readonly size: number;
-  }
-  | TextureCopy;
-
-/** Dispatches between two exchange points; submitted as one command buffer. */
-interface Piece {
-  readonly sections: { readonly label: string; readonly commands: Command[] }[];
-}
+/** Sections between two exchange points; submitted as one command buffer. */
+type Piece = Section[];
 
 const UNIFORM_SLOT = 256;
 const UNIFORM_SLOTS = 128;
@@ -68,15 +46,14 @@ const MAX_WORKGROUPS = 65535;
  */
 export class Program {
   readonly device: Device;
-  readonly #pieces: Piece[] = [{ sections: [] }];
+  readonly #pieces: Piece[] = [[]];
   readonly #owned: GPUBuffer[] = [];
   readonly #free: Tensor[] = [];
   readonly #textures: TexturePool;
   #uniforms: GPUBuffer | undefined;
   #usedSlots = 0;
   #scratchBytes = 0;
-  #querySet: GPUQuerySet | undefined;
-  #queryBuffer: GPUBuffer | undefined;
+  #timings: SectionTimings | undefined;
 
   constructor(device: Device) {
     this.device = device;
@@ -101,7 +78,7 @@ export class Program {
 
   /** What follows is timed under this label. */
   section(label: string): void {
-    this.#piece().sections.push({ label, commands: [] });
+    this.#pieces.at(-1)!.push(new Section(label));
   }
 
   /**
@@ -110,7 +87,7 @@ export class Program {
    */
   cut(): number {
     const label = this.#section().label;
-    this.#pieces.push({ sections: [] });
+    this.#pieces.push([]);
     this.section(label);
     return this.#pieces.length - 2;
   }
@@ -184,7 +161,7 @@ export class Program {
     });
     const grid = gridOf(kernel, options.workgroups);
     if (grid.some((size) => size === 0)) return;
-    this.#section().commands.push({
+    this.#section().push({
       kind: "dispatch",
       pipeline,
       bindings,
@@ -196,7 +173,7 @@ export class Program {
   copy(from: Tensor, to: Tensor | Readback, byteOffset = 0): void {
     const size = from.length * 4;
     if (size === 0) return;
-    this.#section().commands.push({
+    this.#section().push({
       kind: "copy",
       from: from.buffer,
       fromOffset: from.offset,
@@ -213,74 +190,30 @@ export class Program {
       ? this.#pieces
       : this.#pieces.slice(index, index + 1);
     const encoder = this.device.gpu.createCommandEncoder();
-    const querySet = this.#timed ? this.#querySet : undefined;
-    for (const piece of pieces) {
-      for (const section of piece.sections) {
-        if (section.commands.length === 0) continue;
-        const query = querySet === undefined ? -1 : this.#queryOf(section);
-        encode(encoder, section.commands, querySet, query);
-      }
+    for (const section of pieces.flat()) {
+      section.encode(encoder, this.#timings?.of(section));
     }
-    if (
-      querySet !== undefined && (index ?? this.pieces - 1) === this.pieces - 1
-    ) {
-      encoder.resolveQuerySet(
-        querySet,
-        0,
-        querySet.count,
-        this.#queryBuffer!,
-        0,
-      );
-    }
+    const last = this.pieces - 1;
+    if ((index ?? last) === last) this.#timings?.resolve(encoder);
     this.device.gpu.queue.submit([encoder.finish()]);
   }
-
-  #timed = false;
-  #sectionIndex = new Map<unknown, number>();
 
   /** Records GPU time per section from now on, where the adapter can. */
   enableTimings(): boolean {
     if (!this.device.hasTimestamps) return false;
-    const sections = this.#timedSections();
-    sections.forEach((section, i) => this.#sectionIndex.set(section, i));
-    this.#querySet = this.device.gpu.createQuerySet({
-      type: "timestamp",
-      count: sections.length * 2,
-    });
-    this.#queryBuffer = this.device.gpu.createBuffer({
-      size: sections.length * 16,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    });
-    this.#timed = true;
+    this.#timings = new SectionTimings(this.device, this.#timedSections());
     return true;
   }
 
   /** Copies the timestamps of the last submit to a readback and parses them. */
   timings(readback: Readback): { label: string; milliseconds: number }[] {
-    if (!this.#timed) return [];
-    const labels = this.sections;
-    const encoder = this.device.gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(
-      this.#queryBuffer!,
-      0,
-      readback.buffer,
-      0,
-      labels.length * 16,
-    );
-    this.device.gpu.queue.submit([encoder.finish()]);
-    const stamps = new BigUint64Array(labels.length * 2);
-    readback.read(new Uint8Array(stamps.buffer));
-    return labels.map((label, i) => ({
-      label,
-      milliseconds: Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6,
-    }));
+    return this.#timings?.read(readback) ?? [];
   }
 
   [Symbol.dispose](): void {
     for (const buffer of this.#owned) buffer.destroy();
     this.#textures[Symbol.dispose]();
-    this.#queryBuffer?.destroy();
-    this.#querySet?.destroy();
+    this.#timings?.[Symbol.dispose]();
     this.#owned.length = 0;
     this.#free.length = 0;
   }
@@ -292,7 +225,7 @@ export class Program {
       if (taken.has(tensor)) continue;
       const texture = this.#textures.take(tensor, taken.values());
       taken.set(tensor, texture);
-      this.#section().commands.push({
+      this.#section().push({
         kind: "texture",
         from: tensor.buffer,
         fromOffset: tensor.offset,
@@ -303,26 +236,12 @@ export class Program {
     return tensors.map((tensor) => taken.get(tensor)!.view);
   }
 
-  /** Sections with a dispatch: copies alone have no pass, so no timestamps. */
-  #timedSections() {
-    return this.#pieces.flatMap((piece) =>
-      piece.sections.filter((section) =>
-        section.commands.some(({ kind }) => kind === "dispatch")
-      )
-    );
+  #timedSections(): Section[] {
+    return this.#pieces.flat().filter((section) => section.dispatches);
   }
 
-  #queryOf(section: unknown): number {
-    return this.#sectionIndex.get(section) ?? -1;
-  }
-
-  #piece(): Piece {
-    return this.#pieces[this.#pieces.length - 1]!;
-  }
-
-  #section() {
-    const { sections } = this.#piece();
-    return sections[sections.length - 1]!;
+  #section(): Section {
+    return this.#pieces.at(-1)!.at(-1)!;
   }
 
   #uniform(values: NonNullable<Dispatch["uniforms"]>): GPUBufferBinding {
@@ -348,59 +267,6 @@ export class Program {
     this.device.gpu.queue.writeBuffer(this.#uniforms, offset, data);
     return { buffer: this.#uniforms, offset, size: words * 4 };
   }
-}
-
-function encode(
-  encoder: GPUCommandEncoder,
-  commands: readonly Command[],
-  querySet: GPUQuerySet | undefined,
-  query: number,
-): void {
-  const groups: Command[][] = [];
-  for (const command of commands) {
-    const last = groups[groups.length - 1];
-    if (last?.[0]?.kind === command.kind) last.push(command);
-    else groups.push([command]);
-  }
-  groups.forEach((group, i) => {
-    if (group[0]!.kind === "copy") {
-      for (const command of group) {
-        if (command.kind !== "copy") continue;
-        encoder.copyBufferToBuffer(
-          command.from,
-          command.fromOffset,
-          command.to,
-          command.toOffset,
-          command.size,
-        );
-      }
-      return;
-    }
-    if (group[0]!.kind === "texture") {
-      for (const command of group) {
-        if (command.kind === "texture") encodeTextureCopy(encoder, command);
-      }
-      return;
-    }
-    const first = i === groups.findIndex((g) => g[0]!.kind === "dispatch");
-    const last = i === groups.findLastIndex((g) => g[0]!.kind === "dispatch");
-    const pass = encoder.beginComputePass(
-      querySet === undefined || query < 0 || !(first || last) ? {} : {
-        timestampWrites: {
-          querySet,
-          ...(first ? { beginningOfPassWriteIndex: 2 * query } : {}),
-          ...(last ? { endOfPassWriteIndex: 2 * query + 1 } : {}),
-        },
-      },
-    );
-    for (const command of group) {
-      if (command.kind !== "dispatch") continue;
-      pass.setPipeline(command.pipeline);
-      pass.setBindGroup(0, command.bindings);
-      pass.dispatchWorkgroups(...command.grid);
-    }
-    pass.end();
-  });
 }
 
 function gridOf(

@@ -51,7 +51,7 @@ export interface EngineOptions {
   stopRequested(): boolean;
   /** On every rank, about once a second and after each evaluation. */
   onProgress(progress: Progress): void;
-  /** After every step, and while evaluating: proof of progress. */
+  /** After every step; a step that does not rise, or -1, says that the rank evaluates. */
   onStep(phase: PhaseName, step: number): void;
   log(level: LogLevel, message: string, fields?: Record<string, unknown>): void;
 }
@@ -72,7 +72,7 @@ export interface Engine {
   readonly adapter: AdapterFacts;
   readonly form: KernelForm;
   /** Hash of images and labels, to be equal on all ranks. */
-  readonly dataHash?: string;
+  readonly dataHash: string;
   /**
    * Runs a phase to its end, from the phase's newest checkpoint when there is
    * one. All ranks call it with the same name.

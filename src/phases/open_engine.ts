@@ -37,7 +37,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       testPerClass: config.data.testPerClass,
       log: (message) => log("warn", message),
     });
-    const split = await readOrMakeSplit(options, data);
+    const dataHash = hashDataSet(data);
+    const split = await readOrMakeSplit(options, data, dataHash);
     if (config.phases.selfTrain.enabled && split.unlabelled.length === 0) {
       throw new ConfigError(
         `Cannot self-train on ${data.name}: all ${data.train.count} training images have labels or are held back for validation`,
@@ -72,6 +73,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     return {
       adapter: device.adapter,
       form: device.form,
+      dataHash,
       runPhase: (name: PhaseName) => runPhase(context, name),
       [Symbol.dispose]: () => device[Symbol.dispose](),
     };
@@ -114,9 +116,9 @@ async function agreeOnForm(
 async function readOrMakeSplit(
   { env, runFolder, config, communicator }: EngineOptions,
   data: DataSet,
+  dataHash: string,
 ): Promise<Split> {
   const path = `${runFolder}/split.json`;
-  const dataHash = hashDataSet(data);
   if (await env.disk.stat(path)) {
     return splitFromJson(await env.disk.readText(path), {
       dataSet: data,
