@@ -20,7 +20,7 @@ const TINY: Record<string, unknown> = {
     padding: 2,
   },
   teacher: { patch: 8, dim: 32, depth: 1, heads: 2 },
-  student: { patch: 8, dim: 33, depth: 1, heads: 3 },
+  student: { patch: 8, dim: 36, depth: 1, heads: 3 },
   checkpoint: { everySteps: 1000, keep: 2 },
   checksum: { everySteps: 5 },
 };
@@ -71,6 +71,8 @@ export async function runTiny(
         config,
         communicator,
         runFolder: folder,
+        // Measuring it would open two more devices for each engine.
+        form: "register",
         stopRequested: () =>
           rank === 0 && options.stopAfter !== undefined &&
           ++asked >= options.stopAfter,
