@@ -71,6 +71,27 @@ Deno.test("train names a rank that is stopped in mid-phase and ends the others",
   });
 });
 
+Deno.test("train names a rank that hangs while it still beats", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const run = `${folder}/run`;
+    const args = ["train", config, "--run-dir", run, ...STEPS];
+    const process = new CommandProcess(args);
+    await process.seeFile(`${run}/checkpoints/last`);
+    // Writing to a pipe that nobody reads blocks as a lost file system does.
+    const { success } = await new Deno.Command("mkfifo", {
+      args: [`${run}/metrics.jsonl`],
+    }).output();
+    ok(success);
+    const end = await process.end;
+    strictEqual(end.code, 1, end.stderr);
+    match(
+      end.stderr,
+      /^error: rank 0 .* failed in phase teacher, step \d+: .*(progress|hang)/m,
+    );
+    await checkNoneLeft(run);
+  });
+});
+
 Deno.test("train leaves no rank and no server when it is killed itself", async () => {
   await withTinyRun(async ({ folder, config }) => {
     const run = `${folder}/run`;
