@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # One function a piece; each prints one line: found, installed or missing.
 
-found() { echo "setup  $1 found: $2" >&2; }
-installed() { echo "setup  $1 installed: $2" >&2; }
+found() { echo "setup  $1 found: ${2#"$ROOT/"}" >&2; }
+installed() { echo "setup  $1 installed: ${2#"$ROOT/"}" >&2; }
 
 # missing PIECE FIX...: nothing more can be done here.
 missing() {
