@@ -3,9 +3,8 @@ import type { FeatureKind, Vit } from "../model/mod.ts";
 import { Inference, type PatchInput } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 
-/** Figures of a model on labelled images, and the logits they come from. */
+/** Figures of a model on labelled images. */
 export interface EvaluationResult extends Evaluation {
-  logits: Float32Array;
   labels: Int32Array;
 }
 
@@ -50,10 +49,8 @@ export class Evaluator {
   async run(): Promise<EvaluationResult> {
     const rows = await this.#inference.run();
     this.#context.device.check();
-    const logits = new Float32Array(rows);
     return {
-      ...evaluateLogits(logits, this.#labels, this.#classes),
-      logits,
+      ...evaluateLogits(rows, this.#labels, this.#classes),
       labels: this.#labels,
     };
   }

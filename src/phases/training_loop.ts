@@ -6,6 +6,7 @@ import { type Context, STREAMS } from "./context.ts";
 import type { PhaseOutcome, PhaseSummary } from "./engine.ts";
 import { type EvaluationResult, Evaluator } from "./evaluator.ts";
 import { learningRateAt, type Recipe } from "./recipe.ts";
+import { writeResults } from "./results.ts";
 import { Figures } from "./step_figures.ts";
 import { fromTensorMap, toTensorMap } from "./stored_values.ts";
 
@@ -234,7 +235,7 @@ export class TrainingLoop {
   async #conclude(): Promise<PhaseSummary> {
     await this.#prove();
     await this.#evaluate();
-    const { communicator, data } = this.#context;
+    const { communicator, data, split } = this.#context;
     const { evaluated, classifies, steps, imagesPerStep, phase } = this.#recipe;
     if (this.#best) evaluated.parameters.writeAll(this.#best.values);
     const seconds = this.#elapsed();
@@ -269,41 +270,16 @@ export class TrainingLoop {
       summary.test_ece = result.ece15;
       summary.reliability = result.reliability;
       if (communicator.rank === 0) {
-        await this.#writeResults(result, data.classNames);
+        await writeResults(this.#run, {
+          phase,
+          classNames: data.classNames,
+          indices: split.test,
+          result,
+        });
       }
     }
     await this.#save(summary);
     return summary;
-  }
-
-  /** The coordinator makes those of the shipped phase `confusion.csv` and `predictions.csv`. */
-  async #writeResults(
-    result: EvaluationResult,
-    classNames: readonly string[],
-  ): Promise<void> {
-    await this.#run.writeConfusion(
-      classNames,
-      result.confusion,
-      `confusion_${this.#recipe.phase}.csv`,
-    );
-    const classes = classNames.length;
-    const rows = [...result.labels].map((label, i) => {
-      const row = result.logits.subarray(i * classes, (i + 1) * classes);
-      const top = row.indexOf(Math.max(...row));
-      const sum = row.reduce((total, x) => total + Math.exp(x - row[top]!), 0);
-      return [
-        this.#context.split.test[i]!,
-        label,
-        top,
-        (1 / sum).toFixed(6),
-      ];
-    });
-    await this.#run.writeTable(`predictions_${this.#recipe.phase}.csv`, [
-      "index",
-      "label",
-      "prediction",
-      "confidence",
-    ], rows);
   }
 
   #elapsed(): number {
