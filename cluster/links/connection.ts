@@ -7,6 +7,28 @@ const PING_MS = 5000;
 const RECONNECT_MS = 250;
 const FLUSH_MS = 500;
 
+/** Errors of sockets, which their owners learn of by the end of the stream. */
+const SOCKET_ERRORS = ["ECONNRESET", "EPIPE", "ECONNABORTED"];
+
+let forgiving = false;
+
+/**
+ * While it connects, and once it has closed, the client library leaves its
+ * socket without a listener for errors. A server that refuses a client resets
+ * the socket after saying why; what was said counts, and the reset must not end
+ * the process or the worker.
+ */
+function forgiveSocketErrors(): void {
+  if (forgiving) return;
+  forgiving = true;
+  addEventListener("error", (event) => {
+    const { code } = Object((event as ErrorEvent).error) as { code?: string };
+    if (code !== undefined && SOCKET_ERRORS.includes(code)) {
+      event.preventDefault();
+    }
+  });
+}
+
 /**
  * Opens a connection that reconnects for ever: when to give up is decided by
  * the deadlines of those who use it. `name` is what the server reports of it.
@@ -17,6 +39,7 @@ export async function openConnection(
   credentials: Credentials,
   name: string,
 ): Promise<NatsConnection> {
+  forgiveSocketErrors();
   try {
     return await connect({
       servers: credentials.url,

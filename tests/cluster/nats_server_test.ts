@@ -1,4 +1,5 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
+import { Socket } from "node:net";
 import { EnvironmentError, realEnv } from "../../src/env/mod.ts";
 import { findNatsServer } from "../../cluster/launch/nats_binary.ts";
 import {
@@ -149,6 +150,24 @@ Deno.test("connectControl() is refused without the right password", async () => 
         return true;
       },
     );
+  });
+});
+
+Deno.test("connectControl() outlives the reset of a socket that nobody listens to any more", async () => {
+  await withServer(async (server) => {
+    await using control = await connectControl(server.rank, { name: "rank-0" });
+    const reset = Object.assign(new Error("read ECONNRESET"), {
+      code: "ECONNRESET",
+    });
+    // Without a listener, an error event of a socket is an uncaught error.
+    const heard = new Promise<boolean>((resolve) => {
+      addEventListener("error", (event) => {
+        resolve(event.error === reset && event.defaultPrevented);
+      }, { once: true });
+    });
+    setTimeout(() => new Socket().emit("error", reset), 0);
+    strictEqual(await heard, true);
+    await control.flush();
   });
 });
 
