@@ -91,16 +91,16 @@ has_browser() {
   [ -f "$STAMP-browser" ] && [ -x "$(cat "$STAMP-browser")" ]
 }
 
-TODO=
-has_tools || TODO=tools
+MISSING=
+has_tools || MISSING=tools
 if wants_data "$@"; then
-  [ -z "$TODO" ] && has_fashion_mnist || TODO="$TODO data"
+  [ -z "$MISSING" ] && has_fashion_mnist || MISSING="$MISSING data"
 fi
 if wants_browser "$@"; then
-  [ -z "$TODO" ] && has_browser || TODO="$TODO browser"
+  [ -z "$MISSING" ] && has_browser || MISSING="$MISSING browser"
 fi
 
-if [ -n "$TODO" ]; then
+if [ -n "$MISSING" ]; then
   # One set-up at a time; ranks that start together wait for the first.
   if command -v flock >/dev/null; then
     exec 9>"$TOOLS/lock"
@@ -109,7 +109,7 @@ if [ -n "$TODO" ]; then
   : >"$LOG"
   mkdir -p "$TOOLS/bin" "$TOOLS/ready"
   touch "$TOOLS/env"
-  case $TODO in tools*)
+  case $MISSING in tools*)
     step_deno
     step_nats
     step_npm
@@ -118,8 +118,8 @@ if [ -n "$TODO" ]; then
     [ "$NATS" = "$TOOLS/bin/nats-server" ] || ln -sf "$NATS" "$TOOLS/bin/nats-server"
     ;;
   esac
-  case $TODO in *data*) step_fashion_mnist ;; esac
-  case $TODO in *browser*)
+  case $MISSING in *data*) step_fashion_mnist ;; esac
+  case $MISSING in *browser*)
     step_chromium
     echo "$CHROMIUM" >"$STAMP-browser"
     ;;

@@ -11,10 +11,7 @@ export const METRICS = [
   "feature",
   "relationalDistance",
   "relationalAngle",
-  "unlabelled",
   "consistency",
-  /** Summed weight of the pseudo-labels used. */
-  "mask",
   /** Ranks that ask to stop after this step. */
   "stop",
   /** Global norm of the summed gradient before clipping. */
