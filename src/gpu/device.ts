@@ -2,7 +2,13 @@ import { EnvironmentError, SignetError } from "../env/mod.ts";
 import { Pipelines } from "./kernel.ts";
 import { Program } from "./program.ts";
 import { Readback } from "./readback.ts";
-import { elements, type ElementType, type Tensor } from "./tensor.ts";
+import {
+  bytesOf,
+  elements,
+  type ElementType,
+  type Tensor,
+  tensorBytes,
+} from "./tensor.ts";
 
 /** The GPU went away: driver reset, memory exhausted, process limit. */
 export class DeviceLostError extends SignetError {
@@ -45,6 +51,8 @@ const WANTED_LIMITS = [
   "maxTextureDimension2D",
 ] as const;
 
+const WANTED_FEATURES: GPUFeatureName[] = ["timestamp-query", "shader-f16"];
+
 /** One GPU: buffers, compiled kernels and the queue. */
 export class Device {
   readonly gpu: GPUDevice;
@@ -52,6 +60,8 @@ export class Device {
   readonly pipelines: Pipelines;
   readonly form: KernelForm;
   readonly hasTimestamps: boolean;
+  /** Kernels may store f16, see {@linkcode RealType}. */
+  readonly hasF16: boolean;
   #failure: Error | undefined;
   #allocated = 0;
 
@@ -61,6 +71,7 @@ export class Device {
     this.form = form;
     this.pipelines = new Pipelines(gpu);
     this.hasTimestamps = gpu.features.has("timestamp-query");
+    this.hasF16 = gpu.features.has("shader-f16");
     gpu.addEventListener("uncapturederror", (event) => {
       const { error } = event as GPUUncapturedErrorEvent;
       this.#failure ??= new SignetError(
@@ -91,8 +102,9 @@ export class Device {
     for (const name of WANTED_LIMITS) {
       requiredLimits[name] = adapter.limits[name];
     }
-    const requiredFeatures: GPUFeatureName[] =
-      adapter.features.has("timestamp-query") ? ["timestamp-query"] : [];
+    const requiredFeatures = WANTED_FEATURES.filter((name) =>
+      adapter.features.has(name)
+    );
     const gpu = await adapter.requestDevice({
       requiredLimits,
       requiredFeatures,
@@ -147,7 +159,7 @@ export class Device {
     }
     const buffer = this.buffer(
       // Whole texels, see Dispatch.textures.
-      Math.max(1, Math.ceil(length / 4)) * 16,
+      bytesOf(Math.max(1, Math.ceil(length / 4)) * 4, type),
       GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM |
         GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     );
@@ -156,7 +168,7 @@ export class Device {
     return tensor;
   }
 
-  /** Queues new values for the tensor, from its first element on. */
+  /** Queues new values for the tensor, from element `start` on; f16 is rounded here. */
   write(
     tensor: Tensor,
     data: Float32Array | Uint32Array | Int32Array,
@@ -169,8 +181,8 @@ export class Device {
     }
     this.gpu.queue.writeBuffer(
       tensor.buffer,
-      tensor.offset + start * 4,
-      data as Float32Array<ArrayBuffer>,
+      tensor.offset + bytesOf(start, tensor.type),
+      (tensor.type === "f16" ? toF16(data) : data) as Float32Array<ArrayBuffer>,
     );
   }
 
@@ -181,9 +193,12 @@ export class Device {
     program.submit();
   }
 
-  /** Reads a tensor of any kind, waiting for the queue. */
+  /** Reads a tensor of real numbers, waiting for the queue. */
   async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
-    return new Float32Array(await this.#bytes(tensor));
+    const bytes = await this.#bytes(tensor);
+    return tensor.type === "f16"
+      ? Float32Array.from(new Float16Array(bytes).subarray(0, tensor.length))
+      : new Float32Array(bytes);
   }
 
   /** As {@linkcode Device.read}, for unsigned integers. */
@@ -194,7 +209,7 @@ export class Device {
   async #bytes(tensor: Tensor): Promise<ArrayBuffer> {
     if (tensor.length === 0) return new ArrayBuffer(0);
     const staging = this.gpu.createBuffer({
-      size: tensor.length * 4,
+      size: tensorBytes(tensor),
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
     const encoder = this.gpu.createCommandEncoder();
@@ -203,7 +218,7 @@ export class Device {
       tensor.offset,
       staging,
       0,
-      tensor.length * 4,
+      tensorBytes(tensor),
     );
     this.gpu.queue.submit([encoder.finish()]);
     await staging.mapAsync(GPUMapMode.READ);
@@ -235,4 +250,11 @@ export class Device {
   [Symbol.dispose](): void {
     this.gpu.destroy();
   }
+}
+
+/** In whole words, as the queue writes them. */
+function toF16(data: ArrayLike<number>): Float16Array<ArrayBuffer> {
+  const rounded = new Float16Array(Math.ceil(data.length / 2) * 2);
+  rounded.set(data);
+  return rounded;
 }

@@ -1,3 +1,5 @@
+import type { RealType } from "./tensor.ts";
+
 /** One WGSL module with an entry point `main`, compiled on first use. */
 export interface Kernel {
   readonly name: string;
@@ -14,6 +16,27 @@ export function defineKernel(
   common: readonly string[] = [],
 ): Kernel {
   return { name, code: [...common, wgsl].join("\n") };
+}
+
+const REALS: Record<RealType, string> = {
+  f32: "alias Real = f32;\nalias Real4 = vec4<f32>;",
+  f16: "enable f16;\nalias Real = f16;\nalias Real4 = vec4<f16>;",
+};
+
+/**
+ * A kernel for activations of either type. It stores `Real` and `Real4` in its
+ * buffers and computes in f32: `f32(x[i])`, `vec4f(x[i])` on the way in,
+ * `Real(value)`, `Real4(value)` on the way out.
+ */
+export function defineRealKernel(
+  name: string,
+  wgsl: string,
+  common: readonly string[] = [],
+): Record<RealType, Kernel> {
+  return {
+    f32: defineKernel(name, wgsl, [REALS.f32, ...common]),
+    f16: defineKernel(`${name}_f16`, wgsl, [REALS.f16, ...common]),
+  };
 }
 
 /** Values of `override` declarations. */

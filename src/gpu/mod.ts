@@ -6,14 +6,22 @@ export {
   type DeviceOptions,
   type KernelForm,
 } from "./device.ts";
-export { type Constants, defineKernel, type Kernel } from "./kernel.ts";
+export {
+  type Constants,
+  defineKernel,
+  defineRealKernel,
+  type Kernel,
+} from "./kernel.ts";
 export { type Dispatch, Program } from "./program.ts";
 export { Readback } from "./readback.ts";
 export { TEXTURE_WIDTH } from "./texture_pool.ts";
 export {
+  bytesOf,
   elements,
   type ElementType,
+  type RealType,
   shapeError,
   type Tensor,
+  tensorBytes,
   view,
 } from "./tensor.ts";

@@ -1,7 +1,13 @@
 import type { Device } from "./device.ts";
 import type { Constants, Kernel } from "./kernel.ts";
 import type { Readback } from "./readback.ts";
-import { elements, type ElementType, type Tensor } from "./tensor.ts";
+import {
+  bytesOf,
+  elements,
+  type ElementType,
+  type Tensor,
+  tensorBytes,
+} from "./tensor.ts";
 import { Section } from "./commands.ts";
 import { SectionTimings } from "./section_timings.ts";
 import { type TensorTexture, TexturePool } from "./texture_pool.ts";
@@ -98,7 +104,7 @@ export class Program {
    */
   scratch(shape: readonly number[], type: ElementType = "f32"): Tensor {
     const length = elements(shape);
-    const bytes = Math.max(4, length * 4);
+    const bytes = Math.max(4, bytesOf(length, type));
     let best = -1;
     for (let i = 0; i < this.#free.length; i++) {
       const size = this.#free[i]!.buffer.size;
@@ -143,7 +149,7 @@ export class Program {
       if (tensor.length === 0) {
         throw new RangeError(`Cannot bind an empty tensor to ${kernel.name}`);
       }
-      const size = tensor.length * 4;
+      const size = tensorBytes(tensor);
       if (size > this.device.limits.maxStorageBufferBindingSize) {
         throw new RangeError(
           `Cannot bind a tensor [${tensor.shape}] of ${size} bytes to ${kernel.name}: the adapter binds at most ${this.device.limits.maxStorageBufferBindingSize}`,
@@ -171,7 +177,7 @@ export class Program {
 
   /** Copies a tensor into another tensor, or into a readback at a byte offset. */
   copy(from: Tensor, to: Tensor | Readback, byteOffset = 0): void {
-    const size = from.length * 4;
+    const size = tensorBytes(from);
     if (size === 0) return;
     this.#section().push({
       kind: "copy",
@@ -231,6 +237,7 @@ export class Program {
         fromOffset: tensor.offset,
         to: texture.texture,
         texels: Math.ceil(tensor.length / 4),
+        texelBytes: bytesOf(4, tensor.type),
       });
     }
     return tensors.map((tensor) => taken.get(tensor)!.view);

@@ -2,7 +2,7 @@ import type { Device } from "./device.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
- * Texels in a row of a tensor's `rgba32float` texture: elements 4 i .. 4 i + 3
+ * Texels in a row of a tensor's `rgba32float` or `rgba16float` texture: elements 4 i .. 4 i + 3
  * are at (i % 1024, i / 1024). The last texel may hold up to three more elements.
  */
 export const TEXTURE_WIDTH = 1024;
@@ -20,6 +20,7 @@ export interface TextureCopy {
   readonly fromOffset: number;
   readonly to: GPUTexture;
   readonly texels: number;
+  readonly texelBytes: number;
 }
 
 /** Textures of a program, reused from dispatch to dispatch. */
@@ -34,7 +35,8 @@ export class TexturePool {
   /** Bytes of all textures. */
   get bytes(): number {
     return this.#textures.reduce(
-      (sum, { texture }) => sum + texture.width * texture.height * 16,
+      (sum, { texture }) =>
+        sum + texture.width * texture.height * texelBytes(texture.format),
       0,
     );
   }
@@ -49,20 +51,22 @@ export class TexturePool {
         `Cannot put a tensor [${tensor.shape}] into a texture of ${rows} rows: at most ${limit}`,
       );
     }
+    const format = tensor.type === "f16" ? "rgba16float" : "rgba32float";
     const busy = new Set(taken);
     let best: TensorTexture | undefined;
     for (const candidate of this.#textures) {
       const { height } = candidate.texture;
+      if (candidate.texture.format !== format) continue;
       if (height < rows || busy.has(candidate)) continue;
       if (best === undefined || height < best.texture.height) best = candidate;
     }
-    return best ?? this.#create(rows);
+    return best ?? this.#create(rows, format);
   }
 
-  #create(rows: number): TensorTexture {
+  #create(rows: number, format: GPUTextureFormat): TensorTexture {
     const texture = this.#device.gpu.createTexture({
       size: [TEXTURE_WIDTH, rows],
-      format: "rgba32float",
+      format,
       usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
     });
     const created = { texture, view: texture.createView() };
@@ -76,14 +80,18 @@ export class TexturePool {
   }
 }
 
+function texelBytes(format: GPUTextureFormat): number {
+  return format === "rgba16float" ? 8 : 16;
+}
+
 /** Copies full rows, then the texels of the last row. */
 export function encodeTextureCopy(
   encoder: GPUCommandEncoder,
-  { from, fromOffset, to, texels }: TextureCopy,
+  { from, fromOffset, to, texels, texelBytes }: TextureCopy,
 ): void {
   const rows = Math.floor(texels / TEXTURE_WIDTH);
   const rest = texels % TEXTURE_WIDTH;
-  const bytesPerRow = TEXTURE_WIDTH * 16;
+  const bytesPerRow = TEXTURE_WIDTH * texelBytes;
   if (rows > 0) {
     encoder.copyBufferToTexture(
       { buffer: from, offset: fromOffset, bytesPerRow },
