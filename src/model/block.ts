@@ -11,7 +11,7 @@ import {
   linearInputGradient,
   linearWeightGradient,
 } from "../ops/mod.ts";
-import type { ParameterSet } from "./parameter_set.ts";
+import type { NamedTensors, ParameterSet } from "./parameter_set.ts";
 import { tokensOf, type VitConfig } from "./vit_config.ts";
 
 /** Random masks of a training pass; the masks are recomputed in backward. */
@@ -61,6 +61,31 @@ export function blockForward(
   program: Program,
   args: BlockArgs & { input: Tensor; keep: boolean },
 ): { output: Tensor; kept?: BlockKept } {
+  const kept = blockActivations(program, args);
+  const get = (name: string) =>
+    args.parameters.get(`blocks.${args.index}.${name}`);
+  const output = branchForward(program, args, {
+    branch: 1,
+    residual: kept.middle,
+    input: kept.hidden,
+    weight: get("mlp.fc2.weight"),
+    bias: get("mlp.fc2.bias"),
+  });
+  if (args.keep) return { output, kept };
+  program.release(kept.hidden, kept.middle);
+  return { output };
+}
+
+/**
+ * All of a block but its last layer: what backward reads. Recorded a second time
+ * in backward when only the block's input was kept.
+ *
+ * Without `keep` only `middle` and `hidden` stay valid.
+ */
+export function blockActivations(
+  program: Program,
+  args: BlockArgs & { input: Tensor; keep: boolean },
+): BlockKept {
   const { input, parameters, config, index, batch, keep } = args;
   const { dim, heads, epsilon } = config;
   const tokens = tokensOf(config);
@@ -129,34 +154,20 @@ export function blockForward(
     preActivation,
   });
   if (!keep) program.release(normed2, mean2, rstd2, preActivation);
-  const output = branchForward(program, args, {
-    branch: 1,
-    residual: middle,
-    input: hidden,
-    weight: get("mlp.fc2.weight"),
-    bias: get("mlp.fc2.bias"),
-  });
-  if (!keep) {
-    program.release(hidden, middle);
-    return { output };
-  }
   return {
-    output,
-    kept: {
-      input,
-      mean1,
-      rstd1,
-      normed1,
-      qkv,
-      logSumExp,
-      attended,
-      middle,
-      mean2,
-      rstd2,
-      normed2,
-      preActivation,
-      hidden,
-    },
+    input,
+    mean1,
+    rstd1,
+    normed1,
+    qkv,
+    logSumExp,
+    attended,
+    middle,
+    mean2,
+    rstd2,
+    normed2,
+    preActivation,
+    hidden,
   };
 }
 
@@ -166,7 +177,7 @@ export function blockBackward(
   args: BlockArgs & {
     dOutput: Tensor;
     kept: BlockKept;
-    gradients: ParameterSet;
+    gradients: NamedTensors;
   },
 ): Tensor {
   const { dOutput, kept, parameters, gradients, config, index, batch } = args;

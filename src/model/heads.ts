@@ -6,7 +6,7 @@ import {
   poolTokens,
   poolTokensBackward,
 } from "../ops/mod.ts";
-import type { ParameterSet } from "./parameter_set.ts";
+import type { NamedTensors } from "./parameter_set.ts";
 import type { Vit, VitActivations } from "./vit.ts";
 import { prefixTokens, tokensOf } from "./vit_config.ts";
 
@@ -93,7 +93,7 @@ export interface HeadGradients {
 export function headWeightGradients(
   program: Program,
   activations: HeadActivations,
-  gradients: ParameterSet,
+  gradients: NamedTensors,
   { dLogits, dDistillationLogits }: HeadGradients,
 ): void {
   const record = (feature: Tensor, dOutput: Tensor, name: string) =>
@@ -121,7 +121,7 @@ export function headsBackward(
     heads: HeadActivations;
     kind: FeatureKind;
     batch: number;
-    gradients: ParameterSet;
+    gradients: NamedTensors;
     losses: HeadGradients;
   },
 ): Tensor {

@@ -11,7 +11,12 @@ export {
   type Segment,
   vitSegments,
 } from "./segments.ts";
-export { decayMask, type NamedValues, ParameterSet } from "./parameter_set.ts";
+export {
+  decayMask,
+  type NamedTensors,
+  type NamedValues,
+  ParameterSet,
+} from "./parameter_set.ts";
 export { initialValues } from "./initialise.ts";
 export type { Regularisation } from "./block.ts";
 export {

@@ -7,12 +7,18 @@ export type NamedValues = Map<
   { shape: readonly number[]; data: Float32Array<ArrayBuffer> }
 >;
 
+/** Tensors by parameter name: a {@linkcode ParameterSet}, or scratch in its place. */
+export interface NamedTensors {
+  /** The tensor under the parameter's own shape, or another of the same size. */
+  get(name: string, shape?: readonly number[]): Tensor;
+}
+
 /**
  * One value per parameter on the GPU: the parameters themselves, their
  * gradients, an optimizer moment or a moving average. All sets of a model have
  * the same layout, so one dispatch updates a segment of several sets.
  */
-export class ParameterSet {
+export class ParameterSet implements NamedTensors {
   readonly segments: readonly Segment[];
   /** One buffer per segment, `[segment.length]`. */
   readonly tensors: readonly Tensor[];
