@@ -5,6 +5,9 @@ export interface DispatchCommand {
   readonly pipeline: GPUComputePipeline;
   readonly bindings: GPUBindGroup;
   readonly grid: readonly [number, number, number];
+  readonly label: string;
+  readonly flops: number;
+  readonly bytes: number;
 }
 
 export interface CopyCommand {

@@ -12,7 +12,7 @@ export {
   defineRealKernel,
   type Kernel,
 } from "./kernel.ts";
-export { type Dispatch, Program } from "./program.ts";
+export { type Cost, type Dispatch, Program } from "./program.ts";
 export { Readback } from "./readback.ts";
 export { TEXTURE_WIDTH } from "./texture_pool.ts";
 export {

@@ -33,6 +33,18 @@ export interface Dispatch {
    * limit: such kernels compute `(group.y * groups.x + group.x)` and guard the end.
    */
   workgroups: number | readonly number[];
+  /** Under which `--profile` counts it; default: the kernel's name. */
+  label?: string;
+  /** What `--profile` divides by the time: work of the op, not of the kernel. */
+  cost?: Cost;
+}
+
+/** The least work of an op. */
+export interface Cost {
+  /** Floating-point operations; a multiply-add is two. Default: not counted. */
+  flops?: number;
+  /** Bytes read and written. Default: those of all bound tensors. */
+  bytes?: number;
 }
 
 /** Sections between two exchange points; submitted as one command buffer. */
@@ -172,6 +184,9 @@ export class Program {
       pipeline,
       bindings,
       grid,
+      label: options.label ?? kernel.name,
+      flops: options.cost?.flops ?? 0,
+      bytes: options.cost?.bytes ?? boundBytes(options),
     });
   }
 
@@ -291,4 +306,10 @@ function gridOf(
     );
   }
   return [x, y, z];
+}
+
+/** Each tensor counts once, however often it is bound. */
+function boundBytes({ textures = [], buffers }: Dispatch): number {
+  return [...new Set([...textures, ...buffers])]
+    .reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
 }

@@ -1,5 +1,5 @@
 import { type Device, type Tensor, view } from "../gpu/mod.ts";
-import { ALIGNMENT, type ParameterSpec, type Segment } from "./segments.ts";
+import type { ParameterSpec, Segment } from "./segments.ts";
 
 /** Values by timm name. */
 export type NamedValues = Map<
@@ -92,12 +92,15 @@ export class ParameterSet implements NamedTensors {
   }
 }
 
+/** Elements for which one value says whether weight decay applies. */
+const DECAY_RUN = 64;
+
 /** For each run of 64 elements of a segment, 1 where weight decay applies, else 0. */
 export function decayMask(segment: Segment): Float32Array<ArrayBuffer> {
-  const mask = new Float32Array(segment.length / ALIGNMENT);
+  const mask = new Float32Array(segment.length / DECAY_RUN);
   for (const { offset, length, decays } of segment.parameters) {
     if (!decays) continue;
-    mask.fill(1, offset / ALIGNMENT, Math.ceil((offset + length) / ALIGNMENT));
+    mask.fill(1, offset / DECAY_RUN, Math.ceil((offset + length) / DECAY_RUN));
   }
   return mask;
 }

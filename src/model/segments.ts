@@ -6,7 +6,7 @@ export interface ParameterSpec {
   /** timm name, such as `blocks.0.attn.qkv.weight`. */
   readonly name: string;
   readonly shape: readonly number[];
-  /** First element in the segment: a multiple of 64, so that views can be bound. */
+  /** First element in the segment: a multiple of 128, so that views can be bound. */
   readonly offset: number;
   readonly length: number;
   /** Weight decay applies: matrices, not vectors, tokens or positions. */
@@ -19,12 +19,12 @@ export interface Segment {
   /** For layer-wise learning-rate decay: 0 embeddings, i + 1 block i, depth + 1 norm and heads. */
   readonly layer: number;
   readonly parameters: readonly ParameterSpec[];
-  /** Elements with padding, a multiple of 64; padding stays 0. */
+  /** Elements with padding, a multiple of 128; padding stays 0. */
   readonly length: number;
 }
 
-/** Elements to which every parameter is aligned: 256 bytes. */
-export const ALIGNMENT = 64;
+/** Elements to which every parameter is aligned: 256 bytes of f16. */
+export const ALIGNMENT = 128;
 /** Elements of the largest segment: 32 MB, see the size rule for driver heaps. */
 const MAX_SEGMENT = 8 * 1024 * 1024;
 

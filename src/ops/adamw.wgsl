@@ -1,13 +1,13 @@
 // AdamW (Loshchilov and Hutter 2019) over a flat segment, four values per invocation.
 //
-//   g' = g clip           clip = min(1, clip_norm / (norm + 1e-6)), or 1 when clip_norm is 0
+//   g' = g clip norm[2]   clip = min(1, clip_norm / (norm[0] + 1e-6)), or 1 when clip_norm is 0
 //   m  = b1 m + (1 - b1) g'
 //   v  = b2 v + (1 - b2) g'^2
 //   p  = p - rate decay[i / 64] weight_decay p
 //   p  = p - rate (m / correction1) / (sqrt(v / correction2) + epsilon)
 //
-// rate = step.learning_rate rate_scale. Nothing changes when norm[1] says that a
-// gradient is not finite. All arrays [length] with length a multiple of 4; decay is 1 or 0 for each 64 values.
+// rate = step.learning_rate rate_scale. Nothing changes when the gate norm[1] is
+// shut; norm[2] undoes the scale of the loss (gradient_norm.wgsl, loss_scale.wgsl). All arrays [length] with length a multiple of 4; decay is 1 or 0 for each 64 values.
 
 struct Params {
   quads: u32,
@@ -46,7 +46,7 @@ fn main(
   if (params.clip_norm > 0.0) {
     clip = min(1.0, params.clip_norm / (norm[0] + 1e-6));
   }
-  let g = gradient[i] * clip;
+  let g = gradient[i] * (clip * norm[2]);
   let m = params.beta1 * first_moment[i] + params.rest1 * g;
   let v = params.beta2 * second_moment[i] + params.rest2 * g * g;
   first_moment[i] = m;

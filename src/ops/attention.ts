@@ -83,6 +83,7 @@ export function attentionForward(
   program.dispatch(plan.kernels.forward, {
     ...plan.dispatch,
     ...read(program, [qkv], [output, logSumExp]),
+    cost: { flops: 2 * plan.product },
   });
 }
 
@@ -107,10 +108,12 @@ export function attentionBackward(
   program.dispatch(plan.kernels.queryGradient, {
     ...plan.dispatch,
     ...read(program, [qkv, dOutput, output], [logSumExp, dQkv, deltas]),
+    cost: { flops: 3 * plan.product },
   });
   program.dispatch(plan.kernels.keyGradient, {
     ...plan.dispatch,
     ...read(program, [qkv, dOutput], [logSumExp, deltas, dQkv]),
+    cost: { flops: 4 * plan.product },
   });
   program.release(deltas);
 }
@@ -151,6 +154,8 @@ function planOf(
   const blocks = { BLOCKS: 2 ** Math.ceil(Math.log2(Math.ceil(headDim / 16))) };
   const groups = Math.ceil(tokens / ROWS[form]);
   return {
+    /** Operations of one product of scores: `tokens x tokens x head dim` for each head. */
+    product: 2 * batch * heads * tokens * tokens * headDim,
     kernels: KERNELS[form][aligned ? "aligned" : "unaligned"],
     dispatch: {
       uniforms: {

@@ -138,6 +138,8 @@ export function gemm(program: Program, args: GemmArgs): void {
       }
       : flags,
     workgroups: tileCount * count,
+    label: `gemm ${transposeLeft ? "t" : "n"}${transposeRight ? "t" : "n"}`,
+    cost: { flops: 2 * rows * cols * depth },
   });
   if (side !== args.sums && side !== args.keep && side !== partialSums) {
     program.release(side);

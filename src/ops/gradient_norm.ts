@@ -10,12 +10,17 @@ const kernel = defineRowKernel("gradient_norm", wgsl);
 const CHUNK = 1024;
 
 /**
- * Records the Euclidean norm over all `gradients` into `output` `[4]`: the norm,
- * then 1 if any value is not finite (the norm is 0 then), else 0.
+ * Records the Euclidean norm over all `gradients` into `output` `[4]`, which
+ * starts at 0: the norm, then the gate of the update, then two factors of 1
+ * that {@linkcode updateLossScale} may change.
+ *
+ * The gate is 0 when all values are finite. Otherwise the norm is 0 and the gate
+ * 1, which skips this update, or with `final` 2, which also skips all later ones,
+ * so that parameters stay those of the last good step until the host looks.
  */
 export function gradientNorm(
   program: Program,
-  args: { gradients: readonly Tensor[]; output: Tensor },
+  args: { gradients: readonly Tensor[]; output: Tensor; final?: boolean },
 ): void {
   const { gradients, output } = args;
   if (output.length !== 4 || gradients.length === 0) {
@@ -41,6 +46,7 @@ export function gradientNorm(
     rows: 1,
     uniforms: { u32: [count] },
     buffers: [partial, output],
+    constants: { BAD: args.final === true ? 2 : 1 },
   });
   program.release(partial);
 }

@@ -31,7 +31,9 @@ export { distillKl, type DistillKlArgs } from "./distill_kl.ts";
 export { ema } from "./ema.ts";
 export { entropy, type EntropyArgs } from "./entropy.ts";
 export { featureMse, type FeatureMseArgs } from "./feature_mse.ts";
+export { cast } from "./cast.ts";
 export { gradientNorm } from "./gradient_norm.ts";
+export { type LossScaleRule, updateLossScale } from "./loss_scale.ts";
 export { reduceSum } from "./reduce_sum.ts";
 export {
   relationalAngle,

@@ -1,11 +1,11 @@
 // SGD with momentum over a flat segment, four values per invocation.
 //
-//   g'  = g clip + decay[i / 64] weight_decay p     clip as in adamw.wgsl
+//   g'  = g clip norm[2] + decay[i / 64] weight_decay p     clip as in adamw.wgsl
 //   buf = momentum buf + g'                         (0 before the first step)
 //   p   = p - rate buf
 //
-// rate = step.learning_rate rate_scale. Nothing changes when norm[1] says that a
-// gradient is not finite. All arrays [length] with length a multiple of 4.
+// rate = step.learning_rate rate_scale. Nothing changes when the gate norm[1] is
+// shut. All arrays [length] with length a multiple of 4.
 
 struct Params {
   quads: u32,
@@ -38,7 +38,7 @@ fn main(
     clip = min(1.0, params.clip_norm / (norm[0] + 1e-6));
   }
   let p = parameter[i];
-  let g = gradient[i] * clip + params.weight_decay * decay[i / 16u] * p;
+  let g = gradient[i] * (clip * norm[2]) + params.weight_decay * decay[i / 16u] * p;
   let buffer = params.momentum_factor * momentum[i] + g;
   momentum[i] = buffer;
   parameter[i] = p - step.learning_rate * params.rate_scale * buffer;

@@ -21,7 +21,7 @@ export interface OptimizerOptions {
 /** Moments and averages of the trained parameters, and how a step changes them. */
 export class Optimizer {
   readonly options: OptimizerOptions;
-  /** Global gradient norm before clipping and a flag for non-finite values, `[4]`. */
+  /** Global gradient norm before clipping and the gate of the update, `[4]`: see `gradientNorm`. */
   readonly norm: Tensor;
   /** Moving average of the parameters. */
   readonly average: ParameterSet | undefined;
@@ -86,6 +86,7 @@ export class Optimizer {
     gradientNorm(program, {
       gradients: this.#trained.map((i) => gradients.tensors[i]!),
       output: norm,
+      final: true,
     });
     for (const i of this.#trained) {
       const common = {
@@ -118,6 +119,7 @@ export class Optimizer {
         ema(program, {
           parameter: parameters.tensors[i]!,
           average: this.average.tensors[i]!,
+          norm,
           step,
         });
       }

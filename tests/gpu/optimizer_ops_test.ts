@@ -46,7 +46,7 @@ for (const form of FORMS) {
       const values = gaussian(length, { seed: length });
       const input = device.tensor([length], values);
       const output = device.tensor([5], new Float32Array(5).fill(9));
-      const norm = device.tensor([4], new Float32Array(4).fill(9));
+      const norm = device.tensor([4]);
       device.run((program) => {
         reduceSum(program, { input, output, slot: 3, scale: 0.5 });
         reduceSum(program, { input, output, slot: 0, scale: 2 });
@@ -62,7 +62,7 @@ for (const form of FORMS) {
       );
       assertClose(
         await device.read(norm),
-        [Math.sqrt(2 * squares), 0, 0, 0],
+        [Math.sqrt(2 * squares), 0, 1, 1],
         { rtol: 3e-6 },
         `norm of ${length}`,
       );
@@ -82,7 +82,17 @@ for (const form of FORMS) {
           output,
         })
       );
-      deepStrictEqual([...await device.read(output)], [0, 1, 0, 0], `${bad}`);
+      deepStrictEqual([...await device.read(output)], [0, 1, 1, 1], `${bad}`);
+      // A good gradient opens the gate, unless it was shut for good.
+      for (const final of [false, true]) {
+        const gradients = [device.tensor([5000], values)];
+        const good = [clean];
+        device.run((program) => {
+          gradientNorm(program, { gradients, output, final });
+          gradientNorm(program, { gradients: good, output, final });
+        });
+        deepStrictEqual((await device.read(output))[1], final ? 2 : 0);
+      }
     }
   });
 }
@@ -102,7 +112,8 @@ Deno.test("adamw() matches three float64 steps with clipping and decay", async (
       const parameter = device.tensor([length], start);
       const firstMoment = device.tensor([length]);
       const secondMoment = device.tensor([length]);
-      const gradient = device.tensor([length], g);
+      // Of a loss that was scaled by 2.
+      const gradient = device.tensor([length], g.map((value) => 2 * value));
       const decay = device.tensor([Math.ceil(length / 64)], decayMask(length));
       const norm = Math.sqrt(g.reduce((a, b) => a + b * b, 0));
       for (let step = 0; step < 3; step++) {
@@ -114,7 +125,7 @@ Deno.test("adamw() matches three float64 steps with clipping and decay", async (
             firstMoment,
             secondMoment,
             decay,
-            norm: device.tensor([4], new Float32Array([norm, 0, 0, 0])),
+            norm: device.tensor([4], new Float32Array([norm, 0, 0.5, 2])),
             step: uniform.tensor,
             beta1: BETA1,
             beta2: BETA2,
@@ -162,7 +173,8 @@ Deno.test("sgd() matches three float64 steps with clipping and decay", async () 
       };
       const parameter = device.tensor([length], start);
       const momentum = device.tensor([length]);
-      const gradient = device.tensor([length], g);
+      // Of a loss that was scaled by 2.
+      const gradient = device.tensor([length], g.map((value) => 2 * value));
       const decay = device.tensor([Math.ceil(length / 64)], decayMask(length));
       const norm = Math.sqrt(g.reduce((a, b) => a + b * b, 0));
       for (let step = 0; step < 3; step++) {
@@ -173,7 +185,7 @@ Deno.test("sgd() matches three float64 steps with clipping and decay", async () 
             gradient,
             momentum,
             decay,
-            norm: device.tensor([4], new Float32Array([norm, 0, 0, 0])),
+            norm: device.tensor([4], new Float32Array([norm, 0, 0.5, 2])),
             step: uniform.tensor,
             momentumFactor: 0.9,
             weightDecay: 0.001,
@@ -247,10 +259,18 @@ Deno.test("ema() moves by 1 - decay, and not at all from an equal parameter", as
   const a = gaussian(length, { seed: 2 });
   const average = device.tensor([length], a);
   const same = device.tensor([length], p);
+  const skipped = device.tensor([length], a);
   const parameter = device.tensor([length], p);
+  const shut = device.tensor([4], new Float32Array([0, 1, 1, 1]));
+  const common = {
+    parameter,
+    norm: device.tensor([4]),
+    step: uniform.tensor,
+  };
   device.run((program) => {
-    ema(program, { parameter, average, step: uniform.tensor });
-    ema(program, { parameter, average: same, step: uniform.tensor });
+    ema(program, { ...common, average });
+    ema(program, { ...common, average: same });
+    ema(program, { ...common, average: skipped, norm: shut });
   });
   assertClose(
     await device.read(average),
@@ -258,6 +278,7 @@ Deno.test("ema() moves by 1 - decay, and not at all from an equal parameter", as
     { atol: 3e-7 },
   );
   deepStrictEqual(await device.read(same), p);
+  deepStrictEqual(await device.read(skipped), a);
 });
 
 Deno.test("ema() names the shapes when the lengths differ", async () => {
@@ -268,6 +289,7 @@ Deno.test("ema() names the shapes when the lengths differ", async () => {
         ema(program, {
           parameter: device.tensor([64]),
           average: device.tensor([128]),
+          norm: device.tensor([4]),
           step: new StepUniform(device).tensor,
         })
       ),
