@@ -1,5 +1,13 @@
-import { EnvironmentError, SignetError } from "../env/mod.ts";
+import { SignetError } from "../env/mod.ts";
+import { dryGpu } from "./dry_gpu.ts";
+import {
+  AdapterUnavailableError,
+  DeviceLimitError,
+  DeviceLostError,
+  OutOfMemoryError,
+} from "./errors.ts";
 import { Pipelines } from "./kernel.ts";
+import { DeviceMemory, MEMORY_KINDS, type MemoryUse } from "./memory.ts";
 import { Program } from "./program.ts";
 import { Readback } from "./readback.ts";
 import {
@@ -9,16 +17,6 @@ import {
   type Tensor,
   tensorBytes,
 } from "./tensor.ts";
-
-/** The GPU went away: driver reset, memory exhausted, process limit. */
-export class DeviceLostError extends SignetError {
-  override name = "DeviceLostError";
-}
-
-/** No usable adapter on this machine. */
-export class AdapterUnavailableError extends EnvironmentError {
-  override name = "AdapterUnavailableError";
-}
 
 /**
  * How kernels are written for an adapter: `register` tiles for CPU adapters,
@@ -62,10 +60,18 @@ export class Device {
   readonly hasTimestamps: boolean;
   /** Kernels may store f16, see {@linkcode RealType}. */
   readonly hasF16: boolean;
+  /** Nothing runs: programs recorded on it are only counted. */
+  readonly dry: boolean;
+  /** Bytes of the buffers and textures that are alive, and their peak. */
+  readonly memory = new DeviceMemory();
   #failure: Error | undefined;
-  #allocated = 0;
 
-  private constructor(gpu: GPUDevice, adapter: AdapterFacts, form: KernelForm) {
+  private constructor(
+    gpu: GPUDevice,
+    adapter: AdapterFacts,
+    { form, dry = false }: { form: KernelForm; dry?: boolean },
+  ) {
+    this.dry = dry;
     this.gpu = gpu;
     this.adapter = adapter;
     this.form = form;
@@ -74,9 +80,15 @@ export class Device {
     this.hasF16 = gpu.features.has("shader-f16");
     gpu.addEventListener("uncapturederror", (event) => {
       const { error } = event as GPUUncapturedErrorEvent;
-      this.#failure ??= new SignetError(
-        `Cannot run on ${adapter.name}: ${error.message.trim()}`,
-      );
+      this.#failure ??= error instanceof GPUOutOfMemoryError
+        ? new OutOfMemoryError(
+          `Cannot allocate on ${adapter.name}: it is out of memory after ${
+            describeUse(this.memory.bytes, this.memory.use)
+          }`,
+        )
+        : new SignetError(
+          `Cannot run on ${adapter.name}: ${error.message.trim()}`,
+        );
     });
     gpu.lost.then((info) => {
       if (info.reason === "destroyed") return;
@@ -115,16 +127,34 @@ export class Device {
     const cpu = adapter.info.isFallbackAdapter === true || vendor === "65541" ||
       /llvmpipe|swiftshader/i.test(name);
     const facts = { name, vendor: Number(vendor), device: Number(device), cpu };
-    return new Device(gpu, facts, options.form ?? (cpu ? "register" : "tiled"));
+    return new Device(gpu, facts, {
+      form: options.form ?? (cpu ? "register" : "tiled"),
+    });
+  }
+
+  /** A device that only counts, with limits as given. */
+  static dry(options: {
+    adapter: AdapterFacts;
+    form: KernelForm;
+    limits: GPUSupportedLimits;
+    features?: Iterable<string>;
+  }): Device {
+    const { adapter, form, limits, features = ["timestamp-query"] } = options;
+    return new Device(dryGpu({ limits, features }), adapter, {
+      form,
+      dry: true,
+    });
+  }
+
+  /** A device that only counts and is otherwise as this one. */
+  rehearsal(): Device {
+    const { adapter, form, limits } = this;
+    const features = [...this.gpu.features];
+    return Device.dry({ adapter, form, limits, features });
   }
 
   get limits(): GPUSupportedLimits {
     return this.gpu.limits;
-  }
-
-  /** Bytes of all buffers made through this device, freed ones included. */
-  get allocatedBytes(): number {
-    return this.#allocated;
   }
 
   /** Throws the first error that the GPU reported. */
@@ -132,15 +162,17 @@ export class Device {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** @throws {RangeError} If the adapter cannot hold a buffer of this size. */
+  /** @throws {DeviceLimitError} If the adapter cannot hold a buffer of this size. */
   buffer(bytes: number, usage: number): GPUBuffer {
     if (bytes > this.limits.maxBufferSize) {
-      throw new RangeError(
+      throw new DeviceLimitError(
         `Cannot allocate ${bytes} bytes on ${this.adapter.name}: its largest buffer is ${this.limits.maxBufferSize}`,
       );
     }
-    this.#allocated += bytes;
-    return this.gpu.createBuffer({ size: bytes, usage });
+    return this.memory.track(
+      this.gpu.createBuffer({ size: bytes, usage }),
+      bytes,
+    );
   }
 
   /** A tensor with the given values, or zeros. */
@@ -208,10 +240,14 @@ export class Device {
 
   async #bytes(tensor: Tensor): Promise<ArrayBuffer> {
     if (tensor.length === 0) return new ArrayBuffer(0);
-    const staging = this.gpu.createBuffer({
-      size: tensorBytes(tensor),
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    const staging = this.memory.as(
+      "staging",
+      () =>
+        this.buffer(
+          tensorBytes(tensor),
+          GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+        ),
+    );
     const encoder = this.gpu.createCommandEncoder();
     encoder.copyBufferToBuffer(
       tensor.buffer,
@@ -250,6 +286,19 @@ export class Device {
   [Symbol.dispose](): void {
     this.gpu.destroy();
   }
+}
+
+/** `1.2 GB: activations 0.9 GB, …`, the largest first. */
+export function describeUse(bytes: number, use: MemoryUse): string {
+  const parts = MEMORY_KINDS.filter((kind) => use[kind] !== undefined)
+    .sort((a, b) => use[b]! - use[a]!)
+    .map((kind) => `${kind} ${megabytes(use[kind]!)}`);
+  return `${megabytes(bytes)} (${parts.join(", ")})`;
+}
+
+function megabytes(bytes: number): string {
+  const mb = bytes / 1e6;
+  return `${mb >= 100 ? mb.toFixed(0) : mb.toFixed(1)} MB`;
 }
 
 /** In whole words, as the queue writes them. */

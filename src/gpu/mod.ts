@@ -1,17 +1,28 @@
 export {
   type AdapterFacts,
-  AdapterUnavailableError,
+  describeUse,
   Device,
-  DeviceLostError,
   type DeviceOptions,
   type KernelForm,
 } from "./device.ts";
+export {
+  AdapterUnavailableError,
+  DeviceLimitError,
+  DeviceLostError,
+  OutOfMemoryError,
+} from "./errors.ts";
 export {
   type Constants,
   defineKernel,
   defineRealKernel,
   type Kernel,
 } from "./kernel.ts";
+export {
+  DeviceMemory,
+  MEMORY_KINDS,
+  type MemoryKind,
+  type MemoryUse,
+} from "./memory.ts";
 export { type Cost, type Dispatch, Program } from "./program.ts";
 export { Readback } from "./readback.ts";
 export { TEXTURE_WIDTH } from "./texture_pool.ts";

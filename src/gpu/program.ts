@@ -1,13 +1,14 @@
 import type { Device } from "./device.ts";
+import { DeviceLimitError } from "./errors.ts";
 import type { Constants, Kernel } from "./kernel.ts";
 import type { Readback } from "./readback.ts";
 import {
   bytesOf,
-  elements,
   type ElementType,
   type Tensor,
   tensorBytes,
 } from "./tensor.ts";
+import { ScratchPool } from "./scratch_pool.ts";
 import { Section } from "./commands.ts";
 import { SectionTimings } from "./section_timings.ts";
 import { type TensorTexture, TexturePool } from "./texture_pool.ts";
@@ -66,22 +67,27 @@ export class Program {
   readonly device: Device;
   readonly #pieces: Piece[] = [[]];
   readonly #owned: GPUBuffer[] = [];
-  readonly #free: Tensor[] = [];
+  readonly #scratch: ScratchPool;
   readonly #textures: TexturePool;
   #uniforms: GPUBuffer | undefined;
   #usedSlots = 0;
-  #scratchBytes = 0;
   #timings: SectionTimings | undefined;
 
   constructor(device: Device) {
     this.device = device;
+    this.#scratch = new ScratchPool(device);
     this.#textures = new TexturePool(device);
     this.section("main");
   }
 
   /** Bytes of all scratch buffers and textures. */
   get scratchBytes(): number {
-    return this.#scratchBytes + this.#textures.bytes;
+    return this.#scratch.bytes + this.#textures.bytes;
+  }
+
+  /** Scratch buffers alone: their bytes, the least that lifetimes allow, and their sizes. */
+  get scratchPool(): Pick<ScratchPool, "bytes" | "lowerBound" | "sizes"> {
+    return this.#scratch;
   }
 
   /** Number of pieces; one more than the cuts. */
@@ -115,37 +121,17 @@ export class Program {
    * Its content is undefined: kernels write every element they later read.
    */
   scratch(shape: readonly number[], type: ElementType = "f32"): Tensor {
-    const length = elements(shape);
-    const bytes = Math.max(4, bytesOf(length, type));
-    let best = -1;
-    for (let i = 0; i < this.#free.length; i++) {
-      const size = this.#free[i]!.buffer.size;
-      if (size < bytes || size > 2 * bytes + 4096) continue;
-      if (best < 0 || size < this.#free[best]!.buffer.size) best = i;
-    }
-    if (best >= 0) {
-      const [reused] = this.#free.splice(best, 1);
-      return { buffer: reused!.buffer, offset: 0, shape, length, type };
-    }
-    const tensor = this.device.tensor(shape, undefined, type);
-    this.#owned.push(tensor.buffer);
-    this.#scratchBytes += tensor.buffer.size;
-    return tensor;
+    return this.#scratch.take(shape, type);
   }
 
   /** Gives a scratch buffer back: commands recorded from here on may reuse it. */
   release(...tensors: readonly Tensor[]): void {
-    for (const tensor of tensors) {
-      if (!this.#owned.includes(tensor.buffer)) {
-        throw new Error(
-          "Cannot release a tensor that is no scratch of this program",
-        );
-      }
-      if (this.#free.some((free) => free.buffer === tensor.buffer)) {
-        throw new Error(`Cannot release a tensor [${tensor.shape}] twice`);
-      }
-      this.#free.push(tensor);
-    }
+    for (const tensor of tensors) this.#scratch.release(tensor);
+  }
+
+  /** Records, then gives back every scratch buffer that was taken and not released. */
+  scope<T>(record: () => T): T {
+    return this.#scratch.scope(record);
   }
 
   dispatch(kernel: Kernel, options: Dispatch): void {
@@ -163,7 +149,7 @@ export class Program {
       }
       const size = tensorBytes(tensor);
       if (size > this.device.limits.maxStorageBufferBindingSize) {
-        throw new RangeError(
+        throw new DeviceLimitError(
           `Cannot bind a tensor [${tensor.shape}] of ${size} bytes to ${kernel.name}: the adapter binds at most ${this.device.limits.maxStorageBufferBindingSize}`,
         );
       }
@@ -236,7 +222,7 @@ export class Program {
     this.#textures[Symbol.dispose]();
     this.#timings?.[Symbol.dispose]();
     this.#owned.length = 0;
-    this.#free.length = 0;
+    this.#scratch[Symbol.dispose]();
   }
 
   /** Records the copies of tensors to textures; equal tensors share one. */
@@ -278,10 +264,10 @@ export class Program {
       );
     }
     if (this.#uniforms === undefined || this.#usedSlots === UNIFORM_SLOTS) {
-      this.#uniforms = this.device.gpu.createBuffer({
-        size: UNIFORM_SLOT * UNIFORM_SLOTS,
-        usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      });
+      this.#uniforms = this.device.buffer(
+        UNIFORM_SLOT * UNIFORM_SLOTS,
+        GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+      );
       this.#owned.push(this.#uniforms);
       this.#usedSlots = 0;
     }

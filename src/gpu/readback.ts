@@ -18,9 +18,13 @@ export class Readback {
   /** @param bytes Size, rounded up to a multiple of 4. */
   constructor(device: Device, bytes: number) {
     this.#device = device;
-    this.buffer = device.buffer(
-      Math.max(4, Math.ceil(bytes / 4) * 4),
-      GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    this.buffer = device.memory.as(
+      "staging",
+      () =>
+        device.buffer(
+          Math.max(4, Math.ceil(bytes / 4) * 4),
+          GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+        ),
     );
   }
 

@@ -18,10 +18,10 @@ export class SectionTimings {
       type: "timestamp",
       count: sections.length * 2,
     });
-    this.#buffer = device.gpu.createBuffer({
-      size: sections.length * 16,
-      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
-    });
+    this.#buffer = device.buffer(
+      sections.length * 16,
+      GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    );
   }
 
   /** Where a section writes its two timestamps. */

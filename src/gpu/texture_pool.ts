@@ -1,4 +1,5 @@
 import type { Device } from "./device.ts";
+import { DeviceLimitError } from "./errors.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -47,7 +48,7 @@ export class TexturePool {
     const rows = Math.max(3, Math.ceil(tensor.length / 4 / TEXTURE_WIDTH) | 1);
     const limit = this.#device.limits.maxTextureDimension2D;
     if (rows > limit) {
-      throw new RangeError(
+      throw new DeviceLimitError(
         `Cannot put a tensor [${tensor.shape}] into a texture of ${rows} rows: at most ${limit}`,
       );
     }
@@ -64,11 +65,19 @@ export class TexturePool {
   }
 
   #create(rows: number, format: GPUTextureFormat): TensorTexture {
-    const texture = this.#device.gpu.createTexture({
-      size: [TEXTURE_WIDTH, rows],
-      format,
-      usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
-    });
+    const { gpu, memory } = this.#device;
+    const texture = memory.as(
+      "textures",
+      () =>
+        memory.track(
+          gpu.createTexture({
+            size: [TEXTURE_WIDTH, rows],
+            format,
+            usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
+          }),
+          TEXTURE_WIDTH * rows * texelBytes(format),
+        ),
+    );
     const created = { texture, view: texture.createView() };
     this.#textures.push(created);
     return created;

@@ -1,4 +1,4 @@
-import { type Device, type Tensor, view } from "../gpu/mod.ts";
+import { type Device, type MemoryKind, type Tensor, view } from "../gpu/mod.ts";
 import type { ParameterSpec, Segment } from "./segments.ts";
 
 /** Values by timm name. */
@@ -29,10 +29,17 @@ export class ParameterSet implements NamedTensors {
   >();
 
   /** Starts at 0. */
-  constructor(device: Device, segments: readonly Segment[]) {
+  constructor(
+    device: Device,
+    segments: readonly Segment[],
+    kind: MemoryKind = "parameters",
+  ) {
     this.#device = device;
     this.segments = segments;
-    this.tensors = segments.map(({ length }) => device.tensor([length]));
+    this.tensors = device.memory.as(
+      kind,
+      () => segments.map(({ length }) => device.tensor([length])),
+    );
     segments.forEach(({ parameters }, segment) => {
       for (const spec of parameters) {
         this.#places.set(spec.name, { segment, spec });

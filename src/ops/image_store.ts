@@ -68,7 +68,9 @@ export class ImageStore {
       shards.push({ pixels: words, first, count: inShard });
     }
     this.shards = shards;
-    this.means = device.tensor([count], imageMeans(pixels, count, size));
+    this.means = device.dry
+      ? device.tensor([count])
+      : device.tensor([count], imageMeans(pixels, count, size));
   }
 
   /**
@@ -89,11 +91,11 @@ export class ImageStore {
       );
     }
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
-    return new ImageStore(
-      device,
-      images,
-      options.shardBytes ??
-        Math.min(maxStorageBufferBindingSize, maxBufferSize),
+    const shardBytes = options.shardBytes ??
+      Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    return device.memory.as(
+      "images",
+      () => new ImageStore(device, images, shardBytes),
     );
   }
 
@@ -119,6 +121,7 @@ function upload(
   pixels: Uint8Array,
   size: number,
 ): void {
+  if (device.dry) return;
   const stride = Math.ceil(size / 4) * 4;
   const perCall = Math.max(1, Math.floor(UPLOAD_BYTES / stride));
   const count = pixels.length / size;

@@ -56,7 +56,11 @@ export async function distillRecipe(
   );
   const size = end - first;
   const feature = config.student.feature;
-  const gradients = new ParameterSet(device, student.parameters.segments);
+  const gradients = new ParameterSet(
+    device,
+    student.parameters.segments,
+    "gradients",
+  );
   const classifies = options.labels + options.hard + options.soft > 0;
   const optimizer = new Optimizer(
     device,

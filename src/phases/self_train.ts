@@ -56,7 +56,11 @@ export async function selfTrainRecipe(
   const options = config.phases.selfTrain;
   const { feature, dropPath, dropout } = config.student;
   const rows = divide(context);
-  const gradients = new ParameterSet(device, model.parameters.segments);
+  const gradients = new ParameterSet(
+    device,
+    model.parameters.segments,
+    "gradients",
+  );
   const emaDecay = options.emaDecay || options.optimizer.ema;
   const optimizer = new Optimizer(device, model.parameters, {
     ...options.optimizer,

@@ -56,7 +56,11 @@ export async function supervisedRecipe(
     communicator.size,
   );
   const size = end - first;
-  const gradients = new ParameterSet(device, model.parameters.segments);
+  const gradients = new ParameterSet(
+    device,
+    model.parameters.segments,
+    "gradients",
+  );
   const optimizer = new Optimizer(
     device,
     model.parameters,

@@ -47,14 +47,17 @@ export class Optimizer {
     const moments = options.kind === "adamw" ? 2 : 1;
     this.#moments = Array.from(
       { length: moments },
-      () => new ParameterSet(device, segments),
+      () => new ParameterSet(device, segments, "optimizer"),
     );
     this.#decay = segments.map((segment) => {
       const mask = decayMask(segment);
-      return device.tensor([mask.length], mask);
+      return device.memory.as(
+        "optimizer",
+        () => device.tensor([mask.length], mask),
+      );
     });
     if (options.ema > 0) {
-      this.average = new ParameterSet(device, segments);
+      this.average = new ParameterSet(device, segments, "average");
       this.average.copyFrom(parameters);
     }
   }
