@@ -1,11 +1,12 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import wgsl from "./add.wgsl" with { type: "text" };
+import { realTypeOf } from "./real_type.ts";
 import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
 const kernel = defineWideKernel("add", wgsl);
 
-/** Arguments of {@linkcode add}, all of one length. */
+/** Arguments of {@linkcode add}, all of one length and type. */
 export interface AddArgs {
   a: Tensor;
   b: Tensor;
@@ -18,7 +19,8 @@ export function add(program: Program, args: AddArgs): void {
   if (b.length !== a.length || output.length !== a.length) {
     throw shapeError("add", { ...args });
   }
-  const wide = chooseWide(program, kernel, a.length);
+  const type = realTypeOf("add", { ...args });
+  const wide = chooseWide(program, kernel, a.length, type);
   const count = a.length / wide.width;
   program.dispatch(wide.kernel, {
     uniforms: { u32: [count] },

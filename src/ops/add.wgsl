@@ -5,7 +5,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var<storage, read_write> output: array<Wide>;
+@group(0) @binding(3) var<storage, read_write> output: array<Stored>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -15,6 +15,6 @@ fn main(
 ) {
   let i = (group.y * groups.x + group.x) * 64u + lane;
   if (i < params.count) {
-    output[i] = first_at(i) + second_at(i);
+    output[i] = Stored(first_at(i) + second_at(i));
   }
 }

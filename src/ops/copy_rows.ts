@@ -2,13 +2,16 @@ import type { Program, Tensor } from "../gpu/mod.ts";
 import { defineKernel, shapeError } from "../gpu/mod.ts";
 import wgsl from "./copy_rows.wgsl" with { type: "text" };
 
-const kernel = defineKernel("copy_rows", wgsl);
+const words = defineKernel("copy_rows", wgsl, ["alias Element = u32;"]);
+const halves = defineKernel("copy_rows_f16", wgsl, [
+  "enable f16;\nalias Element = f16;",
+]);
 
 /** Arguments of {@linkcode copyRows}. */
 export interface CopyRowsArgs {
   /** `[.., width]` */
   input: Tensor;
-  /** `[.., width]`, in another buffer */
+  /** `[.., width]`, in another buffer, of the same type */
   output: Tensor;
   inputRow: number;
   outputRow: number;
@@ -31,10 +34,15 @@ export function copyRows(program: Program, args: CopyRowsArgs): void {
       `Cannot record copyRows: ${rows} rows from ${inputRow} of [${input.shape}] to ${outputRow} of [${output.shape}]`,
     );
   }
+  if (input.type !== output.type) {
+    throw new TypeError(
+      `Cannot record copyRows: types do not fit: input ${input.type}, output ${output.type}`,
+    );
+  }
   if (input.buffer === output.buffer) {
     throw shapeError("copyRows within one buffer", { input, output });
   }
-  program.dispatch(kernel, {
+  program.dispatch(input.type === "f16" ? halves : words, {
     uniforms: {
       u32: [rows * width, inputRow * width, outputRow * width],
     },

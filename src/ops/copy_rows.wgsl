@@ -3,7 +3,7 @@
 //   output[(output_row + r), c] = input[(input_row + r), c]
 //
 // Both matrices are bound whole: their rows need not start at a byte that a
-// view could be bound at.
+// view could be bound at. Element is u32 for all types of four bytes, else f16.
 
 struct Params {
   count: u32,
@@ -12,8 +12,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<u32>;
-@group(0) @binding(2) var<storage, read_write> output: array<u32>;
+@group(0) @binding(1) var<storage, read> input: array<Element>;
+@group(0) @binding(2) var<storage, read_write> output: array<Element>;
 
 @compute @workgroup_size(64)
 fn main(

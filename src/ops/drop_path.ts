@@ -4,9 +4,12 @@ import philox from "./common/philox.wgsl" with { type: "text" };
 import step from "./common/step.wgsl" with { type: "text" };
 import wgsl from "./drop_path.wgsl" with { type: "text" };
 import { type MaskArgs, maskOf } from "./dropout.ts";
+import { realTypeOf } from "./real_type.ts";
 import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const kernel = defineWideKernel("drop_path", wgsl, undefined, [step, philox]);
+const kernel = defineWideKernel("drop_path", wgsl, {
+  common: [step, philox],
+});
 
 /** Units of a row that one workgroup handles; as in the kernel. */
 const SLICE = 256;
@@ -61,7 +64,8 @@ function record(
   },
 ): void {
   const { batch, count, salt, threshold, scale } = maskOf(op, mask, branch);
-  const wide = chooseWide(program, kernel, count);
+  const type = realTypeOf(op, { residual, branch, output });
+  const wide = chooseWide(program, kernel, count, type);
   const units = count / wide.width;
   program.dispatch(wide.kernel, {
     uniforms: { u32: [units, salt, threshold], f32: [scale] },

@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(3) var<uniform> step: Step;
 @group(0) @binding(4) var<storage, read> positions: array<u32>;
-@group(0) @binding(5) var<storage, read_write> output: array<Wide>;
+@group(0) @binding(5) var<storage, read_write> output: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -41,6 +41,6 @@ fn main(
     if (RESIDUAL) {
       value += first_at(start + e);
     }
-    output[start + e] = value;
+    output[start + e] = Stored(value);
   }
 }

@@ -3,9 +3,10 @@ import { shapeError } from "../gpu/mod.ts";
 import philox from "./common/philox.wgsl" with { type: "text" };
 import step from "./common/step.wgsl" with { type: "text" };
 import wgsl from "./dropout.wgsl" with { type: "text" };
+import { realTypeOf } from "./real_type.ts";
 import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const kernel = defineWideKernel("dropout", wgsl, undefined, [step, philox]);
+const kernel = defineWideKernel("dropout", wgsl, { common: [step, philox] });
 
 /** What random masks are a function of. */
 export interface MaskArgs {
@@ -42,7 +43,8 @@ export function dropout(program: Program, args: DropoutArgs): void {
   if (output.length !== input.length) {
     throw shapeError("dropout", { input, output, positions });
   }
-  const wide = chooseWide(program, kernel, count);
+  const type = realTypeOf("dropout", { input, output });
+  const wide = chooseWide(program, kernel, count, type);
   const lanes = program.device.form === "register" ? 8 : 64;
   program.dispatch(wide.kernel, {
     uniforms: { u32: [count / wide.width, salt, threshold], f32: [scale] },

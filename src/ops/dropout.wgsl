@@ -19,7 +19,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<uniform> step: Step;
 @group(0) @binding(3) var<storage, read> positions: array<u32>;
-@group(0) @binding(4) var<storage, read_write> output: array<Wide>;
+@group(0) @binding(4) var<storage, read_write> output: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -40,7 +40,8 @@ fn main(
   for (var j = 0u; j < 4u / WIDTH; j++) {
     let e = quad * (4u / WIDTH) + j;
     if (e < params.count) {
-      output[start + e] = wide_where(kept, j, first_at(start + e) * params.scale);
+      let value = first_at(start + e) * params.scale;
+      output[start + e] = Stored(wide_where(kept, j, value));
     }
   }
 }

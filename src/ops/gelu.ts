@@ -1,15 +1,16 @@
 import {
-  defineKernel,
+  defineRealKernel,
   type Program,
   shapeError,
   type Tensor,
 } from "../gpu/mod.ts";
+import { realTypeOf } from "./real_type.ts";
 import common from "./common/gelu.wgsl" with { type: "text" };
 import wgsl from "./gelu.wgsl" with { type: "text" };
 
-const kernel = defineKernel("gelu", wgsl, [common]);
+const kernels = defineRealKernel("gelu", wgsl, [common]);
 
-/** Arguments of {@linkcode geluForward}, all of one length. */
+/** Arguments of {@linkcode geluForward}, all of one length and type. */
 export interface GeluForwardArgs {
   input: Tensor;
   output: Tensor;
@@ -21,7 +22,7 @@ export function geluForward(program: Program, args: GeluForwardArgs): void {
   if (output.length !== input.length) {
     throw shapeError("geluForward", { ...args });
   }
-  program.dispatch(kernel, {
+  program.dispatch(kernels[realTypeOf("geluForward", { ...args })], {
     uniforms: { u32: [input.length] },
     buffers: [input, input, output],
     constants: { BACKWARD: 0 },
@@ -29,7 +30,7 @@ export function geluForward(program: Program, args: GeluForwardArgs): void {
   });
 }
 
-/** Arguments of {@linkcode geluBackward}, all of one length. */
+/** Arguments of {@linkcode geluBackward}, all of one length and type. */
 export interface GeluBackwardArgs {
   input: Tensor;
   dOutput: Tensor;
@@ -42,7 +43,7 @@ export function geluBackward(program: Program, args: GeluBackwardArgs): void {
   if (dOutput.length !== input.length || dInput.length !== input.length) {
     throw shapeError("geluBackward", { ...args });
   }
-  program.dispatch(kernel, {
+  program.dispatch(kernels[realTypeOf("geluBackward", { ...args })], {
     uniforms: { u32: [input.length] },
     buffers: [input, dOutput, dInput],
     constants: { BACKWARD: 1 },

@@ -9,9 +9,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> d_output: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Real>;
+@group(0) @binding(2) var<storage, read> d_output: array<Real>;
+@group(0) @binding(3) var<storage, read_write> output: array<Real>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -24,8 +24,8 @@ fn main(
     return;
   }
   if (BACKWARD) {
-    output[i] = d_output[i] * gelu_derivative(vec4f(input[i])).x;
+    output[i] = Real(f32(d_output[i]) * gelu_derivative(vec4f(f32(input[i]))).x);
   } else {
-    output[i] = gelu(vec4f(input[i])).x;
+    output[i] = Real(gelu(vec4f(f32(input[i]))).x);
   }
 }

@@ -6,16 +6,19 @@ import columns from "./layer_norm_columns.wgsl" with { type: "text" };
 import parameters from "./layer_norm_parameters.wgsl" with { type: "text" };
 import textures from "./layer_norm_texels.wgsl" with { type: "text" };
 import forward from "./layer_norm.wgsl" with { type: "text" };
+import { realTypeOf } from "./real_type.ts";
 import { chooseWide, defineWideKernel, rowGroups } from "./wide_kernel.ts";
 
 const inputs = { arrays, textures };
-const forwardKernel = defineWideKernel("layer_norm", forward, inputs);
+const forwardKernel = defineWideKernel("layer_norm", forward, { inputs });
 const backwardKernel = defineWideKernel(
   "layer_norm_backward",
   backward,
-  inputs,
+  { inputs },
 );
-const columnsKernel = defineWideKernel("layer_norm_columns", columns, inputs);
+const columnsKernel = defineWideKernel("layer_norm_columns", columns, {
+  inputs,
+});
 const parametersKernel = defineKernel("layer_norm_parameters", parameters);
 
 /** Rows that one invocation sums for the gradients of gamma and beta. */
@@ -23,7 +26,7 @@ const CHUNK_ROWS = 64;
 /** Most chunks of rows; more rows make longer chunks. */
 const MAX_CHUNKS = 256;
 
-/** Arguments of {@linkcode layerNormForward}. */
+/** Arguments of {@linkcode layerNormForward}; `input` and `output` of one type, the others f32. */
 export interface LayerNormForwardArgs {
   /** `[rows, dim]` */
   input: Tensor;
@@ -61,7 +64,13 @@ export function layerNormForward(
       rstd,
     });
   }
-  const wide = chooseWide(program, forwardKernel, dim);
+  const type = realTypeOf("layerNormForward", { input, output }, {
+    gamma,
+    beta,
+    mean,
+    rstd,
+  });
+  const wide = chooseWide(program, forwardKernel, dim, type);
   program.dispatch(wide.kernel, {
     uniforms: { u32: [rows, dim / wide.width], f32: [epsilon] },
     ...wide.bind([input, beta, gamma], [output, mean, rstd]),
@@ -69,7 +78,7 @@ export function layerNormForward(
   });
 }
 
-/** Arguments of {@linkcode layerNormBackward}. */
+/** Arguments of {@linkcode layerNormBackward}; `input`, `dOutput`, `dInput` and `residual` of one type. */
 export interface LayerNormBackwardArgs {
   /** `[rows, dim]` */
   input: Tensor;
@@ -117,7 +126,12 @@ export function layerNormBackward(
       dBeta,
     });
   }
-  const wide = chooseWide(program, backwardKernel, dim);
+  const type = realTypeOf(
+    "layerNormBackward",
+    { input, dOutput, dInput, residual },
+    { gamma, mean, rstd, dGamma, dBeta },
+  );
+  const wide = chooseWide(program, backwardKernel, dim, type);
   program.dispatch(wide.kernel, {
     uniforms: { u32: [rows, dim / wide.width] },
     ...wide.bind([input, dOutput, gamma, residual], [mean, rstd, dInput]),
@@ -129,7 +143,7 @@ export function layerNormBackward(
   const chunk = Math.max(CHUNK_ROWS, Math.ceil(rows / MAX_CHUNKS));
   const chunks = Math.ceil(rows / chunk);
   const partial = program.scratch([chunks, 2, dim]);
-  const byColumns = chooseWide(program, columnsKernel, dim);
+  const byColumns = chooseWide(program, columnsKernel, dim, type);
   const lanes = program.device.form === "register" ? 8 : 32;
   program.dispatch(byColumns.kernel, {
     uniforms: { u32: [rows, dim / byColumns.width, chunk] },

@@ -14,7 +14,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(4) var<storage, read_write> output: array<Wide>;
+@group(0) @binding(4) var<storage, read_write> output: array<Stored>;
 @group(0) @binding(5) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(6) var<storage, read_write> rstd: array<f32>;
 
@@ -52,7 +52,7 @@ fn main(
   for (var c = lane; c < params.cols; c += ROW_LANES) {
     // Two differences: the sum first_mean + rest would round `rest` away.
     let centred = (input_at(start + c) - first_mean) - rest;
-    output[start + c] = centred * row_rstd * gamma_at(c) + beta_at(c);
+    output[start + c] = Stored(centred * row_rstd * gamma_at(c) + beta_at(c));
   }
   if (lane == 0u) {
     mean[row] = first_mean + rest;

@@ -16,7 +16,7 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(5) var<storage, read> mean: array<f32>;
 @group(0) @binding(6) var<storage, read> rstd: array<f32>;
-@group(0) @binding(7) var<storage, read_write> d_input: array<Wide>;
+@group(0) @binding(7) var<storage, read_write> d_input: array<Stored>;
 
 @compute @workgroup_size(ROW_WORKGROUP)
 fn main(
@@ -49,6 +49,6 @@ fn main(
     if (RESIDUAL) {
       d += residual_at(start + c);
     }
-    d_input[start + c] = d;
+    d_input[start + c] = Stored(d);
   }
 }

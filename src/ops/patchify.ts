@@ -1,13 +1,16 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel, shapeError } from "../gpu/mod.ts";
+import { defineRealKernel, shapeError } from "../gpu/mod.ts";
 import backward from "./patchify_backward.wgsl" with { type: "text" };
 import forward from "./patchify.wgsl" with { type: "text" };
+import { realTypeOf } from "./real_type.ts";
 import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const forwardKernel = defineWideKernel("patchify", forward);
-const backwardKernel = defineKernel("patchify_backward", backward);
+const forwardKernel = defineWideKernel("patchify", forward, {
+  single: ["First"],
+});
+const backwardKernels = defineRealKernel("patchify_backward", backward);
 
-/** Arguments of {@linkcode patchify}. */
+/** Arguments of {@linkcode patchify}; `output` is f32 or f16, the others f32. */
 export interface PatchifyArgs {
   /** `[batch, channels, height, width]` */
   images: Tensor;
@@ -27,11 +30,13 @@ export function patchify(program: Program, args: PatchifyArgs): void {
   const { images, statistics, output, patch } = args;
   const sizes = sizesOf("patchify", args);
   const { batch, channels, height, width, rows, columns, stride } = sizes;
+  const type = realTypeOf("patchify", { output }, { images, statistics });
   // Lines of patches start at multiples of four if lines of images do.
   const wide = chooseWide(
     program,
     forwardKernel,
     width % 4 === 0 ? patch : width,
+    type,
   );
   program.dispatch(wide.kernel, {
     uniforms: {
@@ -74,7 +79,12 @@ export function patchifyBackward(
   });
   const { batch, channels, height, width, rows, columns, stride } = sizes;
   const pixels = dImages.length / (batch * channels);
-  program.dispatch(backwardKernel, {
+  const type = realTypeOf(
+    "patchifyBackward",
+    { dOutput },
+    { statistics, dImages },
+  );
+  program.dispatch(backwardKernels[type], {
     uniforms: {
       u32: [channels, height, width, patch, rows, columns, stride],
     },

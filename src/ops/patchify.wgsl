@@ -25,7 +25,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> statistics: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<Wide>;
+@group(0) @binding(3) var<storage, read_write> output: array<Stored>;
 
 @compute @workgroup_size(8)
 fn main(
@@ -50,7 +50,7 @@ fn main(
     let line = (plane + gy * params.side + y) * params.width
       + gx * params.side_width;
     for (var x = 0u; x < params.side_width; x++) {
-      output[o] = (first_at(line + x) - mean) * scale;
+      output[o] = Stored((first_at(line + x) - mean) * scale);
       o++;
     }
   }

@@ -19,7 +19,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> d_output: array<f32>;
+@group(0) @binding(1) var<storage, read> d_output: array<Real>;
 @group(0) @binding(2) var<storage, read> statistics: array<f32>;
 @group(0) @binding(3) var<storage, read_write> d_images: array<f32>;
 
@@ -43,7 +43,7 @@ fn main(
   if (gx < params.columns && gy < params.rows) {
     let row = (b * params.rows + gy) * params.columns + gx;
     let line = (row * params.channels + c) * params.side + y % params.side;
-    value = d_output[line * params.side + x % params.side]
+    value = f32(d_output[line * params.side + x % params.side])
       * statistics[b * params.statistics_stride + 2u * c + 1u];
   }
   d_images[(b * params.channels + c) * size + pixel] = value;

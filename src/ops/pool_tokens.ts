@@ -2,10 +2,13 @@ import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import backward from "./pool_tokens_backward.wgsl" with { type: "text" };
 import forward from "./pool_tokens.wgsl" with { type: "text" };
+import { realTypeOf } from "./real_type.ts";
 import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
 const forwardKernel = defineWideKernel("pool_tokens", forward);
-const backwardKernel = defineWideKernel("pool_tokens_backward", backward);
+const backwardKernel = defineWideKernel("pool_tokens_backward", backward, {
+  single: ["First", "Second"],
+});
 
 /** Share of each kind of token in a pooled feature. */
 export interface PoolWeights {
@@ -16,7 +19,7 @@ export interface PoolWeights {
   patches: number;
 }
 
-/** Arguments of {@linkcode poolTokens}. */
+/** Arguments of {@linkcode poolTokens}. Features are f32, whatever the tokens are: what reads them is small. */
 export interface PoolTokensArgs {
   /** `[batch * tokens, dim]` */
   tokens: Tensor;
@@ -37,7 +40,8 @@ export function poolTokens(program: Program, args: PoolTokensArgs): void {
   if (!Number.isInteger(count) || output.length !== batch * dim) {
     throw shapeError("poolTokens", { tokens, output });
   }
-  const wide = chooseWide(program, forwardKernel, dim);
+  const type = realTypeOf("poolTokens", { tokens }, { output });
+  const wide = chooseWide(program, forwardKernel, dim, type);
   const lanes = program.device.form === "register" ? 8 : 64;
   program.dispatch(wide.kernel, {
     uniforms: {
@@ -50,7 +54,7 @@ export function poolTokens(program: Program, args: PoolTokensArgs): void {
   });
 }
 
-/** Arguments of {@linkcode poolTokensBackward}. */
+/** Arguments of {@linkcode poolTokensBackward}; types as in forward. */
 export interface PoolTokensBackwardArgs {
   /** One or two pooled features of the same tokens, `dPooled` `[batch, dim]`. */
   gradients: readonly { dPooled: Tensor; weights: PoolWeights }[];
@@ -93,7 +97,12 @@ export function poolTokensBackward(
     });
   }
   const patches = Math.max(1, count - prefix);
-  const wide = chooseWide(program, backwardKernel, dim);
+  const type = realTypeOf(
+    "poolTokensBackward",
+    { dTokens, extra: args.extra },
+    { dPooled: first.dPooled, second: second.dPooled },
+  );
+  const wide = chooseWide(program, backwardKernel, dim, type);
   program.dispatch(wide.kernel, {
     uniforms: {
       u32: [batch * count, count, prefix, dim / wide.width],

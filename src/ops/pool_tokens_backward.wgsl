@@ -26,7 +26,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(4) var<storage, read_write> d_t: array<Wide>;
+@group(0) @binding(4) var<storage, read_write> d_t: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -57,6 +57,6 @@ fn main(
     if (EXTRA) {
       value += third_at(row * params.dim + c);
     }
-    d_t[row * params.dim + c] = value;
+    d_t[row * params.dim + c] = Stored(value);
   }
 }

@@ -1,17 +1,23 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel, shapeError } from "../gpu/mod.ts";
+import { defineRealKernel, shapeError } from "../gpu/mod.ts";
 import backward from "./tokens_backward.wgsl" with { type: "text" };
 import prefixGradient from "./tokens_prefix_gradient.wgsl" with {
   type: "text",
 };
 import forward from "./tokens.wgsl" with { type: "text" };
+import { realTypeOf } from "./real_type.ts";
 import { chooseWide, defineWideKernel } from "./wide_kernel.ts";
 
-const forwardKernel = defineWideKernel("tokens", forward);
+const forwardKernel = defineWideKernel("tokens", forward, {
+  single: ["Second", "Third", "Fourth"],
+});
 const backwardKernel = defineWideKernel("tokens_backward", backward);
-const prefixKernel = defineKernel("tokens_prefix_gradient", prefixGradient);
+const prefixKernels = defineRealKernel(
+  "tokens_prefix_gradient",
+  prefixGradient,
+);
 
-/** Arguments of {@linkcode assembleTokens}. */
+/** Arguments of {@linkcode assembleTokens}; parameters are f32, `patches` and `output` of one type. */
 export interface AssembleTokensArgs {
   /** Embedded patches, `[batch * patches, dim]` */
   patches: Tensor;
@@ -50,7 +56,12 @@ export function assembleTokens(
       output,
     });
   }
-  const wide = chooseWide(program, forwardKernel, dim);
+  const type = realTypeOf(
+    "assembleTokens",
+    { patches, output },
+    { classToken, distillationToken, positions },
+  );
+  const wide = chooseWide(program, forwardKernel, dim, type);
   const lanes = program.device.form === "register" ? 8 : 64;
   program.dispatch(wide.kernel, {
     uniforms: { u32: [batch * tokens, tokens, prefix, dim / wide.width] },
@@ -60,7 +71,7 @@ export function assembleTokens(
   });
 }
 
-/** Arguments of {@linkcode assembleTokensBackward}; gradients are overwritten. */
+/** Arguments of {@linkcode assembleTokensBackward}; gradients are overwritten, types as in forward. */
 export interface AssembleTokensBackwardArgs {
   /** `[batch * tokens, dim]` */
   dTokens: Tensor;
@@ -100,7 +111,12 @@ export function assembleTokensBackward(
       dPositions,
     });
   }
-  const wide = chooseWide(program, backwardKernel, dim);
+  const type = realTypeOf(
+    "assembleTokensBackward",
+    { dTokens, dPatches },
+    { dClassToken, dDistillationToken, dPositions },
+  );
+  const wide = chooseWide(program, backwardKernel, dim, type);
   const lanes = program.device.form === "register" ? 8 : 64;
   program.dispatch(wide.kernel, {
     uniforms: { u32: [batch, tokens, prefix, dim / wide.width] },
@@ -112,7 +128,7 @@ export function assembleTokensBackward(
     ? [dClassToken]
     : [dClassToken, dDistillationToken];
   gradients.forEach((gradient, token) =>
-    program.dispatch(prefixKernel, {
+    program.dispatch(prefixKernels[type], {
       uniforms: { u32: [batch, tokens, token, dim] },
       buffers: [dTokens, gradient],
       workgroups: [Math.ceil(dim / 8)],

@@ -18,7 +18,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(5) var<storage, read_write> output: array<Wide>;
+@group(0) @binding(5) var<storage, read_write> output: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -42,6 +42,6 @@ fn main(
     } else {
       value += fourth_at(c);
     }
-    output[row * params.dim + c] = value;
+    output[row * params.dim + c] = Stored(value);
   }
 }

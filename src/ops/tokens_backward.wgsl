@@ -18,7 +18,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read_write> d_positions: array<Wide>;
-@group(0) @binding(3) var<storage, read_write> d_patches: array<Wide>;
+@group(0) @binding(3) var<storage, read_write> d_patches: array<Stored>;
 
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn main(
@@ -36,7 +36,7 @@ fn main(
     let d = first_at((b * params.tokens + n) * params.dim + c);
     sum += d;
     if (n >= params.prefix) {
-      d_patches[(b * patch_count + n - params.prefix) * params.dim + c] = d;
+      d_patches[(b * patch_count + n - params.prefix) * params.dim + c] = Stored(d);
     }
   }
   d_positions[n * params.dim + c] = sum;

@@ -12,7 +12,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> d_tokens: array<f32>;
+@group(0) @binding(1) var<storage, read> d_tokens: array<Real>;
 @group(0) @binding(2) var<storage, read_write> d_prefix: array<f32>;
 
 @compute @workgroup_size(8)
@@ -23,7 +23,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   var sum = 0.0;
   for (var b = 0u; b < params.batch; b++) {
-    sum += d_tokens[(b * params.tokens + params.token) * params.dim + c];
+    sum += f32(d_tokens[(b * params.tokens + params.token) * params.dim + c]);
   }
   d_prefix[c] = sum;
 }

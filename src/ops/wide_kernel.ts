@@ -1,8 +1,9 @@
 import {
-  defineKernel,
+  defineRealKernel,
   type Kernel,
   type KernelForm,
   type Program,
+  type RealType,
   type Tensor,
 } from "../gpu/mod.ts";
 import registerRows from "./common/row_register.wgsl" with { type: "text" };
@@ -18,12 +19,15 @@ import vec4 from "./common/wide_vec4.wgsl" with { type: "text" };
  * four values at a time where rows allow, read from textures on CPU adapters.
  */
 export type WideKernel = Readonly<
-  Record<KernelForm, { readonly four: Kernel; readonly one: Kernel }>
+  Record<KernelForm, {
+    readonly four: Record<RealType, Kernel>;
+    readonly one: Record<RealType, Kernel>;
+  }>
 >;
 
 /** Declarations of a kernel's inputs and how it reads them, under the same names. */
 export interface WideInputs {
-  /** As `array<Wide>`. */
+  /** As `array<Wide>` or, of activations, `array<Stored>`. */
   readonly arrays: string;
   /** As `texture_2d<f32>`, with `common/texels.wgsl`. */
   readonly textures: string;
@@ -35,41 +39,36 @@ const COMMON_INPUTS: WideInputs = {
   textures: inputTexels,
 };
 
+const INPUT_NAMES = ["First", "Second", "Third", "Fourth"] as const;
+
+/** Options of {@linkcode defineWideKernel}. */
+export interface WideOptions {
+  /** Default: those of `common/inputs_*.wgsl`. */
+  readonly inputs?: WideInputs;
+  /** Which of the common inputs are f32 though activations are f16. */
+  readonly single?: readonly (typeof INPUT_NAMES)[number][];
+  readonly common?: readonly string[];
+}
+
 export function defineWideKernel(
   name: string,
   wgsl: string,
-  { arrays, textures }: WideInputs = COMMON_INPUTS,
-  common: readonly string[] = [],
+  { inputs = COMMON_INPUTS, single = [], common = [] }: WideOptions = {},
 ): WideKernel {
+  const types = INPUT_NAMES.map((input) =>
+    `alias ${input} = ${single.includes(input) ? "Wide" : "Stored"};`
+  );
+  const define = (end: string, ...parts: readonly string[]) =>
+    defineRealKernel(`${name}_${end}`, wgsl, [...common, ...parts]);
+  const arrays = [...types, inputs.arrays];
   return {
     register: {
-      four: defineKernel(`${name}_textures`, wgsl, [
-        ...common,
-        registerRows,
-        texels,
-        vec4,
-        textures,
-      ]),
-      one: defineKernel(`${name}_register`, wgsl, [
-        ...common,
-        registerRows,
-        scalar,
-        arrays,
-      ]),
+      four: define("textures", registerRows, texels, vec4, inputs.textures),
+      one: define("register", registerRows, scalar, ...arrays),
     },
     tiled: {
-      four: defineKernel(`${name}_tiled4`, wgsl, [
-        ...common,
-        tiledRows,
-        vec4,
-        arrays,
-      ]),
-      one: defineKernel(`${name}_tiled`, wgsl, [
-        ...common,
-        tiledRows,
-        scalar,
-        arrays,
-      ]),
+      four: define("tiled4", tiledRows, vec4, ...arrays),
+      one: define("tiled", tiledRows, scalar, ...arrays),
     },
   };
 }
@@ -86,17 +85,22 @@ export interface WideChoice {
   ): { textures?: readonly Tensor[]; buffers: readonly Tensor[] };
 }
 
-/** Picks the kernel for runs of `length` values that start at multiples of it. */
+/**
+ * Picks the kernel for runs of `length` values that start at multiples of it.
+ *
+ * @param type Of the activations.
+ */
 export function chooseWide(
   program: Program,
   kernel: WideKernel,
   length: number,
+  type: RealType = "f32",
 ): WideChoice {
   const { form } = program.device;
   const four = length % 4 === 0;
   const asTextures = four && form === "register";
   return {
-    kernel: kernel[form][four ? "four" : "one"],
+    kernel: kernel[form][four ? "four" : "one"][type],
     width: four ? 4 : 1,
     bind: (inputs, others) =>
       asTextures

@@ -1,6 +1,7 @@
 // One value at a time, for rows of any length; see wide_vec4.wgsl.
 
 alias Wide = f32;
+alias Stored = Real;
 
 const WIDTH: u32 = 1u;
 

@@ -3,6 +3,8 @@
 // kernel is written once and gets one of the two.
 
 alias Wide = vec4f;
+// As buffers of activations hold them: convert on the way in and out.
+alias Stored = Real4;
 
 // Values in a Wide.
 const WIDTH: u32 = 4u;
