@@ -1,12 +1,13 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { reduceRows } from "./reduce_rows.ts";
-import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import { realTypeOf } from "./real_type.ts";
+import { defineRealRowKernel, dispatchRows } from "./row_kernel.ts";
 import wgsl from "./feature_mse.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("feature_mse", wgsl);
+const kernels = defineRealRowKernel("feature_mse", wgsl);
 
-/** Arguments of {@linkcode featureMse}. */
+/** Arguments of {@linkcode featureMse}; `student`, `teacher` and `dStudent` of one type. */
 export interface FeatureMseArgs {
   /** `[batch m, ds]`. */
   student: Tensor;
@@ -45,8 +46,13 @@ export function featureMse(program: Program, args: FeatureMseArgs): void {
       dStudent,
     });
   }
+  const type = realTypeOf(
+    "featureMse",
+    { student, teacher, dStudent },
+    { rowWeights, loss },
+  );
   const partial = program.scratch([batch, studentTokens]);
-  dispatchRows(program, kernel, {
+  dispatchRows(program, kernels[type], {
     rows: studentRows,
     uniforms: {
       u32: [batch, studentTokens, studentDim, teacherTokens, teacherDim],

@@ -19,11 +19,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> student: array<f32>;
-@group(0) @binding(2) var<storage, read> teacher: array<f32>;
+@group(0) @binding(1) var<storage, read> student: array<Real>;
+@group(0) @binding(2) var<storage, read> teacher: array<Real>;
 @group(0) @binding(3) var<storage, read> row_weights: array<f32>;
 @group(0) @binding(4) var<storage, read_write> partial: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_student: array<f32>;
+@group(0) @binding(5) var<storage, read_write> d_student: array<Real>;
 
 override ACCUMULATE: bool = false;
 
@@ -57,19 +57,19 @@ fn main(
     for (var k = first_token; k < end_token; k++) {
       let start = (image * n + k) * dt;
       for (var l = first; l < end; l++) {
-        pooled += teacher[start + l];
+        pooled += f32(teacher[start + l]);
       }
     }
     pooled /= f32((end_token - first_token) * (end - first));
     let at = row * ds + j;
-    let difference = student[at] - pooled;
+    let difference = f32(student[at]) - pooled;
     squares += difference * difference;
     if (asked < rows) {
       var gradient = select(factor * difference, 0.0, weight == 0.0);
       if (ACCUMULATE) {
-        gradient += d_student[at];
+        gradient += f32(d_student[at]);
       }
-      d_student[at] = gradient;
+      d_student[at] = Real(gradient);
     }
   }
   squares = row_sum(lane, squares);

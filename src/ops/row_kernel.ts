@@ -1,5 +1,11 @@
-import type { Constants, Kernel, Program, Tensor } from "../gpu/mod.ts";
-import { defineKernel } from "../gpu/mod.ts";
+import type {
+  Constants,
+  Kernel,
+  Program,
+  RealType,
+  Tensor,
+} from "../gpu/mod.ts";
+import { defineKernel, defineRealKernel } from "../gpu/mod.ts";
 import registerRows from "./common/row_register.wgsl" with { type: "text" };
 import tiledRows from "./common/row_tiled.wgsl" with { type: "text" };
 
@@ -17,6 +23,19 @@ export function defineRowKernel(name: string, wgsl: string): RowKernel {
   return {
     register: defineKernel(`${name}_register`, wgsl, [registerRows]),
     tiled: defineKernel(`${name}_tiled`, wgsl, [tiledRows]),
+  };
+}
+
+/** As {@linkcode defineRowKernel}, for activations of either type; see `defineRealKernel`. */
+export function defineRealRowKernel(
+  name: string,
+  wgsl: string,
+): Record<RealType, RowKernel> {
+  const register = defineRealKernel(`${name}_register`, wgsl, [registerRows]);
+  const tiled = defineRealKernel(`${name}_tiled`, wgsl, [tiledRows]);
+  return {
+    f32: { register: register.f32, tiled: tiled.f32 },
+    f16: { register: register.f16, tiled: tiled.f16 },
   };
 }
 

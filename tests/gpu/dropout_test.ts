@@ -1,14 +1,15 @@
 import { deepStrictEqual, ok, throws } from "node:assert";
-import { Device, type KernelForm } from "../../src/gpu/mod.ts";
+import { Device, type KernelForm, type RealType } from "../../src/gpu/mod.ts";
 import { dropout, dropPath, dropPathBackward } from "../../src/ops/mod.ts";
 import {
   dropoutReference,
   dropPathReference,
 } from "../../src/reference/mod.ts";
 import { StepUniform } from "../../src/training/step_uniform.ts";
-import { assertClose, gaussian } from "../helpers/mod.ts";
+import { assertClose, gaussian, stored } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
+const TYPES: readonly RealType[] = ["f32", "f16"];
 const CLOSE = { atol: 1e-6, rtol: 1e-6 };
 const RANDOM = { seed: 0xdeadbeef, stream: 5, step: 7 };
 
@@ -24,8 +25,13 @@ function stepUniform(device: Device, values: typeof RANDOM): StepUniform {
   return uniform;
 }
 
-for (const form of FORMS) {
-  Deno.test(`dropout() and dropPath() match the reference in the ${form} form`, async () => {
+for (
+  const [form, type] of FORMS.flatMap((form) =>
+    TYPES.map((type) => [form, type] as const)
+  )
+) {
+  const close = type === "f32" ? CLOSE : { atol: 5e-4, rtol: 6e-4 };
+  Deno.test(`dropout() and dropPath() match the reference in the ${form} form, ${type}`, async () => {
     using device = await Device.open({ form });
     const step = stepUniform(device, RANDOM).tensor;
     for (
@@ -38,14 +44,17 @@ for (const form of FORMS) {
     ) {
       const order = Uint32Array.of(4, 0, 1000, 17, 3);
       const shape = [order.length * rows, dim];
-      const values = gaussian(order.length * rows * dim, { seed: 1 });
-      const rest = gaussian(values.length, { seed: 2 });
-      const input = device.tensor(shape, values);
-      const residual = device.tensor(shape, rest);
+      const values = stored(
+        gaussian(order.length * rows * dim, { seed: 1 }),
+        type,
+      );
+      const rest = stored(gaussian(values.length, { seed: 2 }), type);
+      const input = device.tensor(shape, values, type);
+      const residual = device.tensor(shape, rest, type);
       const positions = device.tensor([order.length], order);
       const mask = { rate, step, positions, rowsPerImage: rows };
       const [dropped, path, dBranch] = [0, 1, 2].map(() =>
-        device.tensor(shape)
+        device.tensor(shape, undefined, type)
       );
       device.run((program) => {
         dropout(program, { input, output: dropped!, ...mask, salt: 16 });
@@ -67,14 +76,14 @@ for (const form of FORMS) {
       assertClose(
         await device.read(dropped!),
         dropoutReference(values, { ...source, salt: 16 }),
-        CLOSE,
+        close,
       );
       const branch = dropPathReference(values, { ...source, salt: 17 });
-      assertClose(await device.read(dBranch!), branch, CLOSE);
+      assertClose(await device.read(dBranch!), branch, close);
       assertClose(
         await device.read(path!),
         branch.map((value, i) => value + rest[i]!),
-        CLOSE,
+        close,
       );
     }
   });

@@ -1,32 +1,46 @@
 import { throws } from "node:assert";
-import { Device, type KernelForm, view } from "../../src/gpu/mod.ts";
+import {
+  Device,
+  type KernelForm,
+  type RealType,
+  view,
+} from "../../src/gpu/mod.ts";
 import { layerNormBackward, layerNormForward } from "../../src/ops/mod.ts";
 import {
   layerNormBackwardReference,
   layerNormReference,
 } from "../../src/reference/mod.ts";
-import { assertClose, gaussian } from "../helpers/mod.ts";
+import { assertClose, gaussian, stored } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
+const TYPES: readonly RealType[] = ["f32", "f16"];
 const SHAPES = [[1, 1], [1, 64], [7, 33], [130, 3], [67, 192], [
   9,
   257,
 ]] as const;
 const EPSILON = 1e-6;
+const FORMS_AND_TYPES = FORMS.flatMap((form) =>
+  TYPES.map((type) => [form, type] as const)
+);
+/** Half a unit in the last place of f16 is 2^-11. */
+const HALF = { atol: 5e-4, rtol: 6e-4 };
 
-for (const form of FORMS) {
-  Deno.test(`layerNormForward() matches the f64 reference in the ${form} form`, async () => {
+for (const [form, type] of FORMS_AND_TYPES) {
+  Deno.test(`layerNormForward() matches the f64 reference in the ${form} form, ${type}`, async () => {
     using device = await Device.open({ form });
     for (const [rows, dim] of SHAPES) {
-      const input = gaussian(rows * dim, { seed: 1, scale: 2, mean: 0.5 });
+      const input = stored(
+        gaussian(rows * dim, { seed: 1, scale: 2, mean: 0.5 }),
+        type,
+      );
       const gamma = gaussian(dim, { seed: 2, mean: 1 });
       const beta = gaussian(dim, { seed: 3 });
-      const output = device.tensor([rows, dim]);
+      const output = device.tensor([rows, dim], undefined, type);
       const mean = device.tensor([rows]);
       const rstd = device.tensor([rows]);
       device.run((program) =>
         layerNormForward(program, {
-          input: device.tensor([rows, dim], input),
+          input: device.tensor([rows, dim], input, type),
           gamma: device.tensor([dim], gamma),
           beta: device.tensor([dim], beta),
           output,
@@ -41,26 +55,34 @@ for (const form of FORMS) {
       });
       const name = `[${rows}, ${dim}]`;
       const tolerance = { atol: 5e-6, rtol: 5e-6 };
-      assertClose(await device.read(output), expected.output, tolerance, name);
+      assertClose(
+        await device.read(output),
+        expected.output,
+        type === "f32" ? tolerance : HALF,
+        name,
+      );
       assertClose(await device.read(mean), expected.mean, tolerance, name);
       assertClose(await device.read(rstd), expected.rstd, tolerance, name);
     }
   });
 
-  Deno.test(`layerNormBackward() matches the f64 reference in the ${form} form`, async () => {
+  Deno.test(`layerNormBackward() matches the f64 reference in the ${form} form, ${type}`, async () => {
     using device = await Device.open({ form });
     for (const [rows, dim] of SHAPES) {
       for (const withResidual of [false, true]) {
-        const input = gaussian(rows * dim, { seed: 4, scale: 2, mean: 0.5 });
+        const input = stored(
+          gaussian(rows * dim, { seed: 4, scale: 2, mean: 0.5 }),
+          type,
+        );
         const gamma = gaussian(dim, { seed: 5, mean: 1 });
-        const dOutput = gaussian(rows * dim, { seed: 6 });
-        const residual = gaussian(rows * dim, { seed: 7 });
+        const dOutput = stored(gaussian(rows * dim, { seed: 6 }), type);
+        const residual = stored(gaussian(rows * dim, { seed: 7 }), type);
         const zeros = new Float32Array(dim);
         const forward = layerNormReference(input, gamma, zeros, {
           dim,
           epsilon: 0.01,
         });
-        const dInput = device.tensor([rows, dim]);
+        const dInput = device.tensor([rows, dim], undefined, type);
         // Both in one buffer, as parameters of a segment are.
         const start = Math.ceil(dim / 64) * 64;
         const gradients = device.tensor([2 * start]);
@@ -68,14 +90,14 @@ for (const form of FORMS) {
         const dBeta = view(gradients, [dim], start);
         device.run((program) =>
           layerNormBackward(program, {
-            input: device.tensor([rows, dim], input),
+            input: device.tensor([rows, dim], input, type),
             gamma: device.tensor([dim], gamma),
             mean: device.tensor([rows], Float32Array.from(forward.mean)),
             rstd: device.tensor([rows], Float32Array.from(forward.rstd)),
-            dOutput: device.tensor([rows, dim], dOutput),
+            dOutput: device.tensor([rows, dim], dOutput, type),
             dInput,
             ...(withResidual
-              ? { residual: device.tensor([rows, dim], residual) }
+              ? { residual: device.tensor([rows, dim], residual, type) }
               : {}),
             dGamma,
             dBeta,
@@ -93,7 +115,7 @@ for (const form of FORMS) {
         assertClose(
           await device.read(dInput),
           expected.dInput,
-          tolerance,
+          type === "f32" ? tolerance : HALF,
           name,
         );
         assertClose(await device.read(dGamma), expected.dGamma, {
@@ -107,7 +129,9 @@ for (const form of FORMS) {
       }
     }
   });
+}
 
+for (const form of FORMS) {
   Deno.test(`layerNormForward() keeps its digits when the mean is large in the ${form} form`, async () => {
     using device = await Device.open({ form });
     const [rows, dim] = [5, 48];

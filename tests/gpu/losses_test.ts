@@ -1,5 +1,10 @@
 import { deepStrictEqual, throws } from "node:assert";
-import { Device, type KernelForm, type Tensor } from "../../src/gpu/mod.ts";
+import {
+  Device,
+  type KernelForm,
+  type RealType,
+  type Tensor,
+} from "../../src/gpu/mod.ts";
 import {
   argmaxRows,
   consistencyMse,
@@ -22,7 +27,7 @@ import {
   softmaxBackwardReference,
   softmaxReference,
 } from "../../src/reference/mod.ts";
-import { assertClose, gaussian, uniform } from "../helpers/mod.ts";
+import { assertClose, gaussian, stored, uniform } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
 const SHAPES = [[1, 1], [5, 10], [9, 67], [3, 1000]] as const;
@@ -31,7 +36,7 @@ const SHAPES = [[1, 1], [5, 10], [9, 67], [3, 1000]] as const;
 async function checkLoss(
   device: Device,
   expected: RowLoss,
-  scale: number,
+  { scale, type = "f32" }: { scale: number; type?: RealType },
   record: (
     out: { loss: Tensor; gradient: Tensor; accumulate: boolean },
   ) => void,
@@ -42,6 +47,7 @@ async function checkLoss(
     const gradient = device.tensor(
       [length],
       new Float32Array(length).fill(accumulate ? 1 : NaN),
+      type,
     );
     record({ loss, gradient, accumulate });
     assertClose(
@@ -53,7 +59,7 @@ async function checkLoss(
     assertClose(
       await device.read(gradient),
       expected.gradient.map((g) => g * scale + (accumulate ? 1 : 0)),
-      { atol: 4e-7, rtol: 1e-5 },
+      type === "f32" ? { atol: 4e-7, rtol: 1e-5 } : { atol: 1e-6, rtol: 6e-4 },
       "gradient",
     );
   }
@@ -107,7 +113,7 @@ for (const form of FORMS) {
           await checkLoss(
             device,
             crossEntropyReference(z, label, w, { cols, smoothing }),
-            0.25,
+            { scale: 0.25 },
             ({ loss, gradient, accumulate }) =>
               device.run((program) =>
                 crossEntropy(program, {
@@ -138,7 +144,7 @@ for (const form of FORMS) {
         await checkLoss(
           device,
           softCrossEntropyReference(z, p, w, cols),
-          3,
+          { scale: 3 },
           ({ loss, gradient, accumulate }) =>
             device.run((program) =>
               softCrossEntropy(program, {
@@ -158,7 +164,7 @@ for (const form of FORMS) {
         await checkLoss(
           device,
           distillKlReference(z, other, w, { cols, temperature: 3 }),
-          0.5,
+          { scale: 0.5 },
           ({ loss, gradient, accumulate }) =>
             device.run((program) =>
               distillKl(program, {
@@ -179,7 +185,7 @@ for (const form of FORMS) {
         await checkLoss(
           device,
           consistencyMseReference(z, other, w, cols),
-          1,
+          { scale: 1 },
           ({ loss, gradient, accumulate }) =>
             device.run((program) =>
               consistencyMse(program, {
@@ -199,7 +205,7 @@ for (const form of FORMS) {
         await checkLoss(
           device,
           entropyReference(z, w, cols),
-          1,
+          { scale: 1 },
           ({ loss, gradient, accumulate }) =>
             device.run((program) =>
               entropy(program, {
@@ -269,21 +275,23 @@ for (const form of FORMS) {
     });
 
     for (
-      const [batch, m, ds, n, dt] of [
-        [3, 6, 8, 5, 20],
-        [2, 17, 33, 17, 33],
-        [1, 1, 3, 7, 2],
-        [2, 5, 70, 9, 64],
+      const [batch, m, ds, n, dt, type] of [
+        [3, 6, 8, 5, 20, "f32"],
+        [2, 17, 33, 17, 33, "f32"],
+        [1, 1, 3, 7, 2, "f32"],
+        [2, 5, 70, 9, 64, "f32"],
+        [3, 6, 8, 5, 20, "f16"],
+        [1, 1, 3, 7, 2, "f16"],
       ] as const
     ) {
       await t.step(
-        `featureMse() [${m}, ${ds}] from [${n}, ${dt}]`,
+        `featureMse() [${m}, ${ds}] from [${n}, ${dt}], ${type}`,
         async () => {
-          const s = gaussian(batch * m * ds, { seed: 5 });
-          const u = gaussian(batch * n * dt, { seed: 6 });
+          const s = stored(gaussian(batch * m * ds, { seed: 5 }), type);
+          const u = stored(gaussian(batch * n * dt, { seed: 6 }), type);
           const w = weightsFor(batch);
-          const student = device.tensor([batch * m, ds], s);
-          const teacher = device.tensor([batch * n, dt], u);
+          const student = device.tensor([batch * m, ds], s, type);
+          const teacher = device.tensor([batch * n, dt], u, type);
           const rowWeights = device.tensor([batch], w);
           await checkLoss(
             device,
@@ -293,7 +301,7 @@ for (const form of FORMS) {
               teacherTokens: n,
               teacherDim: dt,
             }),
-            2,
+            { scale: 2, type },
             ({ loss, gradient, accumulate }) =>
               device.run((program) =>
                 featureMse(program, {

@@ -1,5 +1,5 @@
 import { throws } from "node:assert";
-import { Device, type KernelForm } from "../../src/gpu/mod.ts";
+import { Device, type KernelForm, type RealType } from "../../src/gpu/mod.ts";
 import {
   imageStatistics,
   patchify,
@@ -10,27 +10,40 @@ import {
   patchifyBackwardReference,
   patchifyReference,
 } from "../../src/reference/mod.ts";
-import { assertClose, gaussian } from "../helpers/mod.ts";
+import { assertClose, gaussian, stored } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
+const TYPES: readonly RealType[] = ["f32", "f16"];
+
+const CASES = [
+  { size: [32, 32], patch: 8, batch: 3, sets: 3 },
+  { size: [32, 32], patch: 4, batch: 2, sets: 1 },
+  { size: [17, 13], patch: 5, batch: 3, sets: 3 },
+  { size: [7, 7], patch: 7, batch: 1, sets: 1 },
+  { size: [3, 5], patch: 1, batch: 2, sets: 1 },
+] as const;
 
 for (
-  const { size: [height, width], patch, batch, sets } of [
-    { size: [32, 32], patch: 8, batch: 3, sets: 3 },
-    { size: [32, 32], patch: 4, batch: 2, sets: 1 },
-    { size: [17, 13], patch: 5, batch: 3, sets: 3 },
-    { size: [7, 7], patch: 7, batch: 1, sets: 1 },
-    { size: [3, 5], patch: 1, batch: 2, sets: 1 },
-  ] as const
+  const { size: [height, width], patch, batch, sets, form, type } of CASES
+    .flatMap((shape) =>
+      FORMS.flatMap((form) => TYPES.map((type) => ({ ...shape, form, type })))
+    )
 ) {
-  Deno.test(`patchify() and its gradient match the reference for ${batch} images of ${height}x${width}, patch ${patch}, ${sets} statistics`, async () => {
-    using device = await Device.open();
+  const close = type === "f32"
+    ? { atol: 1e-6, rtol: 1e-6 }
+    : { atol: 5e-4, rtol: 6e-4 };
+  Deno.test(`patchify() and its gradient match the reference for ${batch} images of ${height}x${width}, patch ${patch}, ${sets} statistics in the ${form} form, ${type}`, async () => {
+    using device = await Device.open({ form });
     const sizes = { batch, channels: 3, height, width };
     const images = gaussian(batch * 3 * height * width, { seed: 1 });
     const statistics = gaussian(sets * 6, { seed: 2 });
     const patches = Math.floor(height / patch) * Math.floor(width / patch);
-    const output = device.tensor([batch * patches, 3 * patch * patch]);
-    const dOutput = gaussian(output.length, { seed: 3 });
+    const output = device.tensor(
+      [batch * patches, 3 * patch * patch],
+      undefined,
+      type,
+    );
+    const dOutput = stored(gaussian(output.length, { seed: 3 }), type);
     const dImages = device.tensor([batch, 3, height, width]);
     const shared = {
       statistics: device.tensor([sets, 3, 2], statistics),
@@ -43,7 +56,7 @@ for (
         ...shared,
       });
       patchifyBackward(program, {
-        dOutput: device.tensor(output.shape, dOutput),
+        dOutput: device.tensor(output.shape, dOutput, type),
         dImages,
         ...shared,
       });
@@ -51,12 +64,12 @@ for (
     assertClose(
       await device.read(dImages),
       patchifyBackwardReference(dOutput, statistics, { ...sizes, patch }),
-      { atol: 1e-6, rtol: 1e-6 },
+      close,
     );
     assertClose(
       await device.read(output),
       patchifyReference(images, statistics, { ...sizes, patch }),
-      { atol: 1e-6, rtol: 1e-6 },
+      close,
     );
   });
 }

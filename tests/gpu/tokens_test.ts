@@ -1,5 +1,10 @@
 import { throws } from "node:assert";
-import { Device, type KernelForm, view } from "../../src/gpu/mod.ts";
+import {
+  Device,
+  type KernelForm,
+  type RealType,
+  view,
+} from "../../src/gpu/mod.ts";
 import {
   assembleTokens,
   assembleTokensBackward,
@@ -12,9 +17,10 @@ import {
   poolTokensBackwardReference,
   poolTokensReference,
 } from "../../src/reference/mod.ts";
-import { assertClose, gaussian } from "../helpers/mod.ts";
+import { assertClose, gaussian, stored } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
+const TYPES: readonly RealType[] = ["f32", "f16"];
 const CASES = [
   { batch: 1, patches: 1, dim: 1, prefix: 1 },
   { batch: 3, patches: 4, dim: 33, prefix: 2 },
@@ -23,21 +29,26 @@ const CASES = [
 ] as const;
 const EXACT = { atol: 1e-6 };
 
-for (const form of FORMS) {
-  Deno.test(`assembleTokens() and its gradients match the reference in the ${form} form`, async () => {
+for (
+  const [form, type] of FORMS.flatMap((form) =>
+    TYPES.map((type) => [form, type] as const)
+  )
+) {
+  const close = type === "f32" ? EXACT : { atol: 5e-4, rtol: 6e-4 };
+  Deno.test(`assembleTokens() and its gradients match the reference in the ${form} form, ${type}`, async () => {
     using device = await Device.open({ form });
     for (const { batch, patches, dim, prefix } of CASES) {
       const tokens = patches + prefix;
       const sizes = { batch, tokens, dim, prefix };
-      const values = gaussian(batch * patches * dim, { seed: 1 });
+      const values = stored(gaussian(batch * patches * dim, { seed: 1 }), type);
       const prefixTokens = [2, 3].slice(0, prefix)
         .map((seed) => gaussian(dim, { seed }));
       const positions = gaussian(tokens * dim, { seed: 4 });
-      const dTokens = gaussian(batch * tokens * dim, { seed: 5 });
+      const dTokens = stored(gaussian(batch * tokens * dim, { seed: 5 }), type);
       const [classToken, distillationToken] = prefixTokens
         .map((token) => device.tensor([1, 1, dim], token));
-      const output = device.tensor([batch * tokens, dim]);
-      const dPatches = device.tensor([batch * patches, dim]);
+      const output = device.tensor([batch * tokens, dim], undefined, type);
+      const dPatches = device.tensor([batch * patches, dim], undefined, type);
       // All in one buffer, as the gradients of a segment are.
       const row = Math.ceil(dim / 64) * 64;
       const gradients = device.tensor([2 * row + tokens * dim]);
@@ -46,14 +57,14 @@ for (const form of FORMS) {
       const dPositions = view(gradients, [tokens * dim], 2 * row);
       device.run((program) => {
         assembleTokens(program, {
-          patches: device.tensor([batch * patches, dim], values),
+          patches: device.tensor([batch * patches, dim], values, type),
           classToken: classToken!,
           ...(distillationToken === undefined ? {} : { distillationToken }),
           positions: device.tensor([1, tokens, dim], positions),
           output,
         });
         assembleTokensBackward(program, {
-          dTokens: device.tensor([batch * tokens, dim], dTokens),
+          dTokens: device.tensor([batch * tokens, dim], dTokens, type),
           dPatches,
           dClassToken,
           ...(prefix === 1 ? {} : { dDistillationToken }),
@@ -63,10 +74,10 @@ for (const form of FORMS) {
       assertClose(
         await device.read(output),
         assembleTokensReference(values, prefixTokens, positions, sizes),
-        EXACT,
+        close,
       );
       const expected = assembleTokensBackwardReference(dTokens, sizes);
-      assertClose(await device.read(dPatches), expected.dPatches, EXACT);
+      assertClose(await device.read(dPatches), expected.dPatches, close);
       assertClose(await device.read(dPositions), expected.dPositions, EXACT);
       assertClose(
         await device.read(dClassToken),
@@ -81,15 +92,15 @@ for (const form of FORMS) {
     }
   });
 
-  Deno.test(`poolTokens() and its gradient match the reference in the ${form} form`, async () => {
+  Deno.test(`poolTokens() and its gradient match the reference in the ${form} form, ${type}`, async () => {
     using device = await Device.open({ form });
     for (const { batch, patches, dim, prefix } of CASES) {
       const tokens = patches + prefix;
       const sizes = { batch, tokens, dim, prefix };
-      const values = gaussian(batch * tokens * dim, { seed: 6 });
+      const values = stored(gaussian(batch * tokens * dim, { seed: 6 }), type);
       const dPooled = gaussian(batch * dim, { seed: 7 });
       const second = gaussian(batch * dim, { seed: 8 });
-      const extra = gaussian(batch * tokens * dim, { seed: 9 });
+      const extra = stored(gaussian(batch * tokens * dim, { seed: 9 }), type);
       const distillation = prefix - 1;
       for (
         const weights of [
@@ -98,10 +109,10 @@ for (const form of FORMS) {
         ]
       ) {
         const other = { class: 0, distillation, patches: 2 };
-        const input = device.tensor([batch * tokens, dim], values);
+        const input = device.tensor([batch * tokens, dim], values, type);
         const output = device.tensor([batch, dim]);
         const [one, two] = [0, 1].map(() =>
-          device.tensor([batch * tokens, dim])
+          device.tensor([batch * tokens, dim], undefined, type)
         );
         const gradient = {
           dPooled: device.tensor([batch, dim], dPooled),
@@ -126,7 +137,7 @@ for (const form of FORMS) {
               dPooled: device.tensor([batch, dim], second),
               weights: other,
             }],
-            extra: device.tensor([batch * tokens, dim], extra),
+            extra: device.tensor([batch * tokens, dim], extra, type),
             batch,
             prefix,
             dTokens: two!,
@@ -139,11 +150,11 @@ for (const form of FORMS) {
         );
         const first = poolTokensBackwardReference(dPooled, weights, sizes);
         const rest = poolTokensBackwardReference(second, other, sizes);
-        assertClose(await device.read(one!), first, EXACT);
+        assertClose(await device.read(one!), first, close);
         assertClose(
           await device.read(two!),
           first.map((value, i) => value + rest[i]! + extra[i]!),
-          EXACT,
+          close,
         );
       }
     }

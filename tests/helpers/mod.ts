@@ -1,5 +1,5 @@
 export { assertClose, type Tolerance } from "./assert_close.ts";
-export { gaussian, uniform } from "./random.ts";
+export { gaussian, stored, uniform } from "./random.ts";
 export { writeTinyCifar } from "./tiny_data.ts";
 export { runTiny, type TinyRun } from "./tiny_engine.ts";
 export {

@@ -1,3 +1,13 @@
+import type { RealType } from "../../src/gpu/mod.ts";
+
+/** The values as a tensor of this type holds them. */
+export function stored(
+  values: Float32Array<ArrayBuffer>,
+  type: RealType,
+): Float32Array<ArrayBuffer> {
+  return type === "f32" ? values : Float32Array.from(Float16Array.from(values));
+}
+
 /** Reproducible test values: a small LCG and Box-Muller, no product code. */
 export function uniform(seed: number): () => number {
   let state = (seed * 2654435761 + 1) >>> 0;
