@@ -1,10 +1,11 @@
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console } from "../console.ts";
+import { cacheFolderOf } from "../launch/mod.ts";
 import { startRank } from "../rank/mod.ts";
 import { parseOptions } from "./options.ts";
 
 const HELP =
-  `Usage: rank --credentials FILE --rank N --size N --run-dir DIR [--join URL]
+  `Usage: rank --credentials FILE --rank N --size N --run-dir DIR [options]
 
 One rank of a run: opens this machine's GPU, joins the coordinator and trains.
 Launchers start it; by hand only to look into a failure.
@@ -14,6 +15,7 @@ Launchers start it; by hand only to look into a failure.
   --rank N            its place, from 0 on
   --size N            number of ranks
   --run-dir DIR       run folder, on a file system that all ranks share
+  --cache-dir DIR     what may be computed anew (default: cache/ beside the run)
   --attached          end when standard input ends
 
 Example:
@@ -27,7 +29,7 @@ const STOP_SIGNALS = ["SIGTERM", "SIGUSR2"] as const;
 export async function rank(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "rank",
-    string: ["join", "credentials", "run-dir"],
+    string: ["join", "credentials", "run-dir", "cache-dir"],
     number: ["rank", "size"],
     boolean: ["attached", "help"],
     positional: 0,
@@ -46,12 +48,14 @@ export async function rank(args: readonly string[]): Promise<number> {
     throw new ConfigError(`Cannot start rank ${index} of ${size} ranks`);
   }
   const join = options.string("join");
+  const runFolder = required("run-dir", options.string("run-dir"));
   const handle = await startRank({
     env: realEnv,
     rank: index,
     size,
     credentials: required("credentials", options.string("credentials")),
-    runFolder: required("run-dir", options.string("run-dir")),
+    runFolder,
+    cacheFolder: options.string("cache-dir") ?? cacheFolderOf(runFolder),
     ...(join === undefined ? {} : { join }),
     host: Deno.hostname(),
     pid: Deno.pid,

@@ -32,6 +32,8 @@ export interface SpawnOptions {
   output: string;
   /** Folder that the rank may write. */
   runFolder: string;
+  /** Folder that it may write too. */
+  cacheFolder: string;
   /** `host:port` of the NATS server. */
   server: string;
   /** Threads of a CPU adapter; left out, its own choice. */
@@ -45,7 +47,8 @@ export interface SpawnOptions {
  * The rank's stdin ends when the coordinator does, however it dies.
  */
 export function spawnRank(options: SpawnOptions): RankProcess {
-  const { rank, args, output, runFolder, server, threads } = options;
+  const { rank, args, output, runFolder, cacheFolder, server, threads } =
+    options;
   const root = fileURLToPath(new URL("../../", import.meta.url));
   const child = new Deno.Command(Deno.execPath(), {
     args: [
@@ -56,9 +59,9 @@ export function spawnRank(options: SpawnOptions): RankProcess {
       "--frozen",
       "--node-modules-dir=manual",
       `--config=${root}deno.json`,
-      // What a rank needs: data and code to read, its run folder to write, the server.
+      // What a rank needs: data and code to read, its run and cache folder to write, the server.
       "--allow-read",
-      `--allow-write=${runFolder}`,
+      `--allow-write=${runFolder},${cacheFolder}`,
       `--allow-net=${server}`,
       "--allow-env",
       "--allow-sys=hostname",

@@ -8,3 +8,4 @@ export {
   type TrainRunEnd,
   type TrainRunOptions,
 } from "./train_run.ts";
+export { cacheFolderOf } from "./cache_folder.ts";

@@ -20,6 +20,7 @@ import {
 import { connectControl } from "../links/mod.ts";
 import { subjectsOf } from "../protocol.ts";
 import { codeHash, hashOf } from "../version.ts";
+import { cacheFolderOf } from "./cache_folder.ts";
 import { type RankProcess, spawnRank } from "./local.ts";
 import type { RunChoice } from "./run_choice.ts";
 import { lockRun } from "./run_lock.ts";
@@ -209,6 +210,7 @@ function startRanks(
   server: RunServer,
 ): RankProcess[] {
   const { folder } = choice;
+  const cacheFolder = cacheFolderOf(folder);
   const cores = availableParallelism();
   return Array.from({ length: size }, (_, rank) =>
     spawnRank({
@@ -218,11 +220,13 @@ function startRanks(
         `--rank=${rank}`,
         `--size=${size}`,
         `--run-dir=${folder}`,
+        `--cache-dir=${cacheFolder}`,
         `--credentials=${server.credentialsFile}`,
         "--attached",
       ],
       output: `${folder}/logs/rank-${rank}.stderr`,
       runFolder: folder,
+      cacheFolder,
       server: server.address,
       threads: Math.max(1, Math.floor(cores / size)),
     }));

@@ -30,6 +30,7 @@ export interface RankOptions {
   /** Number of ranks. */
   size: number;
   runFolder: string;
+  cacheFolder: string;
   /** File with the {@linkcode Credentials}. */
   credentials: string;
   /** Address of the server, when it is not the one in the file. */
@@ -151,6 +152,7 @@ async function serve(session: Session): Promise<number> {
     config,
     communicator: life.observe(communicator),
     runFolder,
+    cacheFolder: session.cacheFolder,
     stopRequested: () => orders.stopRequested,
     onStep: (_, step) => life.onStep(step),
     onProgress(progress) {

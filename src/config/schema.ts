@@ -176,6 +176,9 @@ const phases = z.strictObject({
     temperature: z.number().positive().default(3).describe(
       "softmax temperature of soft",
     ),
+    cacheTeacher: z.enum(["auto", "off"]).default("auto").describe(
+      "auto: the teacher runs once on each image and its outputs are kept on disk, where views are not augmented and the phase sees every image",
+    ),
   }).prefault({}).describe("teacher to student"),
   classify: z.strictObject({
     ...phase(10_000, 1e-2),

@@ -17,6 +17,8 @@ import type { EngineOptions } from "./engine.ts";
 export interface Context extends EngineOptions {
   readonly device: Device;
   readonly data: DataSet;
+  /** Hash of images and labels. */
+  readonly dataHash: string;
   readonly split: Split;
   readonly trainStore: ImageStore;
   readonly testStore: ImageStore;

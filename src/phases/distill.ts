@@ -1,5 +1,5 @@
 import { Sampler } from "../data/mod.ts";
-import type { Program, Tensor } from "../gpu/mod.ts";
+import type { Tensor } from "../gpu/mod.ts";
 import {
   type HeadActivations,
   type HeadGradients,
@@ -29,9 +29,11 @@ import {
   shareOffsets,
   StepProgram,
 } from "../training/mod.ts";
-import { type Context, STREAMS, teacherFeature } from "./context.ts";
+import { type Context, STREAMS } from "./context.ts";
 import { GradientSum, recordSum } from "./losses.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
+import { TeacherCache } from "./teacher_cache.ts";
+import { CachedTeaching, LiveTeaching, type Teaching } from "./teaching.ts";
 
 /** A model's outputs for a batch. */
 interface Outputs {
@@ -45,6 +47,7 @@ export async function distillRecipe(
   student: Vit,
   teacher: Vit,
 ): Promise<Recipe> {
+  const cache = await openCache(context, teacher);
   const { device, communicator, config, env, data, split, trainStore } =
     context;
   const options = config.phases.distill;
@@ -69,7 +72,6 @@ export async function distillRecipe(
     ({ name }) => classifies || !name.startsWith("heads"),
   );
   const studentInput = new PatchInput(device, context.studentInput);
-  const teacherInput = new PatchInput(device, context.teacherInput);
   const batch = new Batch(device, size, first);
   const everyRow = device.tensor([size], new Float32Array(size).fill(1));
   const step = new StepProgram(device, communicator, env.clock);
@@ -90,14 +92,10 @@ export async function distillRecipe(
     salt: 1,
   });
   program.section("forward");
-  const teacherPatches = teacherInput.record(program, images, teacher.config);
-  const teacherOut = forward(program, teacher, {
-    patches: teacherPatches,
-    size,
-    keep: false,
-    kind: teacherFeature(context),
-  });
-  program.release(teacherPatches);
+  const tokens = options.feature > 0;
+  const teaching: Teaching = cache
+    ? new CachedTeaching(device, cache, { first, size, globalBatch })
+    : new LiveTeaching(context, teacher, { program, images, tokens });
   const patches = studentInput.record(program, images, student.config);
   program.release(images);
   const { dropPath, dropout } = config.student;
@@ -122,7 +120,7 @@ export async function distillRecipe(
     batch,
     everyRow,
     student: { activations, heads },
-    teacher: teacherOut,
+    teaching,
   });
 
   program.section("backward");
@@ -150,7 +148,8 @@ export async function distillRecipe(
   const indices = Int32Array.from([...split.labelled, ...split.unlabelled])
     .sort();
   const sampler = new Sampler(indices, config.seed, STREAMS.distill);
-  const chosen = new Uint32Array(size);
+  const chosen = new Uint32Array(globalBatch);
+  const following = new Uint32Array(globalBatch);
   const labels = new Uint32Array(size);
   const weights = new Float32Array(size);
   return {
@@ -172,15 +171,20 @@ export async function distillRecipe(
     learningRate: options.optimizer.learningRate,
     classifies,
     startCompetes: false,
-    prepare(index) {
+    async prepare(index) {
+      for (let i = 0; i < globalBatch; i++) {
+        chosen[i] = sampler.at(index * globalBatch + i);
+        following[i] = sampler.at((index + 1) * globalBatch + i);
+      }
+      const own = chosen.subarray(first, end);
       for (let i = 0; i < size; i++) {
-        const chosenImage = sampler.at(index * globalBatch + first + i);
+        const chosenImage = own[i]!;
         const known = labelled.has(chosenImage);
-        chosen[i] = chosenImage;
         labels[i] = known ? data.train.labels[chosenImage]! : 0;
         weights[i] = known ? 1 : 0;
       }
-      batch.writeIndices(chosen);
+      batch.writeIndices(own);
+      await teaching.prepare(chosen, following);
       if (options.labels > 0) {
         batch.writeLabels(labels);
         batch.writeWeights(weights);
@@ -201,13 +205,14 @@ export async function distillRecipe(
       loss_relational_distance: metrics.get("relationalDistance"),
       loss_relational_angle: metrics.get("relationalAngle"),
     }),
+    ...(cache ? { conclude: () => Promise.resolve(cacheFigures(cache)) } : {}),
     save: () => ({}),
     restore: () => {},
     [Symbol.dispose]() {
       step[Symbol.dispose]();
       batch[Symbol.dispose]();
       studentInput[Symbol.dispose]();
-      teacherInput[Symbol.dispose]();
+      teaching[Symbol.dispose]();
       everyRow.buffer.destroy();
       optimizer[Symbol.dispose]();
       gradients[Symbol.dispose]();
@@ -215,24 +220,46 @@ export async function distillRecipe(
   };
 }
 
-function forward(
-  program: Program,
-  model: Vit,
-  options: {
-    patches: Tensor;
-    size: number;
-    keep: boolean;
-    kind: "class" | "mean" | "both";
-  },
-): Outputs {
-  const { patches, size, keep, kind } = options;
-  const activations = vitForward(program, model, {
-    patches,
-    batch: size,
-    keep,
+function cacheFigures({ figures }: TeacherCache): Record<string, number> {
+  return {
+    teacher_images_computed: figures.computed,
+    teacher_images_cached: figures.found,
+    teacher_cache_bytes: figures.bytes,
+  };
+}
+
+/**
+ * The teacher's outputs from disk, where every step shows an image in the same
+ * view and the phase sees all images at least once.
+ */
+async function openCache(
+  context: Context,
+  teacher: Vit,
+): Promise<TeacherCache | undefined> {
+  const { config, device, split, communicator, log, onStep } = context;
+  const options = config.phases.distill;
+  const { padding, flip } = config.data;
+  const images = split.labelled.length + split.unlabelled.length;
+  if (options.cacheTeacher === "off" || device.dry) return undefined;
+  if (padding > 0 || flip || options.images < images) {
+    log("info", "the teacher runs in every step", {
+      reason: options.images < images
+        ? `the phase sees ${options.images} of ${images} images`
+        : "the images are augmented",
+    });
+    return undefined;
+  }
+  const { rank, size } = communicator;
+  const [first, end] = shareOf(config.globalBatch, rank, size);
+  const cache = await TeacherCache.open(context, {
+    teacher,
+    tokens: options.feature > 0,
+    batch: end - first,
+    onBatch: () => onStep("distill", 0),
   });
-  const heads = headsForward(program, model, activations, kind);
-  return { activations, heads };
+  // Its weights are not needed any more.
+  if (cache) teacher.parameters[Symbol.dispose]();
+  return cache;
 }
 
 /** Records every loss with a weight and returns the gradients for the student's outputs. */
@@ -243,10 +270,11 @@ function recordLosses(
     batch: Batch;
     everyRow: Tensor;
     student: Outputs;
-    teacher: Outputs;
+    teaching: Teaching;
   },
 ): HeadGradients {
-  const { step, batch, everyRow, student, teacher } = args;
+  const { step, batch, everyRow, student } = args;
+  const teacher = args.teaching.outputs;
   const { config } = context;
   const { globalBatch } = config;
   const options = config.phases.distill;
@@ -276,7 +304,7 @@ function recordLosses(
   }
   if (options.hard > 0) {
     const labels = program.scratch([rows], "u32");
-    argmaxRows(program, { logits: teacher.heads.logits, labels });
+    argmaxRows(program, { logits: teacher.logits, labels });
     crossEntropy(program, {
       logits: distillation,
       labels,
@@ -296,7 +324,7 @@ function recordLosses(
       : globalBatch;
     distillKl(program, {
       student: distillation,
-      teacher: teacher.heads.logits,
+      teacher: teacher.logits,
       rowWeights: everyRow,
       temperature: options.temperature,
       scale: options.soft / divisor,
@@ -307,11 +335,11 @@ function recordLosses(
     recordSum(step, loss, "soft", 1 / divisor);
   }
   const gradients: HeadGradients = {};
-  if (options.feature > 0) {
+  if (teacher.tokens) {
     const dTokens = program.scratch(student.activations.tokens.shape);
     featureMse(program, {
       student: student.activations.tokens,
-      teacher: teacher.activations.tokens,
+      teacher: teacher.tokens,
       batch: rows,
       rowWeights: everyRow,
       scale: options.feature / globalBatch,
@@ -338,10 +366,10 @@ function recordLosses(
  */
 function recordRelational(
   { config, communicator }: Context,
-  { step, student, teacher }: {
+  { step, student, teaching }: {
     step: StepProgram;
     student: Outputs;
-    teacher: Outputs;
+    teaching: Teaching;
   },
 ): Tensor | undefined {
   const { relationalDistance: distance, relationalAngle: angle } =
@@ -352,7 +380,7 @@ function recordRelational(
   const offsets = shareOffsets(config.globalBatch, size);
   const own = student.heads.feature;
   const studentRows = step.gather(own, offsets);
-  const teacherRows = step.gather(teacher.heads.feature, offsets);
+  const teacherRows = teaching.allFeatures(step, offsets);
   const sum = new GradientSum(program.scratch(studentRows.shape));
   const loss = program.scratch([1]);
   const counted = rank === 0 ? 1 : 0;
@@ -383,6 +411,6 @@ function recordRelational(
     outputRow: 0,
     rows: own.shape[0]!,
   });
-  program.release(sum.tensor, studentRows, teacherRows);
+  program.release(sum.tensor, studentRows);
   return dFeature;
 }

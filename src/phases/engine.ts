@@ -45,6 +45,8 @@ export interface EngineOptions {
   communicator: Communicator;
   /** Existing folder; rank 0 writes into it. */
   runFolder: string;
+  /** What may be computed anew; made when needed, kept from run to run. */
+  cacheFolder: string;
   /** Kernel form agreed by all ranks; left out, the device decides. */
   form?: KernelForm;
   /** Asked once a step; true on any rank makes all ranks checkpoint and stop after that step. */

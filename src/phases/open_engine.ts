@@ -60,6 +60,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       ...options,
       device,
       data,
+      dataHash,
       split,
       trainStore: ImageStore.create(device, data.train),
       testStore: ImageStore.create(device, data.test),

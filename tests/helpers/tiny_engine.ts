@@ -30,6 +30,8 @@ export interface TinyRun {
   outcomes: PhaseOutcome[];
   /** Lines of `metrics.jsonl`, rank 0's. */
   metrics: Record<string, unknown>[];
+  /** What the ranks warned of. */
+  warnings: string[];
 }
 
 /** Runs phases on `ranks` engines in this process, joined in memory. */
@@ -42,6 +44,8 @@ export async function runTiny(
     config?: Record<string, unknown>;
     /** Asks to stop after this many calls on rank 0. */
     stopAfter?: number;
+    /** Default: `cache` beside `folder`. */
+    cacheFolder?: string;
   },
 ): Promise<TinyRun> {
   const { ranks, folder, data, phases } = options;
@@ -64,6 +68,7 @@ export async function runTiny(
         }),
     );
   let asked = 0;
+  const warnings: string[] = [];
   const outcomes = await Promise.all(
     communicators.map(async (communicator, rank) => {
       using engine = await openEngine({
@@ -71,6 +76,7 @@ export async function runTiny(
         config,
         communicator,
         runFolder: folder,
+        cacheFolder: options.cacheFolder ?? `${folder}/../cache`,
         // Measuring it would open two more devices for each engine.
         form: "register",
         stopRequested: () =>
@@ -78,7 +84,9 @@ export async function runTiny(
           ++asked >= options.stopAfter,
         onProgress: () => {},
         onStep: () => {},
-        log: () => {},
+        log: (level, message) => {
+          if (level === "warn") warnings.push(message);
+        },
       });
       const results: PhaseOutcome[] = [];
       for (const phase of phases) {
@@ -96,6 +104,7 @@ export async function runTiny(
   );
   return {
     outcomes: outcomes[0]!,
+    warnings,
     metrics: text.split("\n").filter(Boolean).map((line) => JSON.parse(line)),
   };
 }

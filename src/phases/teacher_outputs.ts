@@ -1,0 +1,174 @@
+import {
+  type Device,
+  Program,
+  Readback,
+  type Tensor,
+  tensorBytes,
+} from "../gpu/mod.ts";
+import {
+  type FeatureKind,
+  headsForward,
+  tokensOf,
+  type Vit,
+  vitForward,
+} from "../model/mod.ts";
+import { augment, type ImageStore } from "../ops/mod.ts";
+import { Batch, NO_IMAGE, PatchInput, StepUniform } from "../training/mod.ts";
+import type { Normalisation } from "../training/mod.ts";
+
+/** What distillation reads of the teacher for a batch. */
+export interface TeacherOutputs {
+  /** `[batch, classes]` */
+  readonly logits: Tensor;
+  /** `[batch, dim]` */
+  readonly feature: Tensor;
+  /** After the final norm, `[batch * tokens, dim]`; absent where no loss reads them. */
+  readonly tokens?: Tensor;
+}
+
+/** Records the teacher's forward pass, which keeps no activations. */
+export function recordTeacher(
+  program: Program,
+  model: Vit,
+  options: {
+    /** Released when used. */
+    patches: Tensor;
+    batch: number;
+    feature: FeatureKind;
+    tokens: boolean;
+  },
+): TeacherOutputs {
+  const { patches, batch, feature, tokens } = options;
+  const activations = vitForward(program, model, {
+    patches,
+    batch,
+    keep: false,
+  });
+  program.release(patches);
+  const heads = headsForward(program, model, activations, feature);
+  const outputs = { logits: heads.logits, feature: heads.feature };
+  if (tokens) return { ...outputs, tokens: activations.tokens };
+  program.release(activations.tokens);
+  return outputs;
+}
+
+/** Floats that the outputs of one image take: logits, feature, then tokens. */
+export function outputWidths(
+  { config }: Vit,
+  tokens: boolean,
+): { logits: number; feature: number; tokens: number } {
+  return {
+    logits: config.classes,
+    feature: config.dim,
+    tokens: tokens ? tokensOf(config) * config.dim : 0,
+  };
+}
+
+/** Runs the teacher on lists of images, outside of training. */
+export class TeacherRun {
+  readonly batch: number;
+  readonly #program: Program;
+  readonly #batch: Batch;
+  readonly #uniform: StepUniform;
+  readonly #input: PatchInput;
+  readonly #outputs: readonly Tensor[];
+  readonly #readbacks: Readback[] = [];
+
+  private constructor(options: TeacherRunOptions) {
+    const { device, model, store, batch } = options;
+    const { image } = model.config;
+    this.batch = batch;
+    this.#batch = new Batch(device, batch, 0);
+    this.#uniform = new StepUniform(device);
+    this.#input = new PatchInput(device, options.normalisation);
+    this.#program = new Program(device);
+    const images = this.#program.scratch([batch, 3, image, image]);
+    augment(this.#program, {
+      store,
+      indices: this.#batch.indices,
+      positions: this.#batch.positions,
+      step: this.#uniform.tensor,
+      output: images,
+      padding: 0,
+      flip: false,
+      strength: 0,
+      salt: 0,
+    });
+    const patches = this.#input.record(this.#program, images, model.config);
+    this.#program.release(images);
+    const { feature, tokens } = options;
+    const { logits, ...rest } = recordTeacher(this.#program, model, {
+      patches,
+      batch,
+      feature,
+      tokens,
+    });
+    this.#outputs = [
+      logits,
+      rest.feature,
+      ...(rest.tokens ? [rest.tokens] : []),
+    ];
+    for (const output of this.#outputs) {
+      const readback = new Readback(device, tensorBytes(output));
+      this.#program.copy(output, readback);
+      this.#readbacks.push(readback);
+    }
+  }
+
+  static async open(options: TeacherRunOptions): Promise<TeacherRun> {
+    const run = new TeacherRun(options);
+    for (const readback of run.#readbacks) await readback.prepare();
+    return run;
+  }
+
+  /**
+   * Outputs of images `first` to `first + count - 1`, at most a batch, into the
+   * first rows of `target`: logits, feature and tokens of an image behind each
+   * other.
+   */
+  evaluate(first: number, count: number, target: Float32Array): void {
+    const { batch } = this;
+    this.#batch.writeIndices(
+      Uint32Array.from(
+        { length: batch },
+        (_, i) => i < count ? first + i : NO_IMAGE,
+      ),
+    );
+    this.#program.submit();
+    const width = this.#outputs.reduce((sum, { length }) => sum + length, 0) /
+      batch;
+    let offset = 0;
+    this.#outputs.forEach((output, i) => {
+      const bytes = new Uint8Array(tensorBytes(output));
+      this.#readbacks[i]!.read(bytes);
+      const values = output.type === "f16"
+        ? new Float16Array(bytes.buffer)
+        : new Float32Array(bytes.buffer);
+      const size = output.length / batch;
+      for (let row = 0; row < count; row++) {
+        const from = row * size;
+        target.set(values.subarray(from, from + size), row * width + offset);
+      }
+      offset += size;
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#program[Symbol.dispose]();
+    this.#batch[Symbol.dispose]();
+    this.#input[Symbol.dispose]();
+    for (const readback of this.#readbacks) readback[Symbol.dispose]();
+    this.#uniform.tensor.buffer.destroy();
+  }
+}
+
+export interface TeacherRunOptions {
+  device: Device;
+  model: Vit;
+  normalisation: Normalisation;
+  feature: FeatureKind;
+  tokens: boolean;
+  store: ImageStore;
+  /** Images at a time. */
+  batch: number;
+}
