@@ -1,3 +1,4 @@
+import type { Timings } from "./timings.ts";
 import { encodeTextureCopy, type TextureCopy } from "./texture_pool.ts";
 
 export interface DispatchCommand {
@@ -42,12 +43,10 @@ export class Section {
     return this.commands.some(({ kind }) => kind === "dispatch");
   }
 
-  /** Puts the commands into an encoder; `timing` names the first of two queries. */
-  encode(
-    encoder: GPUCommandEncoder,
-    timing: { querySet: GPUQuerySet; query: number } | undefined,
-  ): void {
+  /** Puts the commands into an encoder, with the timestamps that are asked for. */
+  encode(encoder: GPUCommandEncoder, timings: Timings | undefined): void {
     const groups = this.#groups ??= groupByKind(this.commands);
+    const own = timings?.of(this);
     const first = groups.findIndex(([command]) => command!.kind === "dispatch");
     const last = groups.findLastIndex(([command]) =>
       command!.kind === "dispatch"
@@ -57,24 +56,45 @@ export class Section {
         for (const command of group) encodeCopy(encoder, command);
         return;
       }
-      const pass = encoder.beginComputePass(
-        timing === undefined || (i !== first && i !== last) ? {} : {
-          timestampWrites: {
-            querySet: timing.querySet,
-            ...(i === first ? { beginningOfPassWriteIndex: timing.query } : {}),
-            ...(i === last ? { endOfPassWriteIndex: timing.query + 1 } : {}),
-          },
+      const dispatches = group as DispatchCommand[];
+      if (timings?.of(dispatches[0]!) !== undefined) {
+        for (const command of dispatches) {
+          const place = timings.of(command)!;
+          encodePass(encoder, [command], {
+            querySet: place.querySet,
+            beginningOfPassWriteIndex: place.query,
+            endOfPassWriteIndex: place.query + 1,
+          });
+        }
+        return;
+      }
+      encodePass(
+        encoder,
+        dispatches,
+        own === undefined || (i !== first && i !== last) ? undefined : {
+          querySet: own.querySet,
+          ...(i === first ? { beginningOfPassWriteIndex: own.query } : {}),
+          ...(i === last ? { endOfPassWriteIndex: own.query + 1 } : {}),
         },
       );
-      for (const command of group) {
-        if (command.kind !== "dispatch") continue;
-        pass.setPipeline(command.pipeline);
-        pass.setBindGroup(0, command.bindings);
-        pass.dispatchWorkgroups(...command.grid);
-      }
-      pass.end();
     });
   }
+}
+
+function encodePass(
+  encoder: GPUCommandEncoder,
+  dispatches: readonly DispatchCommand[],
+  timestampWrites: GPUComputePassTimestampWrites | undefined,
+): void {
+  const pass = encoder.beginComputePass(
+    timestampWrites === undefined ? {} : { timestampWrites },
+  );
+  for (const { pipeline, bindings, grid } of dispatches) {
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindings);
+    pass.dispatchWorkgroups(...grid);
+  }
+  pass.end();
 }
 
 function groupByKind(commands: readonly Command[]): Command[][] {

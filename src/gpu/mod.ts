@@ -24,6 +24,7 @@ export {
   type MemoryUse,
 } from "./memory.ts";
 export { type Cost, type Dispatch, Program } from "./program.ts";
+export { type Timing, type TimingLevel } from "./timings.ts";
 export { Readback } from "./readback.ts";
 export { TEXTURE_WIDTH } from "./texture_pool.ts";
 export {

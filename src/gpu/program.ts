@@ -10,7 +10,7 @@ import {
 } from "./tensor.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { Section } from "./commands.ts";
-import { SectionTimings } from "./section_timings.ts";
+import { type Timing, type TimingLevel, Timings } from "./timings.ts";
 import { type TensorTexture, TexturePool } from "./texture_pool.ts";
 
 /** Arguments of {@linkcode Program.dispatch}. */
@@ -71,7 +71,7 @@ export class Program {
   readonly #textures: TexturePool;
   #uniforms: GPUBuffer | undefined;
   #usedSlots = 0;
-  #timings: SectionTimings | undefined;
+  #timings: Timings | undefined;
 
   constructor(device: Device) {
     this.device = device;
@@ -93,11 +93,6 @@ export class Program {
   /** Number of pieces; one more than the cuts. */
   get pieces(): number {
     return this.#pieces.length;
-  }
-
-  /** Labels of the sections in order, as {@linkcode Program.timings} reports them. */
-  get sections(): readonly string[] {
-    return this.#timedSections().map((section) => section.label);
   }
 
   /** What follows is timed under this label. */
@@ -122,6 +117,11 @@ export class Program {
    */
   scratch(shape: readonly number[], type: ElementType = "f32"): Tensor {
     return this.#scratch.take(shape, type);
+  }
+
+  /** Keeps scratch buffers to the end of the program, released or not: another replay may fill them early. */
+  pin(...tensors: readonly Tensor[]): void {
+    for (const tensor of tensors) this.#scratch.pin(tensor);
   }
 
   /** Gives a scratch buffer back: commands recorded from here on may reuse it. */
@@ -190,31 +190,40 @@ export class Program {
     });
   }
 
-  /** Submits one piece, or all of them. */
-  submit(index?: number): void {
+  /**
+   * Submits one piece, or all of them. `last` may add commands that differ from
+   * step to step.
+   */
+  submit(index?: number, last?: (encoder: GPUCommandEncoder) => void): void {
     this.device.check();
     const pieces = index === undefined
       ? this.#pieces
       : this.#pieces.slice(index, index + 1);
     const encoder = this.device.gpu.createCommandEncoder();
-    for (const section of pieces.flat()) {
-      section.encode(encoder, this.#timings?.of(section));
-    }
-    const last = this.pieces - 1;
-    if ((index ?? last) === last) this.#timings?.resolve(encoder);
+    for (const section of pieces.flat()) section.encode(encoder, this.#timings);
+    last?.(encoder);
     this.device.gpu.queue.submit([encoder.finish()]);
   }
 
-  /** Records GPU time per section from now on, where the adapter can. */
-  enableTimings(): boolean {
-    if (!this.device.hasTimestamps) return false;
-    this.#timings = new SectionTimings(this.device, this.#timedSections());
-    return true;
+  /**
+   * Records GPU time from now on, where the adapter can; returns the bytes of a
+   * replay's timestamps, or 0. Call it when everything is recorded.
+   */
+  enableTimings(level: TimingLevel): number {
+    if (!this.device.hasTimestamps) return 0;
+    this.#timings?.[Symbol.dispose]();
+    this.#timings = new Timings(this.device, this.#pieces, level);
+    return this.#timings.bytes;
   }
 
-  /** Copies the timestamps of the last submit to a readback and parses them. */
-  timings(readback: Readback): { label: string; milliseconds: number }[] {
-    return this.#timings?.read(readback) ?? [];
+  /** For `last` of the last piece: copies the timestamps of this replay. */
+  copyTimings(encoder: GPUCommandEncoder, to: Readback, offset: number): void {
+    this.#timings?.copy(encoder, to.buffer, offset);
+  }
+
+  /** Reads what {@linkcode Program.copyTimings} wrote. */
+  parseTimings(bytes: Uint8Array): Timing[] {
+    return this.#timings?.parse(bytes) ?? [];
   }
 
   [Symbol.dispose](): void {
@@ -242,10 +251,6 @@ export class Program {
       });
     }
     return tensors.map((tensor) => taken.get(tensor)!.view);
-  }
-
-  #timedSections(): Section[] {
-    return this.#pieces.flat().filter((section) => section.dispatches);
   }
 
   #section(): Section {

@@ -13,6 +13,7 @@ export class ScratchPool {
   readonly #free: GPUBuffer[] = [];
   /** Bytes asked for, of each buffer in use. */
   readonly #taken = new Map<GPUBuffer, number>();
+  readonly #pinned = new Set<GPUBuffer>();
   #bytes = 0;
   #live = 0;
   #peak = 0;
@@ -65,6 +66,11 @@ export class ScratchPool {
     );
   }
 
+  /** Never gives this buffer to another tensor. */
+  pin({ buffer }: Tensor): void {
+    this.#pinned.add(buffer);
+  }
+
   /** Gives back what `record` takes and does not release. */
   scope<T>(record: () => T): T {
     const before = new Set(this.#taken.keys());
@@ -93,6 +99,7 @@ export class ScratchPool {
   }
 
   #giveBack(buffer: GPUBuffer): void {
+    if (this.#pinned.has(buffer)) return;
     this.#live -= this.#taken.get(buffer)!;
     this.#taken.delete(buffer);
     this.#free.push(buffer);

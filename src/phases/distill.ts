@@ -98,6 +98,12 @@ export async function distillRecipe(
     : new LiveTeaching(context, teacher, { program, images, tokens });
   const patches = studentInput.record(program, images, student.config);
   program.release(images);
+  step.endPrefix(
+    patches,
+    teacherOut.heads.logits,
+    teacherOut.heads.feature,
+    teacherOut.activations.tokens,
+  );
   const { dropPath, dropout } = config.student;
   const activations = vitForward(program, student, {
     patches,

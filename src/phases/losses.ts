@@ -1,7 +1,7 @@
 import type { Tensor } from "../gpu/mod.ts";
 import type { HeadActivations, HeadGradients } from "../model/mod.ts";
 import { crossEntropy, reduceSum } from "../ops/mod.ts";
-import type { Metric, StepProgram } from "../training/mod.ts";
+import type { Metric, MetricValues, StepProgram } from "../training/mod.ts";
 
 /** The gradient of several losses for one tensor: the first writes, the others add. */
 export class GradientSum {
@@ -90,7 +90,7 @@ export function classificationLoss(
 
 /** The value of {@linkcode classificationLoss}. */
 export function classificationValue(
-  metrics: StepProgram["metrics"],
+  metrics: MetricValues,
   distilled: boolean,
 ): number {
   const first = metrics.get("crossEntropy");

@@ -3,9 +3,9 @@ import type { Tensor } from "../gpu/mod.ts";
 import type { FeatureKind, ParameterSet, Vit } from "../model/mod.ts";
 import {
   cosineSchedule,
+  type MetricValues,
   type Optimizer,
   type PatchInput,
-  type StepMetrics,
   type StepProgram,
   stepSchedule,
 } from "../training/mod.ts";
@@ -36,10 +36,14 @@ export interface Recipe {
   readonly startCompetes: boolean;
   /** Writes the batch of a step. */
   prepare(step: number): void | Promise<void>;
-  /** The objective's value at the last step. */
-  loss(metrics: StepMetrics): number;
+  /** Whether the batch of a step can be written before the step before it has ended; default: always. */
+  preparesEarly?(step: number): boolean;
+  /** The objective's value at a step. */
+  loss(metrics: MetricValues): number;
   /** Further figures for `metrics.jsonl`. */
-  figures(metrics: StepMetrics): Record<string, number>;
+  figures(metrics: MetricValues): Record<string, number>;
+  /** Figures of the last step that the host knows: asked before the next one is prepared. */
+  hostFigures?(): Record<string, number>;
   /** Runs once with the chosen weights in `evaluated`; its figures go to the summary. */
   conclude?(): Promise<Record<string, number>>;
   /** State beside weights that a checkpoint holds: JSON. */

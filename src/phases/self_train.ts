@@ -133,19 +133,32 @@ export async function selfTrainRecipe(
     });
     return images;
   };
-  let weakLogits: Tensor | undefined;
+  let weakPatches: Tensor | undefined;
   if (online || options.consistency > 0) {
     const weak = view(unlabelledBatch, SALT.weak, 0);
-    const patches = input.record(program, weak, model.config);
+    weakPatches = input.record(program, weak, model.config);
     program.release(weak);
-    program.section("forward");
+  }
+  const labelledView = view(labelledBatch, SALT.labelled, 0);
+  const strongView = view(unlabelledBatch, SALT.strong, options.strength);
+  const images = program.scratch([size, 3, image, image]);
+  program.copy(labelledView, images);
+  program.copy(strongView, images, labelledView.length * 4);
+  program.release(labelledView, strongView);
+  const patches = input.record(program, images, model.config);
+  program.release(images);
+  step.endPrefix(patches, ...(weakPatches ? [weakPatches] : []));
+
+  program.section("forward");
+  let weakLogits: Tensor | undefined;
+  if (weakPatches) {
     const activations = vitForward(program, evaluated, {
-      patches,
+      patches: weakPatches,
       batch: rows.unlabelled,
       keep: false,
     });
     const heads = headsForward(program, evaluated, activations, feature);
-    program.release(patches, activations.tokens);
+    program.release(weakPatches, activations.tokens);
     weakLogits = heads.logits;
     if (online) {
       const probabilities = program.scratch(weakLogits.shape);
@@ -157,18 +170,7 @@ export async function selfTrainRecipe(
       );
       program.release(probabilities);
     }
-    program.section("data");
   }
-  const labelledView = view(labelledBatch, SALT.labelled, 0);
-  const strongView = view(unlabelledBatch, SALT.strong, options.strength);
-  const images = program.scratch([size, 3, image, image]);
-  program.copy(labelledView, images);
-  program.copy(strongView, images, labelledView.length * 4);
-  program.release(labelledView, strongView);
-  const patches = input.record(program, images, model.config);
-  program.release(images);
-
-  program.section("forward");
   const activations = vitForward(program, model, {
     patches,
     batch: size,
@@ -302,6 +304,8 @@ export async function selfTrainRecipe(
       );
       if (drawn.pseudoLabels) adopt(drawn.pseudoLabels);
     },
+    // A round's labels come from the weights at its start.
+    preparesEarly: (index) => online || index % stepsPerRound !== 0,
     loss: (metrics) => {
       const first = metrics.get("crossEntropy");
       const entropy = heads.distillation
@@ -309,7 +313,8 @@ export async function selfTrainRecipe(
         : first;
       return entropy + options.consistency * metrics.get("consistency");
     },
-    figures: () => ({
+    figures: () => ({}),
+    hostFigures: () => ({
       mask_rate: used.rate,
       pseudo_label_accuracy: used.accuracy,
     }),

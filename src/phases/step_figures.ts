@@ -1,4 +1,5 @@
-import type { StepTiming } from "../training/mod.ts";
+import type { Timing } from "../gpu/mod.ts";
+import type { FinishedStep } from "../training/mod.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** Mean figures of the steps since the last line of `metrics.jsonl`. */
@@ -24,23 +25,29 @@ export class Figures {
     this.#recipe = recipe;
   }
 
-  add(timing: StepTiming): void {
-    const { metrics } = this.#recipe.step;
+  /** @param known What the host knew when the step was submitted. */
+  add(finished: FinishedStep, known: Record<string, number>): void {
+    const { metrics } = finished;
     this.#count++;
     const figures = {
       loss: this.#recipe.loss(metrics),
       gradient_norm: metrics.get("gradientNorm"),
       ...this.#recipe.figures(metrics),
-      step_ms: timing.totalMs,
-      communication_ms: timing.communicationMs,
+      ...known,
+      step_ms: finished.totalMs,
+      communication_ms: finished.communicationMs,
     };
     for (const [name, value] of Object.entries(figures)) {
       this.#sums[name] = (this.#sums[name] ?? 0) + value;
     }
   }
 
-  /** @param sections GPU milliseconds of the last step by section. */
-  means(sections: ReadonlyMap<string, number>): StepMeans {
+  /** @param timings Sections of the last step. */
+  means(timings: readonly Timing[]): StepMeans {
+    const sections = new Map<string, number>();
+    for (const { label, milliseconds } of timings) {
+      sections.set(label, (sections.get(label) ?? 0) + milliseconds);
+    }
     const means = Object.fromEntries(
       Object.entries(this.#sums)
         .map(([name, sum]) => [name, sum / this.#count]),

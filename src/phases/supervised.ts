@@ -92,6 +92,7 @@ export async function supervisedRecipe(
   });
   const patches = input.record(program, images, model.config);
   program.release(images);
+  step.endPrefix(patches);
 
   program.section("forward");
   const regularised = !frozen && (options.dropPath > 0 || options.dropout > 0);

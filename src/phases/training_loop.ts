@@ -1,6 +1,10 @@
 import { SignetError } from "../env/mod.ts";
 import type { NamedValues } from "../model/mod.ts";
-import { ReplicaCheck, type StepTiming } from "../training/mod.ts";
+import {
+  type FinishedStep,
+  ReplicaCheck,
+  type StepValues,
+} from "../training/mod.ts";
 import { loadCheckpoint, RunFolder, saveCheckpoint } from "../run/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseOutcome, PhaseSummary } from "./engine.ts";
@@ -41,7 +45,12 @@ export class TrainingLoop {
   readonly #check: ReplicaCheck;
   readonly #validation: Evaluator | undefined;
   readonly #figures: Figures;
+  /** Steps submitted: all of them are finished where anything else happens. */
   #step = 0;
+  /** The step whose batch is written already. */
+  #prepared: number | undefined;
+  /** What the host knew of each step that is not reported yet. */
+  readonly #known: Record<string, number>[] = [];
   #best: Best | undefined;
   /** Training seconds of earlier processes, and the start of this one's. */
   #seconds = 0;
@@ -71,31 +80,25 @@ export class TrainingLoop {
   async run(): Promise<PhaseOutcome> {
     const finished = await this.#resume();
     if (finished !== undefined) return { state: "done", summary: finished };
-    const { config, stopRequested, onStep } = this.#context;
-    const { phase, steps, step } = this.#recipe;
+    const { config } = this.#context;
+    const { steps, step: program } = this.#recipe;
     if (this.#step === 0 && this.#recipe.startCompetes) await this.#evaluate();
     while (this.#step < steps) {
-      await this.#recipe.prepare(this.#step);
-      step.metrics.set("stop", stopRequested() ? 1 : 0);
-      const learningRate = learningRateAt(this.#recipe, this.#step);
-      const timing = await step.run({
-        seed: config.seed,
-        stream: STREAMS[phase],
-        step: this.#step,
-        learningRate,
-        ...this.#recipe.optimizer.corrections(this.#step),
-        emaDecay: this.#recipe.emaDecay,
-      });
-      this.#guard();
-      this.#step++;
-      onStep(phase, this.#step);
-      const stop = step.metrics.get("stop") > 0;
-      await this.#report(learningRate, timing);
-      if (this.#step % config.checksum.everySteps === 0) await this.#prove();
-      if (this.#step === steps) break;
-      if (this.#step % this.#evaluateEvery() === 0) await this.#evaluate();
+      const stop = await this.#submit();
+      const done = this.#step;
+      const proves = done % config.checksum.everySteps === 0;
+      const evaluates = done % this.#evaluateEvery() === 0;
+      const saves = stop || done % config.checkpoint.everySteps === 0;
+      const ends = done === steps;
+      if (proves || evaluates || saves || ends || program.full) program.drain();
+      for (const finished of program.takeFinished()) {
+        await this.#report(finished);
+      }
+      if (proves) await this.#prove();
+      if (ends) break;
+      if (evaluates) await this.#evaluate();
       if (stop) return { state: "stopped", checkpoint: await this.#save() };
-      if (this.#step % config.checkpoint.everySteps === 0) await this.#save();
+      if (saves) await this.#save();
     }
     return { state: "done", summary: await this.#conclude() };
   }
@@ -117,18 +120,55 @@ export class TrainingLoop {
     return Math.max(1, Math.min(epoch, Math.floor(steps / 4)));
   }
 
+  /** Submits one step; true when a rank asked to stop after it. */
+  async #submit(): Promise<boolean> {
+    const { stopRequested } = this.#context;
+    const { steps, step: program } = this.#recipe;
+    const { preparesEarly, hostFigures, prepare } = this.#recipe;
+    const index = this.#step;
+    if (this.#prepared !== index) await prepare(index);
+    this.#prepared = undefined;
+    let known: Record<string, number> | undefined;
+    const following = index + 1;
+    const early = following < steps && (preparesEarly?.(following) ?? true);
+    const stop = await program.run({
+      values: this.#valuesOf(index),
+      stop: stopRequested(),
+      next: !early ? undefined : async () => {
+        known = hostFigures?.();
+        await prepare(following);
+        this.#prepared = following;
+        return this.#valuesOf(following);
+      },
+    });
+    this.#known.push(known ?? hostFigures?.() ?? {});
+    this.#step = following;
+    return stop;
+  }
+
+  #valuesOf(step: number): StepValues {
+    const { phase, optimizer, emaDecay } = this.#recipe;
+    return {
+      seed: this.#context.config.seed,
+      stream: STREAMS[phase],
+      step,
+      learningRate: learningRateAt(this.#recipe, step),
+      ...optimizer.corrections(step),
+      emaDecay,
+    };
+  }
+
   /** All ranks see the same sums, so all throw at the same step. */
-  #guard(): void {
-    const { metrics } = this.#recipe.step;
+  #guard({ metrics, step }: FinishedStep): void {
     const loss = this.#recipe.loss(metrics);
     const { phase } = this.#recipe;
-    if (Number.isFinite(loss) && metrics.get("nonFinite") === 0) return;
+    if (Number.isFinite(loss) && metrics.get("gate") === 0) return;
     throw new NumericError(
       `Cannot go on in phase ${phase}, step ${
-        this.#step + 1
+        step + 1
       }: loss ${loss}, gradient norm ${
         metrics.get("gradientNorm")
-      }; the parameters are still those of step ${this.#step}`,
+      }; the parameters are still those of step ${step}`,
       {
         hint:
           `lower phases.${phase}.optimizer.learningRate or set clipNorm, then --resume auto`,
@@ -136,24 +176,28 @@ export class TrainingLoop {
     );
   }
 
-  /** Adds the step to the running figures; writes and shows them when due. */
-  async #report(learningRate: number, timing: StepTiming): Promise<void> {
-    const { communicator, env, onProgress } = this.#context;
-    const { phase, steps, imagesPerStep, epochImages, step } = this.#recipe;
-    this.#figures.add(timing);
+  /** Adds a step to the running figures; writes and shows them when due. */
+  async #report(finished: FinishedStep): Promise<void> {
+    this.#guard(finished);
+    const { communicator, env, onProgress, onStep } = this.#context;
+    const { phase, steps, imagesPerStep, epochImages } = this.#recipe;
+    const done = finished.step + 1;
+    const learningRate = learningRateAt(this.#recipe, finished.step);
+    onStep(phase, done);
+    this.#figures.add(finished, this.#known.shift()!);
     const now = env.clock.now();
-    const due = this.#step % Math.max(1, Math.ceil(steps / 100)) === 0 ||
-      this.#step === steps;
-    const shown = now - this.#lastReport >= 1000 || this.#step === steps ||
-      this.#step === 1;
+    const due = done % Math.max(1, Math.ceil(steps / 100)) === 0 ||
+      done === steps;
+    const shown = now - this.#lastReport >= 1000 || done === steps ||
+      done === 1;
     if (!due && !shown) return;
-    const figures = this.#figures.means(step.sectionTimes());
-    const epoch = this.#step * imagesPerStep / epochImages;
+    const figures = this.#figures.means(finished.timings);
+    const epoch = done * imagesPerStep / epochImages;
     if (shown) {
       this.#lastReport = now;
       onProgress({
         phase,
-        step: this.#step,
+        step: done,
         steps,
         epoch,
         loss: figures.loss,
@@ -174,7 +218,7 @@ export class TrainingLoop {
       await this.#run.appendMetrics({
         time: env.clock.wall(),
         phase,
-        step: this.#step,
+        step: done,
         epoch,
         split: "train",
         lr: learningRate,

@@ -6,6 +6,11 @@ export { CONSTANTS, type Normalisation, PatchInput } from "./input.ts";
 export { Optimizer, type OptimizerOptions } from "./optimizer.ts";
 export { ReplicaCheck, ReplicaMismatchError } from "./replica_check.ts";
 export * from "./schedules.ts";
-export { type Metric, METRICS, StepMetrics } from "./step_metrics.ts";
-export { StepProgram, type StepTiming } from "./step_program.ts";
+export {
+  type Metric,
+  METRICS,
+  type MetricValues,
+  StepMetrics,
+} from "./step_metrics.ts";
+export { type FinishedStep, StepProgram } from "./step_program.ts";
 export { StepUniform, type StepValues } from "./step_uniform.ts";

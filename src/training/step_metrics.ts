@@ -1,4 +1,4 @@
-import { type Device, Readback, type Tensor } from "../gpu/mod.ts";
+import type { Device, Tensor } from "../gpu/mod.ts";
 
 /** Figures of a step: sums over the global batch, already divided by its size. */
 export const METRICS = [
@@ -16,11 +16,20 @@ export const METRICS = [
   "stop",
   /** Global norm of the summed gradient before clipping. */
   "gradientNorm",
-  /** 1 when that gradient holds a value that is not finite. */
-  "nonFinite",
+  /** 0, or 1 when this step's update was skipped, or 2 when all are from now on: see `gradientNorm`. */
+  "gate",
+  /** 1 / lossScale. */
+  "unscale",
+  /** Factor of the loss in backward; 1 without scaling. */
+  "lossScale",
 ] as const;
 
 export type Metric = typeof METRICS[number];
+
+/** The figures of one step. */
+export interface MetricValues {
+  get(metric: Metric): number;
+}
 
 const SLOTS = 16;
 
@@ -32,14 +41,11 @@ const SLOTS = 16;
 export class StepMetrics {
   /** One value per metric, `[16]`. */
   readonly tensor: Tensor;
-  readonly readback: Readback;
   readonly #device: Device;
-  readonly #values = new Float32Array(SLOTS);
 
   constructor(device: Device) {
     this.#device = device;
     this.tensor = device.tensor([SLOTS]);
-    this.readback = new Readback(device, SLOTS * 4);
   }
 
   slot(metric: Metric): number {
@@ -55,17 +61,12 @@ export class StepMetrics {
     );
   }
 
-  /** Waits for the step. */
-  read(): void {
-    this.readback.read(new Uint8Array(this.#values.buffer));
-  }
-
-  get(metric: Metric): number {
-    return this.#values[this.slot(metric)]!;
+  /** The figures in a copy of the tensor. */
+  static values(slots: Float32Array): MetricValues {
+    return { get: (metric) => slots[METRICS.indexOf(metric)]! };
   }
 
   [Symbol.dispose](): void {
-    this.readback[Symbol.dispose]();
     this.tensor.buffer.destroy();
   }
 }

@@ -3,10 +3,13 @@ import {
   type Device,
   elements,
   Program,
-  Readback,
+  type Readback,
   type Tensor,
+  type TimingLevel,
 } from "../gpu/mod.ts";
 import type { Communicator } from "./communicator.ts";
+import { Bucket, Gather } from "./exchange.ts";
+import { LOG_DEPTH, StepLog, type StepRecord } from "./step_log.ts";
 import { StepMetrics } from "./step_metrics.ts";
 import { StepUniform, type StepValues } from "./step_uniform.ts";
 
@@ -14,48 +17,72 @@ import { StepUniform, type StepValues } from "./step_uniform.ts";
 type Exchange =
   | { kind: "bucket"; bucket: Bucket }
   | { kind: "await" }
-  | { kind: "gather"; gather: Gather; then?: (rows: Float32Array) => void };
+  | { kind: "gather"; gather: Gather; then: (rows: Float32Array) => void };
 
-/** Gradients that travel together. */
-interface Bucket {
-  readonly readback: Readback;
-  readonly shared: Float32Array<SharedArrayBuffer>;
-  readonly tensors: readonly Tensor[];
-}
-
-interface Gather {
-  readonly readback: Readback;
-  readonly shared: Float32Array<SharedArrayBuffer>;
-  readonly offsets: readonly number[];
-  readonly target: Tensor | undefined;
-}
-
-/** Wall time of one step. */
-export interface StepTiming {
-  /** Waiting for other ranks. */
-  communicationMs: number;
+/** A step that the GPU has finished. */
+export interface FinishedStep extends StepRecord {
+  /** From 0. */
+  step: number;
+  /** Wall time; the mean when several steps were waited for together. */
   totalMs: number;
+  /** Of it, waiting for other ranks. */
+  communicationMs: number;
 }
+
+/** What {@linkcode StepProgram.run} needs for one step. */
+export interface StepRequest {
+  values: StepValues;
+  /** This rank asks to stop after the step. */
+  stop: boolean;
+  /**
+   * Writes the batch of the next step and returns its values. Called while
+   * other ranks are waited for, when the program has a prefix.
+   */
+  next?: (() => Promise<StepValues>) | undefined;
+}
+
+/** Host time of a part of a step, for a trace. */
+export type OnSpan = (name: string, start: number, end: number) => void;
+
+/**
+ * Work that may be queued before the host looks at it, in ms: long enough that
+ * its look costs nothing, short enough for a progress line and Ctrl-C.
+ */
+const QUEUE_MS = 250;
 
 /**
  * One training step: a recorded program and the exchanges with other ranks
  * between its pieces.
  *
- * With one rank the exchanges vanish and the program is a single submission.
- * Otherwise, in each piece k: submit k, read bucket k - 1 (which returns when k
- * is done, since a map waits for the whole queue), hand it to the
- * communicator's thread, go on.
+ * With one rank the exchanges vanish, the program is a single submission and
+ * steps queue up behind each other; the host waits once for several. With more
+ * ranks, in each piece k: submit k, read bucket k - 1 (which returns when k is
+ * done, since a map waits for the whole queue), hand it to the communicator's
+ * thread, go on. While the last sums are on their way, the next step's prefix
+ * runs. No step waits for its own figures.
  */
 export class StepProgram {
   readonly program: Program;
   readonly uniform: StepUniform;
   readonly metrics: StepMetrics;
+  /** Told how the host spends its time. */
+  onSpan: OnSpan | undefined;
   readonly #device: Device;
   readonly #communicator: Communicator;
   readonly #clock: Clock;
+  readonly #log: StepLog;
   readonly #exchanges = new Map<number, Exchange>();
   readonly #readbacks: Readback[] = [];
-  #timings: Readback | undefined;
+  /** Last piece of the prefix. */
+  #prefix: number | undefined;
+  /** The prefix of the coming step is submitted. */
+  #ahead = false;
+  /** Steps on the GPU whose figures are not read. */
+  #queued: { step: number; communicationMs: number }[] = [];
+  #finished: FinishedStep[] = [];
+  /** Until when wall time is in finished steps. */
+  #since = 0;
+  #stepMs = 0;
 
   constructor(device: Device, communicator: Communicator, clock: Clock) {
     this.#device = device;
@@ -64,6 +91,7 @@ export class StepProgram {
     this.program = new Program(device);
     this.uniform = new StepUniform(device);
     this.metrics = new StepMetrics(device);
+    this.#log = new StepLog(device, this.program, this.metrics);
   }
 
   /** Several ranks take part. */
@@ -72,14 +100,29 @@ export class StepProgram {
   }
 
   /**
+   * What is recorded so far needs the step's batch and no trained parameter, so
+   * it may run before the step before it has ended. `outputs` are read later.
+   * Of several micro-batches the first has the prefix.
+   */
+  endPrefix(...outputs: readonly Tensor[]): void {
+    if (!this.distributed || this.#prefix !== undefined) return;
+    this.program.pin(...outputs);
+    this.#prefix = this.program.cut();
+  }
+
+  /**
    * The rows of all ranks in rank order: `offsets[r]` is the first row of rank
    * r, and the last offset the number of rows.
    */
   gather(local: Tensor, offsets: readonly number[]): Tensor {
     if (!this.distributed) return local;
-    const width = widthOf(local);
+    const width = elements(local.shape.slice(1));
     const target = this.program.scratch([offsets.at(-1)!, width]);
-    this.#addGather(local, offsets, target);
+    this.gatherToHost(
+      local,
+      offsets,
+      (rows) => this.#device.write(target, rows),
+    );
     return target;
   }
 
@@ -89,24 +132,20 @@ export class StepProgram {
     offsets: readonly number[],
     then: (rows: Float32Array) => void,
   ): void {
-    this.#addGather(local, offsets, undefined, then);
+    const gather = new Gather(this.program, this.#communicator, {
+      local,
+      rows: offsets,
+    });
+    this.#readbacks.push(gather.readback);
+    this.#exchanges.set(this.program.cut(), { kind: "gather", gather, then });
   }
 
   /** The gradients in `tensors` are complete: sums them over ranks. */
   bucket(tensors: readonly Tensor[]): void {
     if (!this.distributed) return;
-    const length = tensors.reduce((sum, tensor) => sum + tensor.length, 0);
-    const readback = this.#readback(length * 4);
-    let offset = 0;
-    for (const tensor of tensors) {
-      this.program.copy(tensor, readback, offset);
-      offset += tensor.length * 4;
-    }
-    const shared = this.#communicator.allocate(length);
-    this.#exchanges.set(this.program.cut(), {
-      kind: "bucket",
-      bucket: { readback, shared, tensors },
-    });
+    const bucket = new Bucket(this.program, this.#communicator, tensors);
+    this.#readbacks.push(bucket.readback);
+    this.#exchanges.set(this.program.cut(), { kind: "bucket", bucket });
   }
 
   /** From here on the gradients and metrics are the sums over all ranks. */
@@ -122,71 +161,84 @@ export class StepProgram {
       this.metrics.tensor,
       4 * this.metrics.slot("gradientNorm"),
     );
-    this.program.copy(this.metrics.tensor, this.metrics.readback);
-    await this.metrics.readback.prepare();
     for (const readback of this.#readbacks) await readback.prepare();
-    if (this.program.enableTimings()) {
-      const bytes = this.program.sections.length * 16;
-      this.#timings = await new Readback(this.#device, bytes).prepare();
-    }
+    await this.#log.prepare("section");
   }
 
-  /** Runs the step; afterwards {@linkcode StepMetrics.get} has its figures. */
-  async run(values: StepValues): Promise<StepTiming> {
-    const start = this.#clock.now();
+  /** What is timed from the next step on; call it when no step is queued. */
+  async time(level: TimingLevel): Promise<void> {
+    await this.#log.prepare(level);
+  }
+
+  /** Submits the step; true when a rank asked to stop after it. */
+  async run({ values, stop, next }: StepRequest): Promise<boolean> {
+    let votes = Number(stop);
     let communicationMs = 0;
-    const timed = async (work: Promise<void>) => {
+    if (this.#queued.length === 0) this.#since = this.#clock.now();
+    const wait = async (work: Promise<void>) => {
       const before = this.#clock.now();
       await work;
       communicationMs += this.#clock.now() - before;
+      this.#span("communicate", before);
     };
+    if (this.distributed) this.metrics.set("stop", votes);
     this.uniform.write(values);
     const unread: Bucket[] = [];
     const sums: { bucket: Bucket; done: Promise<void> }[] = [];
     const send = () => {
       for (const bucket of unread.splice(0)) {
-        bucket.readback.read(bytesOf(bucket.shared));
+        this.#read(bucket);
         const done = this.#communicator.allReduce(bucket.shared);
         // Awaited below; until then a failure must not count as unhandled.
         done.catch(() => {});
         sums.push({ bucket, done });
       }
     };
-    for (let piece = 0; piece < this.program.pieces; piece++) {
-      this.program.submit(piece);
+    const last = this.program.pieces - 1;
+    const first = this.#ahead ? this.#prefix! + 1 : 0;
+    this.#ahead = false;
+    for (let piece = first; piece <= last; piece++) {
+      this.#submit(piece, piece === last ? values.step : undefined);
       send();
       const exchange = this.#exchanges.get(piece);
       if (exchange?.kind === "bucket") unread.push(exchange.bucket);
       else if (exchange?.kind === "gather") {
-        await this.#runGather(exchange.gather, timed);
-        exchange.then?.(
-          exchange.gather.shared as unknown as Float32Array,
-        );
+        const { gather, then } = exchange;
+        this.#read(gather);
+        await wait(gather.run());
+        then(gather.shared as unknown as Float32Array);
       } else if (exchange?.kind === "await") {
         send();
+        if (next) await this.#runAhead(values, next);
         for (const { bucket, done } of sums.splice(0)) {
-          await timed(done);
-          let offset = 0;
-          for (const tensor of bucket.tensors) {
-            const end = offset + tensor.length;
-            this.#device.write(tensor, bucket.shared.subarray(offset, end));
-            offset = end;
-          }
+          await wait(done);
+          bucket.write();
+          const figures = bucket.of(this.metrics.tensor);
+          if (figures) votes = figures[this.metrics.slot("stop")]!;
         }
       }
     }
-    this.metrics.read();
-    return { communicationMs, totalMs: this.#clock.now() - start };
+    this.#queued.push({ step: values.step, communicationMs });
+    return votes > 0;
   }
 
-  /** GPU milliseconds of the last step by section label; empty without timestamps. */
-  sectionTimes(): Map<string, number> {
-    const times = new Map<string, number>();
-    if (this.#timings === undefined) return times;
-    for (const { label, milliseconds } of this.program.timings(this.#timings)) {
-      times.set(label, (times.get(label) ?? 0) + milliseconds);
-    }
-    return times;
+  /** Enough is queued: call {@linkcode StepProgram.drain}. */
+  get full(): boolean {
+    // An exchange within each step waits for the one before.
+    if (this.#exchanges.size > 0) return false;
+    const { length } = this.#queued;
+    return length === LOG_DEPTH || this.#stepMs === 0 ||
+      (length + 1) * this.#stepMs > QUEUE_MS;
+  }
+
+  /** Waits for all queued steps. */
+  drain(): void {
+    if (this.#queued.length > 0) this.#collect();
+  }
+
+  /** Steps that ended since the last call, in order. */
+  takeFinished(): FinishedStep[] {
+    return this.#finished.splice(0);
   }
 
   [Symbol.dispose](): void {
@@ -194,57 +246,52 @@ export class StepProgram {
     this.metrics[Symbol.dispose]();
     this.uniform.tensor.buffer.destroy();
     for (const readback of this.#readbacks) readback[Symbol.dispose]();
-    this.#timings?.[Symbol.dispose]();
+    this.#log[Symbol.dispose]();
   }
 
-  #addGather(
-    local: Tensor,
-    offsets: readonly number[],
-    target: Tensor | undefined,
-    then?: (rows: Float32Array) => void,
-  ): void {
-    const width = widthOf(local);
-    const readback = this.#readback(local.length * 4);
-    this.program.copy(local, readback);
-    const shared = this.#communicator.allocate(offsets.at(-1)! * width);
-    const gather = {
-      readback,
-      shared,
-      offsets: offsets.map((row) => row * width),
-      target,
-    };
-    this.#exchanges.set(this.program.cut(), {
-      kind: "gather",
-      gather,
-      ...(then ? { then } : {}),
+  #submit(piece: number, step: number | undefined): void {
+    const start = this.#clock.now();
+    this.program.submit(piece, (encoder) => {
+      if (step !== undefined) this.#log.encode(encoder, step);
     });
+    this.#span("submit", start);
   }
 
-  async #runGather(
-    gather: Gather,
-    timed: (work: Promise<void>) => Promise<void>,
+  /** The queue is empty then, so the figures of the step before cost no wait. */
+  #read(source: Bucket | Gather): void {
+    const start = this.#clock.now();
+    source.read();
+    this.#span("read", start);
+    if (this.#queued.length > 0) this.#collect();
+  }
+
+  async #runAhead(
+    values: StepValues,
+    next: () => Promise<StepValues>,
   ): Promise<void> {
-    const { rank } = this.#communicator;
-    const own = gather.shared.subarray(
-      gather.offsets[rank]!,
-      gather.offsets[rank + 1]!,
-    );
-    gather.readback.read(bytesOf(own));
-    await timed(this.#communicator.allGather(gather.shared, gather.offsets));
-    if (gather.target) this.#device.write(gather.target, gather.shared);
+    if (this.#prefix === undefined) return;
+    this.uniform.write(await next());
+    for (let piece = 0; piece <= this.#prefix; piece++) {
+      this.#submit(piece, undefined);
+    }
+    this.uniform.write(values);
+    this.#ahead = true;
   }
 
-  #readback(bytes: number): Readback {
-    const readback = new Readback(this.#device, bytes);
-    this.#readbacks.push(readback);
-    return readback;
+  #collect(): void {
+    const start = this.#clock.now();
+    const queued = this.#queued.splice(0);
+    const records = this.#log.read(queued.map(({ step }) => step));
+    const now = this.#clock.now();
+    this.#stepMs = (now - this.#since) / queued.length;
+    this.#since = now;
+    records.forEach((record, i) => {
+      this.#finished.push({ ...record, ...queued[i]!, totalMs: this.#stepMs });
+    });
+    this.#span("read", start);
   }
-}
 
-function widthOf(tensor: Tensor): number {
-  return elements(tensor.shape.slice(1));
-}
-
-function bytesOf(values: Float32Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  #span(name: string, start: number): void {
+    this.onSpan?.(name, start, this.#clock.now());
+  }
 }

@@ -1,0 +1,98 @@
+import type { Device, Program, Tensor } from "../gpu/mod.ts";
+import { elements, Readback } from "../gpu/mod.ts";
+import type { Communicator } from "./communicator.ts";
+
+/** Gradients that travel together. */
+export class Bucket {
+  readonly readback: Readback;
+  readonly shared: Float32Array<SharedArrayBuffer>;
+  readonly #device: Device;
+  readonly #tensors: readonly Tensor[];
+
+  /** Records the copies to the host. */
+  constructor(
+    program: Program,
+    communicator: Communicator,
+    tensors: readonly Tensor[],
+  ) {
+    this.#device = program.device;
+    this.#tensors = tensors;
+    const length = tensors.reduce((sum, tensor) => sum + tensor.length, 0);
+    this.readback = new Readback(program.device, length * 4);
+    let offset = 0;
+    for (const tensor of tensors) {
+      program.copy(tensor, this.readback, offset);
+      offset += tensor.length * 4;
+    }
+    this.shared = communicator.allocate(length);
+  }
+
+  /** Waits for the queue. */
+  read(): void {
+    this.readback.read(bytesOf(this.shared));
+  }
+
+  /** Queues the sums for the GPU. */
+  write(): void {
+    let offset = 0;
+    for (const tensor of this.#tensors) {
+      const end = offset + tensor.length;
+      this.#device.write(tensor, this.shared.subarray(offset, end));
+      offset = end;
+    }
+  }
+
+  /** The sums of one tensor, or undefined when it is not in this bucket. */
+  of(wanted: Tensor): Float32Array | undefined {
+    let offset = 0;
+    for (const tensor of this.#tensors) {
+      const end = offset + tensor.length;
+      if (tensor === wanted) return this.shared.subarray(offset, end);
+      offset = end;
+    }
+    return undefined;
+  }
+}
+
+/** Rows of all ranks, in rank order. */
+export class Gather {
+  readonly readback: Readback;
+  readonly shared: Float32Array<SharedArrayBuffer>;
+  readonly #communicator: Communicator;
+  readonly #offsets: readonly number[];
+
+  /**
+   * Records the copy of the own rows to the host; `rows[r]` is the first row of
+   * rank r, the last one the number of rows.
+   */
+  constructor(
+    program: Program,
+    communicator: Communicator,
+    { local, rows }: { local: Tensor; rows: readonly number[] },
+  ) {
+    const width = elements(local.shape.slice(1));
+    this.#communicator = communicator;
+    this.#offsets = rows.map((row) => row * width);
+    this.readback = new Readback(program.device, local.length * 4);
+    program.copy(local, this.readback);
+    this.shared = communicator.allocate(rows.at(-1)! * width);
+  }
+
+  /** Waits for the queue. */
+  read(): void {
+    const { rank } = this.#communicator;
+    const own = this.shared.subarray(
+      this.#offsets[rank]!,
+      this.#offsets[rank + 1]!,
+    );
+    this.readback.read(bytesOf(own));
+  }
+
+  run(): Promise<void> {
+    return this.#communicator.allGather(this.shared, this.#offsets);
+  }
+}
+
+function bytesOf(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
