@@ -98,12 +98,7 @@ export async function distillRecipe(
     : new LiveTeaching(context, teacher, { program, images, tokens });
   const patches = studentInput.record(program, images, student.config);
   program.release(images);
-  step.endPrefix(
-    patches,
-    teacherOut.heads.logits,
-    teacherOut.heads.feature,
-    teacherOut.activations.tokens,
-  );
+  step.endPrefix(patches, ...Object.values(teaching.outputs));
   const { dropPath, dropout } = config.student;
   const activations = vitForward(program, student, {
     patches,
