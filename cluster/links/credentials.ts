@@ -9,6 +9,8 @@ export interface Credentials {
   password: string;
   /** Prefix of the subjects on which this user receives replies. */
   inbox: string;
+  /** PEM of the authority that signed the server's certificate, when it asks for TLS. */
+  ca?: string;
 }
 
 const KEYS = ["url", "run", "user", "password", "inbox"] as const;
@@ -33,6 +35,6 @@ export async function readCredentials(path: string): Promise<Credentials> {
       `Cannot use NATS credentials in ${path}: "${wrong}" is missing`,
     );
   }
-  const { url, run, user, password, inbox } = record;
-  return { url, run, user, password, inbox };
+  const { url, run, user, password, inbox, ca } = record;
+  return { url, run, user, password, inbox, ...(ca ? { ca } : {}) };
 }

@@ -14,8 +14,10 @@ export interface Link {
   /** Sets who receives; called once, before the first frame. */
   listen(receiver: LinkReceiver): void;
   /**
-   * Sends `head` followed by `body` as one frame. Both are copied before the
-   * call returns. A frame that cannot be sent now is lost without an error.
+   * Sends `head` followed by `body` as one frame. The head is copied before the
+   * call returns; the body is read later: when it changes before it has left,
+   * the frame arrives with a wrong checksum. A frame that cannot be sent now is
+   * lost without an error.
    */
   send(to: number, head: Uint8Array, body: Uint8Array): void;
   close(): Promise<void>;

@@ -1,14 +1,9 @@
-import type { NatsConnection } from "@nats-io/transport-node";
 import type { Credentials } from "./credentials.ts";
-import {
-  closeConnection,
-  openConnection,
-  watchConnection,
-} from "./connection.ts";
 import type { Link, LinkReceiver } from "./link.ts";
+import { NatsWire, pubLine } from "./nats_wire.ts";
 
 /** Larger frames gain nothing and cost memory. */
-const MAX_FRAME = 1024 * 1024 + 4096;
+const MAX_FRAME = 4 * 1024 * 1024 + 4096;
 
 export interface NatsLinkOptions {
   rank: number;
@@ -19,71 +14,42 @@ export interface NatsLinkOptions {
   subject: (rank: number) => string;
 }
 
-/** Opens a link whose frames are messages through a NATS server. */
+/**
+ * Opens a link whose frames are messages through a NATS server.
+ *
+ * @throws {EnvironmentError} If the server cannot be reached or refuses.
+ */
 export async function openNatsLink(
   credentials: Credentials,
   options: NatsLinkOptions,
 ): Promise<Link> {
-  const connection = await openConnection(credentials, options.name);
-  const link = new NatsLink(connection, options);
-  await connection.flush();
-  return link;
-}
-
-class NatsLink implements Link {
-  readonly rank: number;
-  readonly size: number;
-  readonly maxFrame: number;
-  readonly #connection: NatsConnection;
-  readonly #subjects: string[];
-  readonly #staging: Uint8Array<ArrayBuffer>[] = [];
-  #connected = true;
-  #receiver: LinkReceiver | undefined;
-
-  constructor(connection: NatsConnection, options: NatsLinkOptions) {
-    this.rank = options.rank;
-    this.size = options.size;
-    this.#connection = connection;
-    this.#subjects = Array.from(
-      { length: options.size },
-      (_, rank) => options.subject(rank),
-    );
-    this.maxFrame = Math.min(
-      connection.info?.max_payload ?? MAX_FRAME,
-      MAX_FRAME,
-    );
-    connection.subscribe(this.#subjects[options.rank]!, {
-      callback: (error, message) => {
-        if (error === null) this.#receiver?.onFrame(message.data);
-      },
-    });
-    watchConnection(connection, {
-      onLost: () => this.#connected = false,
-      onRestored: () => {
-        this.#connected = true;
-        this.#receiver?.onRestored();
-      },
-    });
-  }
-
-  listen(receiver: LinkReceiver): void {
-    this.#receiver = receiver;
-  }
-
-  send(to: number, head: Uint8Array, body: Uint8Array): void {
-    // The client would keep messages without bound while it reconnects.
-    if (!this.#connected || this.#connection.isClosed()) return;
-    const length = head.length + body.length;
-    const staging = this.#staging.pop() ?? new Uint8Array(this.maxFrame);
-    staging.set(head);
-    staging.set(body, head.length);
-    this.#connection.publish(this.#subjects[to]!, staging.subarray(0, length));
-    // The client copies the message into its stream in a microtask that is queued by now.
-    queueMicrotask(() => this.#staging.push(staging));
-  }
-
-  async close(): Promise<void> {
-    this.#receiver = undefined;
-    await closeConnection(this.#connection);
-  }
+  const { rank, size, name, subject } = options;
+  let receiver: LinkReceiver | undefined;
+  const wire = await NatsWire.open({
+    credentials,
+    name,
+    subject: subject(rank),
+    maxMessage: MAX_FRAME,
+    onMessage: (bytes) => receiver?.onFrame(bytes),
+    onRestored: () => receiver?.onRestored(),
+  });
+  const subjects = Array.from({ length: size }, (_, to) => subject(to));
+  return {
+    rank,
+    size,
+    maxFrame: Math.min(wire.maxPayload, MAX_FRAME),
+    listen: (to) => {
+      receiver = to;
+    },
+    send: (to, head, body) =>
+      wire.publish(
+        pubLine(subjects[to]!, head.length + body.length),
+        head,
+        body,
+      ),
+    close: () => {
+      receiver = undefined;
+      return wire.close();
+    },
+  };
 }
