@@ -55,7 +55,7 @@ export class DeviceMemory {
   }
 
   /** Counts a new buffer or texture until it is destroyed. */
-  track<T extends { destroy(): undefined }>(made: T, bytes: number): T {
+  track<T extends { destroy(): void }>(made: T, bytes: number): T {
     const kind = this.#kind;
     this.#add(kind, bytes);
     const destroy = made.destroy.bind(made);
