@@ -50,6 +50,16 @@ wants_data() {
   done
 }
 
+# Other libraries that a bench runs beside ours.
+wants_peers() {
+  [ "$VERB" = bench ] || return 1
+  case " $* " in
+  *" --help "* | *" -h "* | *" --no-peers "*) return 1 ;;
+  *" step "* | *" --peers "* | *" --require-peers "*) return 0 ;;
+  *) return 1 ;;
+  esac
+}
+
 wants_browser() {
   case "$VERB ${2:-}" in
   "test "* | "bootstrap all") return 0 ;;
@@ -132,6 +142,7 @@ fi
 
 [ "$VERB" != bootstrap ] || exit 0
 export PATH="$TOOLS/bin:$PATH"
+if wants_peers "$@"; then DENO=$DENO sh "$ROOT/bench/setup.sh"; fi
 # doctor reads /proc and asks the Vulkan loader, which no lesser set allows.
 case $VERB in doctor | test) permissions=all ;; *) permissions=app ;; esac
 exec "$DENO" run --quiet --cached-only --frozen --node-modules-dir=manual \

@@ -35,6 +35,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "what is wrong with this machine and how to fix it",
     load: async () => (await import("./doctor.ts")).doctor,
   },
+  bench: {
+    about: "kernels and training steps, timed beside other libraries",
+    load: async () => (await import("./bench.ts")).bench,
+  },
   test: {
     about: "the whole test suite, or parts of it",
     load: async () => (await import("./test.ts")).test,

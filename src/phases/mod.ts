@@ -8,6 +8,9 @@ export {
   type PhaseSummary,
   type Progress,
 } from "./engine.ts";
+export { type Context, STREAMS } from "./context.ts";
 export { openEngine } from "./open_engine.ts";
+export type { Recipe } from "./recipe.ts";
+export { supervisedRecipe } from "./supervised.ts";
 export { NumericError } from "./training_loop.ts";
 export { decideShipped, type Verdict } from "./verdict.ts";

@@ -1,0 +1,61 @@
+#!/bin/sh
+# The peers of the bench:  sh bench/setup.sh [packages] [torch]      (default: all)
+#
+#   packages   jax-js and TensorFlow.js from npm, into bench/node_modules
+#   torch      PyTorch for the CPU, python3-torch from Debian; needs root
+#
+# A peer that cannot be installed here is named and left out: the bench goes on
+# without it. Exact versions are in bench/deno.json and bench/deno.lock.
+set -eu
+
+ROOT=$(cd "$(dirname "$0")/.." && pwd)
+TOOLS=$ROOT/.tools
+LOG=$TOOLS/bench-setup.log
+DENO=${DENO:-deno}
+[ $# -gt 0 ] || set -- packages torch
+mkdir -p "$TOOLS"
+: >"$LOG"
+. "$ROOT/cluster/setup/packages.sh"
+
+no_peer() {
+  echo "setup  $1 is missing: $2" >&2
+}
+
+step_packages() {
+  stamp=$ROOT/bench/node_modules/.signet
+  key=$(cksum <"$ROOT/bench/deno.lock")
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
+    echo "setup  jax-js and tfjs found: bench/node_modules" >&2
+  elif "$DENO" install --quiet --frozen --node-modules-dir=auto \
+    --config "$ROOT/bench/deno.json" >>"$LOG" 2>&1; then
+    echo "$key" >"$stamp"
+    echo "setup  jax-js and tfjs installed: bench/node_modules" >&2
+  else
+    no_peer "jax-js, tfjs" "npm packages cannot be had, see .tools/bench-setup.log"
+  fi
+}
+
+has_torch() {
+  /usr/bin/python3 -c 'import torch, numpy' >/dev/null 2>&1
+}
+
+step_torch() {
+  if has_torch; then
+    echo "setup  torch found: /usr/bin/python3" >&2
+  elif may_install && apt_install python3-torch python3-numpy && has_torch; then
+    echo "setup  torch installed: /usr/bin/python3" >&2
+  else
+    no_peer torch-cpu "as root: apt-get install python3-torch python3-numpy"
+  fi
+}
+
+for peer in "$@"; do
+  case $peer in
+  packages) step_packages ;;
+  torch) step_torch ;;
+  *)
+    echo "error: no peer is named $peer; there are: packages torch" >&2
+    exit 2
+    ;;
+  esac
+done

@@ -1,0 +1,160 @@
+import { type Config, parseConfig } from "../../src/config/mod.ts";
+import type { DataSet } from "../../src/data/mod.ts";
+import { realEnv } from "../../src/env/mod.ts";
+import type { Device } from "../../src/gpu/mod.ts";
+import {
+  type NamedValues,
+  ParameterSet,
+  vitSegments,
+} from "../../src/model/mod.ts";
+import { ImageStore } from "../../src/ops/mod.ts";
+import {
+  type Context,
+  type Recipe,
+  STREAMS,
+  supervisedRecipe,
+} from "../../src/phases/mod.ts";
+import { CONSTANTS, soloCommunicator } from "../../src/training/mod.ts";
+import type { StepModel } from "./models.ts";
+import type { StepProblem } from "./step_problem.ts";
+
+/** The step of a supervised phase, as every run records it, on a set of one batch. */
+export class OurStep {
+  readonly #recipe: Recipe;
+  readonly #config: Config;
+  readonly #weights: ParameterSet;
+  #step = 0;
+
+  private constructor(recipe: Recipe, config: Config, weights: ParameterSet) {
+    this.#recipe = recipe;
+    this.#config = config;
+    this.#weights = weights;
+  }
+
+  static async open(
+    device: Device,
+    model: StepModel,
+    problem: StepProblem,
+  ): Promise<OurStep> {
+    const config = configOf(model, problem);
+    const context = contextOf(device, config, problem);
+    const parameters = new ParameterSet(device, vitSegments(model.config));
+    parameters.writeAll(problem.weights);
+    const recipe = await supervisedRecipe(context, {
+      phase: "teacher",
+      model: { config: model.config, parameters },
+      normalisation: CONSTANTS.half,
+      feature: "class",
+      indices: Int32Array.from({ length: model.batch }, (_, i) => i),
+      images: config.phases.teacher.images,
+      optimizer: config.phases.teacher.optimizer,
+      schedule: config.phases.teacher.schedule,
+      labelSmoothing: 0,
+      frozen: false,
+      dropPath: 0,
+      dropout: 0,
+    });
+    return new OurStep(recipe, config, parameters);
+  }
+
+  /** One step, waiting for its loss; milliseconds of the whole. */
+  async run(): Promise<{ loss: number; ms: number }> {
+    const { optimizer, step, emaDecay } = this.#recipe;
+    const start = realEnv.clock.now();
+    await this.#recipe.prepare(this.#step);
+    await step.run({
+      seed: this.#config.seed,
+      stream: STREAMS.teacher,
+      step: this.#step,
+      learningRate: this.#recipe.learningRate,
+      ...optimizer.corrections(this.#step),
+      emaDecay,
+    });
+    this.#step++;
+    const loss = this.#recipe.loss(step.metrics);
+    return { loss, ms: realEnv.clock.now() - start };
+  }
+
+  /** Gradients of the last step. */
+  gradients(): Promise<NamedValues> {
+    return this.#recipe.gradients.read();
+  }
+
+  /** GPU milliseconds of the last step by section. */
+  sectionTimes(): Map<string, number> {
+    return this.#recipe.step.sectionTimes();
+  }
+
+  [Symbol.dispose](): void {
+    this.#recipe[Symbol.dispose]();
+    this.#weights[Symbol.dispose]();
+  }
+}
+
+function configOf(
+  { config: { patch, dim, depth, heads }, batch }: StepModel,
+  { optimizer, precision }: StepProblem,
+): Config {
+  return parseConfig({
+    globalBatch: batch,
+    precision,
+    data: { normalise: "half" },
+    teacher: { patch, dim, depth, heads },
+    phases: {
+      teacher: {
+        images: batch * 1_000_000,
+        optimizer: { ...optimizer, clipNorm: 0 },
+        schedule: { kind: "constant", warmupSteps: 0 },
+      },
+    },
+  });
+}
+
+function contextOf(
+  device: Device,
+  config: Config,
+  { images, labels, classes }: StepProblem,
+): Context {
+  const count = labels.length;
+  const part = {
+    pixels: images.pixels,
+    labels,
+    count,
+    channels: 3,
+    height: images.size,
+    width: images.size,
+  } as const;
+  const data: DataSet = {
+    name: "synthetic",
+    classNames: Array.from({ length: classes }, (_, i) => `${i}`),
+    train: part,
+    test: part,
+    skipped: [],
+  };
+  const all = Int32Array.from({ length: count }, (_, i) => i);
+  const none = new Int32Array(0);
+  const store = ImageStore.create(device, part);
+  return {
+    env: realEnv,
+    config,
+    communicator: soloCommunicator(),
+    runFolder: "",
+    stopRequested: () => false,
+    onProgress: () => {},
+    onStep: () => {},
+    log: () => {},
+    device,
+    data,
+    split: {
+      seed: config.seed,
+      labelled: all,
+      unlabelled: none,
+      validation: none,
+      test: none,
+    },
+    trainStore: store,
+    testStore: store,
+    studentInput: CONSTANTS.half,
+    teacherInput: CONSTANTS.half,
+  };
+}

@@ -1,0 +1,26 @@
+const BENCH = new URL("../../bench/", import.meta.url).pathname;
+
+/**
+ * Measures kernels and steps. The bench is a program of its own, with its own
+ * packages, so it runs in a process of its own; resolves with its exit code.
+ */
+export async function bench(args: readonly string[]): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--cached-only",
+      `--config=${BENCH}deno.json`,
+      "--permission-set=bench",
+      `${BENCH}main.ts`,
+      ...args,
+    ],
+    stdin: "null",
+  }).spawn();
+  // Ctrl-C reaches the whole group; the bench decides what it means.
+  const ignore = () => {};
+  Deno.addSignalListener("SIGINT", ignore);
+  const { code } = await child.status;
+  Deno.removeSignalListener("SIGINT", ignore);
+  return code;
+}
