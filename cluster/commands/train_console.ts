@@ -100,6 +100,9 @@ export class TrainConsole implements Observer {
           }   stopped  checkpoint ${record.checkpoint}`,
         );
         return;
+      case "left":
+        if (record.warning !== undefined) this.onWarning(record.warning);
+        return;
       case "stop_requested":
         console.note(
           record.now

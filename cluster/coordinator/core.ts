@@ -141,7 +141,14 @@ function onExit(
   if (rank === undefined || rank.exit !== undefined) return;
   const { code, signal } = event;
   rank.exit = { code, signal };
-  journal(turn, { event: "left", rank: event.rank, code, signal });
+  const warning = oddEnd(state, event);
+  journal(turn, {
+    event: "left",
+    rank: event.rank,
+    code,
+    signal,
+    ...(warning === undefined ? {} : { warning }),
+  });
   if (ended(state)) {
     // The signal of a rank that was ended for its silence is our own.
     const own = state.killed !== undefined ||
@@ -152,6 +159,8 @@ function onExit(
     }
     return;
   }
+  // The run needs nothing of it any more: the others bring it to its end.
+  if (isDone(state, event.rank)) return;
   // A rank that has reported a consequence leaves because of it.
   if (state.suspicion?.from === event.rank && signal === null) return;
   fail(turn, {
@@ -164,6 +173,33 @@ function onExit(
       : {}),
     exitCode: code === 2 || code === 3 ? code : 1,
   });
+}
+
+/** Whether the rank has delivered all that the run still needs of it. */
+function isDone(state: State, rank: number): boolean {
+  if (state.stage === "leaving") return true;
+  const outcome = state.ranks[rank]?.outcome;
+  if (state.stage !== "running" || outcome === undefined) return false;
+  return outcome.state === "stopped" || state.phases.length === 1;
+}
+
+/**
+ * What to say about a process that ends badly when its work is done: drivers
+ * crash or hang in their own clean-up, which must not cost a result.
+ */
+function oddEnd(
+  state: State,
+  { rank, code, signal }: { rank: number; code: number; signal: string | null },
+): string | undefined {
+  if (!isDone(state, rank) || (code === 0 && signal === null)) return undefined;
+  // A second request to stop ends all ranks at once.
+  if (state.killed !== undefined && state.stop !== undefined) return undefined;
+  const how = state.killed !== undefined
+    ? "did not end by itself and was killed"
+    : signal === null
+    ? `ended with code ${code}`
+    : `was ended by ${signal}`;
+  return `rank ${rank} ${how} after its work was done: nothing is lost, see logs/rank-${rank}.stderr`;
 }
 
 function status(exit: { code: number; signal: string | null }) {

@@ -68,7 +68,14 @@ export type JournalRecord =
   | { event: "phase_stopped"; phase: PhaseName; checkpoint: string }
   | { event: "stop_requested"; cause: string; code: number; now: boolean }
   | { event: "failed"; failure: Failure }
-  | { event: "left"; rank: number; code: number; signal: string | null }
+  | {
+    event: "left";
+    rank: number;
+    code: number;
+    signal: string | null;
+    /** Its work was done, but its process did not end as it should. */
+    warning?: string;
+  }
   | { event: "finished"; code: number };
 
 /** What happened, with the monotonic time in ms at which it did. */

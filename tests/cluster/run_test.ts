@@ -65,10 +65,14 @@ Deno.test("train leaves a complete run folder when two ranks run all phases", as
     );
     const summary = await readJson(`${run}/summary.json`);
     deepStrictEqual(Object.keys(summary.phases as object), [...PHASES]);
-    const { baseline } = summary.phases as Record<
+    const { baseline, distill } = summary.phases as Record<
       string,
       Record<string, number>
     >;
+    // Two processes have filled the cache that later runs share.
+    const { teacher_images_computed, teacher_images_cached } = distill!;
+    strictEqual(teacher_images_computed! + teacher_images_cached!, 80);
+    ok(teacher_images_computed! > 0);
     deepStrictEqual(summary.baseline, {
       test_accuracy: baseline!.test_accuracy,
     });

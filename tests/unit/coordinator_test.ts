@@ -13,15 +13,20 @@ import {
 } from "../../cluster/coordinator/mod.ts";
 import { accept, report } from "../../cluster/protocol.ts";
 import { realEnv } from "../../src/env/mod.ts";
+import type { PhaseName } from "../../src/phases/mod.ts";
 
 type Unclocked<T> = T extends unknown ? Omit<T, "at"> : never;
 
 /** Feeds events, all at one time, and keeps the last answer. */
-function play(size: number, events: readonly Unclocked<ClusterEvent>[]) {
+function play(
+  size: number,
+  events: readonly Unclocked<ClusterEvent>[],
+  { phases = ["teacher"] }: { phases?: readonly PhaseName[] } = {},
+) {
   let state: State = initialState({
     at: 0,
     size,
-    phases: ["teacher"],
+    phases,
     version: "v1",
     config: "c1",
   });
@@ -97,6 +102,67 @@ Deno.test("advance() ends the run when ranks have other kernels or data", () => 
   const data = play(2, [...joined, ready(1, "tiled", "d2")]).state;
   match(data.failure!.cause, /d2, rank 0 d1/);
   strictEqual(data.failure!.exitCode, 2);
+});
+
+function outcome(rank: number) {
+  return {
+    kind: "outcome" as const,
+    outcome: {
+      kind: "outcome" as const,
+      rank,
+      command: 1,
+      phase: "teacher" as const,
+      outcome: { state: "done" as const, summary: { test_accuracy: 0.5 } },
+    },
+  };
+}
+
+function exited(rank: number, code: number, signal: string | null = null) {
+  return { kind: "exited" as const, rank, code, signal };
+}
+
+const RUNNING = [
+  hello(0),
+  hello(1),
+  ready(0, "tiled"),
+  ready(1, "tiled"),
+];
+
+Deno.test("advance() keeps the results of a rank whose process crashes after its work, and says so", () => {
+  for (
+    const events of [
+      // Before the other rank is done, after it, and both.
+      [outcome(1), exited(1, 134, "SIGABRT"), outcome(0), exited(0, 0)],
+      [outcome(0), outcome(1), exited(1, 134, "SIGABRT"), exited(0, 0)],
+      [outcome(1), outcome(0), exited(0, 0), exited(1, 134, "SIGABRT")],
+    ]
+  ) {
+    const { state, actions } = play(2, [...RUNNING, ...events]);
+    deepStrictEqual([state.failure, state.code, state.stage], [
+      undefined,
+      0,
+      "over",
+    ]);
+    const records = actions.flatMap((action) =>
+      action.do === "journal" ? [action.record] : []
+    );
+    ok(records.some(({ event }) => event === "phase_done"));
+    const warnings = records.flatMap((record) =>
+      record.event === "left" ? [record.warning] : []
+    );
+    deepStrictEqual(warnings.filter((text) => text !== undefined), [
+      "rank 1 was ended by SIGABRT after its work was done: nothing is lost, see logs/rank-1.stderr",
+    ]);
+  }
+});
+
+Deno.test("advance() ends the run when a rank crashes that has not delivered, or whose next phase is to come", () => {
+  const crash = exited(1, 134, "SIGABRT");
+  const early = play(2, [...RUNNING, outcome(0), crash]).state;
+  match(early.failure!.cause, /killed by SIGABRT/);
+  const two = { phases: ["teacher", "distill"] as const };
+  const between = play(2, [...RUNNING, outcome(1), crash], two).state;
+  match(between.failure!.cause, /killed by SIGABRT/);
 });
 
 Deno.test("advance() leaves its argument as it was", () => {
