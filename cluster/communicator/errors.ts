@@ -32,7 +32,7 @@ export class RankFailedError extends Error {
   }
 }
 
-/** Ranks made different calls, or the same with other sizes. */
+/** Ranks made different calls, or the same with other types, sizes or roots. */
 export class CollectiveMismatchError extends Error {
   override name = "CollectiveMismatchError";
 }
@@ -43,7 +43,7 @@ export interface Wait {
   collective: string;
   missingRanks: readonly number[];
   /** Why they are held to be missing. */
-  cause: "absent" | "silent" | "stuck";
+  cause: "absent" | "silent" | "stuck" | "unsent" | "unreceived";
   /** Time without any progress. */
   seconds: number;
 }
@@ -52,6 +52,8 @@ const CAUSES = {
   absent: "not called it",
   silent: "been silent",
   stuck: "sent no data",
+  unsent: "sent no such message",
+  unreceived: "not received it",
 } as const;
 
 function reason({ missingRanks, cause, seconds }: Wait): string {

@@ -1,18 +1,18 @@
 import type { Clock, Timers } from "../../src/env/mod.ts";
 import {
-  Channel,
-  decodeFrame,
-  encodeHead,
-  FRAME,
   type FrameHead,
   HEAD_BYTES,
   type Link,
-  type PartialHead,
   type World,
 } from "../links/mod.ts";
-import type { Collective } from "./collectives/mod.ts";
-import type { Wait } from "./errors.ts";
-import { Operation } from "./operation.ts";
+import { type Call, signatureOf } from "./call.ts";
+import { Context } from "./context.ts";
+import { RankFailedError, type Wait } from "./errors.ts";
+import { decodeText, encodeText, mismatch } from "./frames.ts";
+import { nameOf, type Operation } from "./operation.ts";
+import { PURPOSE } from "./purpose.ts";
+import { ScratchPool } from "./scratch_pool.ts";
+import { Transport, type TransportCounts } from "./transport.ts";
 import { WaitingRoom } from "./waiting_room.ts";
 import { Watch } from "./watch.ts";
 
@@ -20,113 +20,160 @@ export interface ExchangeOptions {
   link: Link;
   world: World;
   env: { clock: Clock; timers: Timers };
-  /** A collective without progress for this long is reported, once. */
+  /** A call without progress for this long is reported, once. */
   warnAfterMs: number;
-  /** A collective without progress for this long fails. */
+  /** A call without progress for this long fails. */
   deadlineMs: number;
   onWarning(wait: Wait): void;
+  /** Machine of each rank, as a number; by default one for all. */
+  nodes?: readonly number[] | undefined;
   /** Fixed size of a segment, for tests. */
   segmentBytes?: number | undefined;
-}
-
-/** What has gone wrong on the wire so far, and was made good. */
-export interface ExchangeCounts {
-  foreign: number;
-  stale: number;
-  corrupt: number;
-  resent: number;
-  duplicate: number;
-  refused: number;
 }
 
 const TICK_MS = 50;
 
 /**
- * Runs the collectives of one rank over a link, in the order of the calls; the
- * k-th call of every rank is the same collective. Calls overlap in time, except
- * those on the same memory. After the first failure everything fails with its
- * error.
+ * Runs the calls of one rank over a link. Within a context the k-th call of every
+ * rank is the same one. Calls overlap in time, except those on the same memory.
+ * After the first failure everything fails with its error.
  */
 export class Exchange {
+  readonly world: Context;
+  /** Smallest number for a context that this rank has not used. */
+  nextContext = 1;
   readonly #options: ExchangeOptions;
-  readonly #channels: (Channel | undefined)[];
-  readonly #head = new Uint8Array(HEAD_BYTES);
-  readonly #operations = new Map<number, Operation>();
+  readonly #transport: Transport;
+  readonly #contexts = new Map<number, Context>();
   readonly #room = new WaitingRoom();
+  readonly #pool = new ScratchPool();
   readonly #watch: Watch;
-  readonly #faults = { foreign: 0, stale: 0, corrupt: 0 };
   readonly #stopTicking: () => void;
-  #entered = 0;
+  /** Running operations, oldest first. */
+  readonly #running = new Map<Operation, Context>();
+  /** The first frame of each call that another rank has made before this one. */
+  readonly #early = new Map<string, FrameHead>();
+  /** Frames of other calls than those made here. */
+  readonly #strangers: { context: Context; head: FrameHead }[] = [];
   #failure: Error | undefined;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
     const { link, env } = options;
-    this.#channels = Array.from(
-      { length: link.size },
-      (_, rank) => rank === link.rank ? undefined : this.#open(rank),
-    );
+    const now = () => env.clock.now();
+    this.#transport = new Transport({
+      ...options,
+      now,
+      deliver: (head, payload) => this.#deliver(head, payload),
+      waiting: (rank) => this.#room.bytesFrom(rank),
+      onQuery: (head, text) => this.#onQuery(head, text),
+      onStatus: ({ from, context, operation }) =>
+        this.#watch.hasEntered(from, context, operation),
+      onAbort: (error) => this.fail(error),
+      onHeard: (rank) => this.#watch.heard(rank),
+    });
     this.#watch = new Watch({
       ...options,
       rank: link.rank,
       size: link.size,
-      now: () => env.clock.now(),
-      ask: (rank) => this.#transmit(rank, FRAME.query, BLANK, NOTHING),
+      now,
+      ask: (rank, context, operation) =>
+        this.#transport.query(rank, {
+          context: context?.id ?? 0,
+          operation: operation?.number ?? 0,
+          text: encodeText(operation?.description ?? ""),
+        }),
       fail: (error) => this.fail(error),
     });
-    link.listen({
-      onFrame: (bytes) => this.#onFrame(bytes),
-      onRestored: () => {
-        for (const channel of this.#channels) channel?.restore();
-      },
-    });
+    const everyone = Array.from({ length: link.size }, (_, rank) => rank);
+    this.world = this.open({ id: 0, members: everyone });
     this.#stopTicking = env.timers.every(
       Math.min(TICK_MS, options.warnAfterMs / 4),
       () => this.#tick(),
     );
-    // Ranks that were here before may have sent in vain.
-    this.#watch.askAll();
+    this.#transport.listen();
+    this.#watch.greetAll();
   }
 
-  /** Collectives begun so far. */
+  /** Calls begun so far by all ranks together. */
   get entered(): number {
-    return this.#entered;
+    return this.world.entered;
   }
 
-  get counts(): ExchangeCounts {
-    const counts = { ...this.#faults, resent: 0, duplicate: 0, refused: 0 };
-    for (const channel of this.#channels) {
-      if (channel === undefined) continue;
-      counts.resent += channel.counts.resent;
-      counts.duplicate += channel.counts.duplicate;
-      counts.refused += channel.counts.refused;
-    }
-    return counts;
+  get counts(): TransportCounts {
+    return this.#transport.counts;
   }
 
-  /** Runs a collective; its buffer is in use until the promise settles. */
-  run(collective: Collective): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const { link, env, segmentBytes } = this.#options;
-    const operation = new Operation(collective, {
-      rank: link.rank,
-      size: link.size,
-      number: ++this.#entered,
+  /** Where a wait for a message ends, unless its caller says otherwise. */
+  get deadlineMs(): number {
+    return this.#options.deadlineMs;
+  }
+
+  /** Opens a context whose number no rank of it has used before. */
+  open({ id, members }: { id: number; members: readonly number[] }): Context {
+    const { link, env, nodes, segmentBytes } = this.#options;
+    const context = new Context({
+      id,
+      members,
+      nodes: members.map((rank) => nodes?.[rank] ?? 0),
+      rank: members.indexOf(link.rank),
       maxPayload: link.maxFrame - HEAD_BYTES,
       segmentBytes,
       now: () => env.clock.now(),
-      post: (to, parcel) => this.#channels[to]!.send(parcel),
-      finished: ({ number }) => {
-        this.#operations.delete(number);
+      post: (to, parcel) => this.#transport.post(to, parcel),
+    });
+    this.#contexts.set(id, context);
+    for (const { head, payload } of this.#room.take(`${id}`)) {
+      context.onMessage(context.placeOf(head.from)!, head, payload);
+    }
+    return context;
+  }
+
+  /** Ends a context; what comes for it is dropped. */
+  release(context: Context): void {
+    context.fail(new Error("Cannot go on: the communicator was freed"));
+  }
+
+  /** Runs a collective; its memory is in use until the promise settles. */
+  run<T>(context: Context, call: Call<T>): Promise<T> {
+    const failure = this.#failure ?? context.failure;
+    if (failure !== undefined) return Promise.reject(failure);
+    const key = `${context.id}:${context.entered + 1}:`;
+    const operation: Operation<T> = context.enter(call, {
+      pool: this.#pool,
+      early: (from, step) => {
+        const name = nameOf(context.members[from]!, step);
+        const entries = this.#room.take(key + name);
+        for (const { head } of entries) this.#transport.renewCredit(head.from);
+        // What belongs to another call is of no use here.
+        return entries.filter(({ head }) =>
+          head.signature === operation.signature
+        );
+      },
+      finished: (operation) => {
+        this.#running.delete(operation);
         this.#watch.finished();
       },
+      failed: (error) =>
+        this.#abort(error instanceof Error ? error : new Error(String(error))),
     });
-    const earlier = [...this.#operations.values()]
-      .filter((other) => other.sharesMemory(operation))
+    const first = this.#early.get(key);
+    this.#early.delete(key);
+    if (first !== undefined && !this.#matches(context, first)) {
+      this.#strangers.push({ context, head: first });
+    }
+    const earlier = [...this.#running.keys()]
+      .filter((other) => other.sharesMemory(operation as Operation))
       .map((other) => other.end);
-    this.#operations.set(operation.number, operation);
-    if (earlier.length === 0) this.#begin(operation);
-    else Promise.allSettled(earlier).then(() => this.#begin(operation));
+    this.#running.set(operation as Operation, context);
+    const begin = () => {
+      if (this.#failure === undefined) operation.begin();
+    };
+    if (earlier.length === 0) begin();
+    else Promise.allSettled(earlier).then(begin);
+    if (call.signal !== undefined) {
+      this.#obey(call.signal, operation as Operation);
+    }
     return operation.end;
   }
 
@@ -135,9 +182,9 @@ export class Exchange {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#stopTicking();
-    for (const channel of this.#channels) channel?.close();
-    for (const operation of this.#operations.values()) operation.reject(error);
-    this.#operations.clear();
+    this.#transport.stop();
+    for (const context of this.#contexts.values()) context.fail(error);
+    this.#running.clear();
   }
 
   async close(): Promise<void> {
@@ -145,115 +192,109 @@ export class Exchange {
     await this.#options.link.close();
   }
 
-  #begin(operation: Operation): void {
+  /** Fails, and all other ranks with it. */
+  #abort(error: Error): void {
     if (this.#failure !== undefined) return;
-    operation.begin();
-    for (const { arrival, payload } of this.#room.take(operation.number)) {
-      this.#give(operation, arrival, payload);
-      this.#channels[arrival.from]!.renewCredit();
-    }
-  }
-
-  #open(rank: number): Channel {
-    return new Channel({
-      now: () => this.#options.env.clock.now(),
-      transmit: (kind, head, payload) =>
-        this.#transmit(rank, kind, head, payload),
-      deliver: (head, payload) => this.#deliver(head, payload),
-      waiting: () => this.#room.bytesFrom(rank),
-    });
-  }
-
-  #transmit(
-    to: number,
-    kind: number,
-    head: PartialHead,
-    payload: Uint8Array,
-  ): void {
-    const { world, link } = this.#options;
-    encodeHead(
-      { ...head, ...world, kind, from: link.rank },
-      payload,
-      this.#head,
-    );
-    link.send(to, this.#head, payload);
-  }
-
-  #onFrame(bytes: Uint8Array): void {
-    if (this.#failure !== undefined) return;
-    const frame = decodeFrame(bytes, this.#options.world);
-    if (typeof frame === "string") {
-      this.#faults[frame]++;
-      return;
-    }
-    const { head, payload } = frame;
-    const channel = this.#channels[head.from];
-    if (channel === undefined) {
-      this.#faults.foreign++;
-      return;
-    }
-    this.#watch.heard(head.from);
-    if (head.kind === FRAME.data) {
-      this.#watch.hasEntered(head.from, head.operation);
-      channel.onData(head, payload);
-    } else if (head.kind === FRAME.ack) {
-      channel.onAck(head, payload);
-    } else if (head.kind === FRAME.query) {
-      channel.wake();
-      const status = { ...BLANK, operation: this.#entered };
-      this.#transmit(head.from, FRAME.status, status, NOTHING);
-    } else if (head.kind === FRAME.status) {
-      this.#watch.hasEntered(head.from, head.operation);
-    } else {
-      this.#faults.foreign++;
-    }
+    this.#transport.sayFarewell(error);
+    this.fail(error);
   }
 
   #deliver(head: FrameHead, payload: Uint8Array): boolean {
-    const operation = this.#operations.get(head.operation);
-    if (operation?.begun) {
-      this.#give(operation, head, payload);
+    const context = this.#contexts.get(head.context);
+    const from = context?.placeOf(head.from);
+    if (context !== undefined && from === undefined) return true;
+    if (head.purpose !== PURPOSE.call && head.purpose !== PURPOSE.ready) {
+      if (context === undefined) {
+        return this.#room.keep(`${head.context}`, head, payload);
+      }
+      this.#attempt(() => context.onMessage(from!, head, payload));
       return true;
     }
-    if (operation === undefined && head.operation <= this.#entered) {
-      this.#faults.foreign++;
-      return true;
+    this.#watch.hasEntered(head.from, head.context, head.operation);
+    const isReady = head.purpose === PURPOSE.ready;
+    if (context !== undefined && head.operation <= context.entered) {
+      const operation = context.operations.get(head.operation);
+      if (!this.#matches(context, head)) return false;
+      if (operation === undefined) return true;
+      if (operation.begun) {
+        const taken = this.#attempt(() =>
+          operation.arrive(from!, head, payload)
+        );
+        if (taken !== false) return true;
+      }
     }
-    return this.#room.keep(head.operation, {
-      from: head.from,
-      collective: head.collective,
-      step: head.step,
-      segment: head.segment,
-      total: head.total,
-    }, payload);
+    const name = nameOf(head.from, isReady ? "ready" : head.step);
+    const key = `${head.context}:${head.operation}:`;
+    if (!this.#room.keep(key + name, head, payload)) return false;
+    if (head.operation > (context?.entered ?? 0)) {
+      if (!this.#early.has(key)) this.#early.set(key, head);
+    }
+    return true;
   }
 
-  #give(
-    operation: Operation,
-    arrival: Parameters<Operation["receive"]>[0],
-    payload: Uint8Array,
-  ): void {
+  /** Whether a frame belongs to the call made here; if not, its sender is told. */
+  #matches(context: Context, head: FrameHead): boolean {
+    const mine = context.describe(head.operation);
+    if (mine === undefined || signatureOf(mine) === head.signature) return true;
+    this.#transport.query(head.from, {
+      context: context.id,
+      operation: head.operation,
+      text: encodeText(mine),
+    });
+    return false;
+  }
+
+  /** Another rank waits in a call: was it the same one here? */
+  #onQuery(head: FrameHead, text: Uint8Array): void {
+    const context = this.#contexts.get(head.context);
+    this.#transport.status(head.from, {
+      context: head.context,
+      operation: context?.entered ?? 0,
+    });
+    const mine = context?.describe(head.operation);
+    const theirs = decodeText(text);
+    if (theirs === "" || mine === undefined || mine === theirs) return;
+    this.#abort(mismatch(
+      head.operation,
+      { rank: this.#options.link.rank, call: mine },
+      { rank: head.from, call: theirs },
+    ));
+  }
+
+  #attempt<T>(action: () => T): T | undefined {
     try {
-      operation.receive(arrival, payload);
+      return action();
     } catch (error) {
-      this.fail(error instanceof Error ? error : new Error(String(error)));
+      this.#abort(error instanceof Error ? error : new Error(String(error)));
+      return undefined;
     }
+  }
+
+  #obey(signal: AbortSignal, operation: Operation): void {
+    const abort = () => {
+      if (this.#running.has(operation)) {
+        operation.reject(signal.reason);
+        const { rank } = this.#options.link;
+        const reason = `it aborted ${operation.title}: ${
+          signal.reason instanceof Error ? signal.reason.message : signal.reason
+        }`;
+        this.#abort(new RankFailedError(reason, rank));
+      }
+    };
+    signal.addEventListener("abort", abort, { once: true });
+    const ignore = () => signal.removeEventListener("abort", abort);
+    operation.end.then(ignore, ignore);
   }
 
   #tick(): void {
-    for (const channel of this.#channels) channel?.tick();
-    const oldest = this.#operations.values().next().value;
-    if (oldest !== undefined) this.#watch.check(oldest);
+    this.#transport.tick();
+    for (const { context, head } of this.#strangers) {
+      this.#matches(context, head);
+    }
+    const [oldest] = this.#running;
+    if (oldest !== undefined) this.#watch.check(oldest[1], oldest[0]);
+    for (const context of this.#contexts.values()) {
+      this.#watch.checkMessages(context);
+    }
   }
 }
-
-const NOTHING = new Uint8Array(0);
-const BLANK: PartialHead = {
-  collective: 0,
-  attempt: 0,
-  sequence: 0,
-  operation: 0,
-  step: 0,
-  segment: 0,
-  total: 0,
-};

@@ -1,17 +1,29 @@
 import type { Communicator } from "../../src/training/communicator.ts";
-import { allGather, allReduce, barrier, broadcast } from "./collectives/mod.ts";
+import { calls } from "./calls.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
+import { reducingCalls } from "./reducing_calls.ts";
+import { reductionOf } from "./reductions.ts";
+import type { Algorithm } from "./selection.ts";
 
-/** The collectives over a link, in the thread that owns the link. */
+export interface LinkCommunicatorOptions extends ExchangeOptions {
+  /** How collectives are carried out; `auto` by default. */
+  algorithm?: Algorithm | undefined;
+}
+
+const SUM = reductionOf("sum", "f32");
+
+/** What training needs of the collectives, in the thread that owns the link. */
 export class LinkCommunicator implements Communicator {
   readonly rank: number;
   readonly size: number;
   readonly exchange: Exchange;
+  readonly #algorithm: Algorithm;
 
-  constructor(options: ExchangeOptions) {
+  constructor(options: LinkCommunicatorOptions) {
     this.rank = options.link.rank;
     this.size = options.link.size;
     this.exchange = new Exchange(options);
+    this.#algorithm = options.algorithm ?? "auto";
   }
 
   allocate(length: number): Float32Array<SharedArrayBuffer> {
@@ -19,24 +31,48 @@ export class LinkCommunicator implements Communicator {
   }
 
   allReduce(buffer: Float32Array): Promise<void> {
-    return this.exchange.run(allReduce(buffer, this));
+    const { world } = this.exchange;
+    const wish = { algorithm: this.#algorithm, nodes: world.nodes };
+    const call = reducingCalls.allReduce(buffer, buffer, SUM, wish);
+    return this.exchange.run(world, call);
   }
 
+  /** @throws {RangeError} If `offsets` does not divide the buffer. */
   allGather(
     buffer: Float32Array,
     offsets: readonly number[],
   ): Promise<void> {
-    const { rank, size } = this;
-    return this.exchange.run(allGather(buffer, { rank, size, offsets }));
+    const { size } = this;
+    const ascending = offsets.every((offset, i) =>
+      Number.isInteger(offset) && offset >= (offsets[i - 1] ?? 0) &&
+      offset <= buffer.length
+    );
+    if (offsets.length !== size + 1 || !ascending) {
+      throw new RangeError(
+        `Cannot gather ${buffer.length} elements over ${size} ranks: offsets are ${
+          offsets.slice(0, 16).join(", ")
+        }`,
+      );
+    }
+    const wish = { algorithm: this.#algorithm };
+    const call = calls.allGatherParts(buffer, [...offsets], wish);
+    return this.exchange.run(this.exchange.world, call);
   }
 
+  /** @throws {RangeError} If there is no rank `root`. */
   broadcast(buffer: Float32Array, root: number): Promise<void> {
-    const { rank, size } = this;
-    return this.exchange.run(broadcast(buffer, { rank, size, root }));
+    if (!Number.isInteger(root) || root < 0 || root >= this.size) {
+      throw new RangeError(
+        `Cannot broadcast from rank ${root}: there are ${this.size} ranks`,
+      );
+    }
+    const wish = { algorithm: this.#algorithm };
+    const call = calls.broadcast(buffer, root, wish);
+    return this.exchange.run(this.exchange.world, call);
   }
 
   barrier(): Promise<void> {
-    return this.exchange.run(barrier(this));
+    return this.exchange.run(this.exchange.world, calls.barrier());
   }
 
   close(): Promise<void> {

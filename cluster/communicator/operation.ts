@@ -1,162 +1,271 @@
-import type { Parcel } from "../links/mod.ts";
-import { CODES, type Collective, type Port } from "./collectives/mod.ts";
+import type { FrameHead, Parcel } from "../links/mod.ts";
+import { type Call, describeCall, signatureOf } from "./call.ts";
+import {
+  bytesOf,
+  bytesPerElement,
+  overlap,
+  type TypedArray,
+  typeOf,
+} from "./elements.ts";
 import { CollectiveMismatchError } from "./errors.ts";
+import { ArrayLanding, BytesLanding, type Landing } from "./landing.ts";
+import type { Port, Use } from "./port.ts";
+import { PURPOSE } from "./purpose.ts";
+import type { ScratchPool } from "./scratch_pool.ts";
+import { segmentBytesFor, type SegmentLimits } from "./segments.ts";
+import type { Entry } from "./waiting_room.ts";
 
-/** Bytes of a segment: enough to keep all links busy, few enough frames. */
-const SMALLEST_SEGMENT = 256 * 1024;
-const LARGEST_SEGMENT = 1024 * 1024;
+/** Longer messages leave only when the receiver has begun the call too. */
+export const EAGER_BYTES = 256 * 1024;
 
-export interface OperationOptions {
+export interface OperationOptions extends SegmentLimits {
   rank: number;
   size: number;
+  nodes: readonly number[];
+  context: number;
   number: number;
-  /** Most bytes that fit one frame. */
-  maxPayload: number;
-  /** Fixed size of a segment, for tests. */
-  segmentBytes?: number | undefined;
   now: () => number;
   post(to: number, parcel: Parcel): void;
-  finished(operation: Operation): void;
-}
-
-/** Head fields of data that has arrived for an operation. */
-export interface Arrival {
-  from: number;
-  collective: number;
-  step: number;
-  segment: number;
-  total: number;
+  /** Takes what has come early of a message, or of a rank's readiness. */
+  early(from: number, step: number | "ready"): readonly Entry[];
+  finished(): void;
+  /** The algorithm cannot go on. */
+  failed(error: unknown): void;
+  pool: ScratchPool;
 }
 
 /** A collective in progress on this rank, and the promise of its end. */
-export class Operation implements Port {
+export class Operation<T = unknown> implements Port {
   readonly rank: number;
   readonly size: number;
+  readonly nodes: readonly number[];
   readonly number: number;
-  readonly collective: Collective;
+  readonly description: string;
+  readonly signature: number;
   /** When something last moved. */
   movedAt: number;
   warned = false;
   begun = false;
+  readonly #call: Call<T>;
   readonly #options: OperationOptions;
-  readonly #end = Promise.withResolvers<void>();
+  readonly #end = Promise.withResolvers<T>();
+  readonly #landings = new Map<string, Landing>();
+  /** Ranks that have begun the call and expect long messages. */
+  readonly #ready = new Set<number>();
+  readonly #readied = new Set<number>();
+  readonly #held: { to: number; parcel: Parcel }[] = [];
+  readonly #scratch: TypedArray[] = [];
   /** Parcels that the other ranks do not have yet. */
   #unarrived = 0;
+  #result: { value: T } | undefined;
 
-  constructor(collective: Collective, options: OperationOptions) {
-    this.collective = collective;
+  constructor(call: Call<T>, options: OperationOptions) {
+    this.#call = call;
+    this.#options = options;
     this.rank = options.rank;
     this.size = options.size;
+    this.nodes = options.nodes;
     this.number = options.number;
-    this.#options = options;
+    this.description = describeCall(call);
+    this.signature = signatureOf(this.description);
     this.movedAt = options.now();
   }
 
   /** "all-reduce 12" */
   get title(): string {
-    return `${this.collective.name} ${this.number}`;
+    return `${this.#call.name} ${this.number}`;
   }
 
   /**
    * Resolves when everything has arrived here and everything sent from here has
-   * arrived there, so that the buffer belongs to the caller again.
+   * arrived there, so that the memory belongs to the caller again.
    */
-  get end(): Promise<void> {
+  get end(): Promise<T> {
     return this.#end.promise;
+  }
+
+  /** Ranks whose data or readiness is awaited directly. */
+  get sources(): number[] {
+    const waiting = [...this.#landings.keys()].map((name) =>
+      Number(name.split("/")[0])
+    );
+    const held = this.#held.map(({ to }) => to);
+    return [...new Set([...waiting, ...held])].sort((a, b) => a - b);
   }
 
   begin(): void {
     this.begun = true;
     this.movedAt = this.#options.now();
-    this.collective.start(this);
-    this.#settle();
+    this.#call.algorithm(this).then((value) => {
+      this.#result = { value };
+      this.#settle();
+    }, this.#options.failed);
   }
 
-  /** The buffers of both overlap. */
   sharesMemory(other: Operation): boolean {
-    const a = this.collective.buffer;
-    const b = other.collective.buffer;
-    return a.buffer === b.buffer &&
-      a.byteOffset < b.byteOffset + b.byteLength &&
-      b.byteOffset < a.byteOffset + a.byteLength;
+    return this.#call.memory.some((mine) =>
+      other.#call.memory.some((theirs) => overlap(mine, theirs))
+    );
   }
 
   reject(error: Error): void {
     this.#end.reject(error);
   }
 
-  send(to: number, step: number, start: number, end: number): void {
-    const { buffer, name } = this.collective;
-    const segment = this.#segmentElements(end - start);
-    for (let at = start; at < end; at += segment) {
-      const length = Math.min(segment, end - at);
-      this.#unarrived++;
-      this.#options.post(to, {
-        collective: CODES[name],
-        operation: this.number,
-        step,
-        segment: at,
-        total: buffer.length,
-        payload: new Uint8Array(
-          buffer.buffer,
-          buffer.byteOffset + at * 4,
-          length * 4,
-        ),
-        arrived: () => {
-          this.#unarrived--;
-          this.movedAt = this.#options.now();
-          this.#settle();
-        },
+  send(
+    to: number,
+    step: number,
+    values: TypedArray,
+    start = 0,
+    end: number = values.length,
+  ): void {
+    const bytes = bytesOf(values);
+    const size = bytesPerElement(typeOf(values));
+    const total = bytes.length;
+    const segment = segmentBytesFor((end - start) * size, this.#options);
+    let at = start * size;
+    const last = end * size;
+    // A message without elements is still a message.
+    if (at === last && total > 0) return;
+    do {
+      const until = Math.min(at + segment, last);
+      const parcel = this.#parcel(step, at, total, bytes.subarray(at, until));
+      if (total <= EAGER_BYTES || this.#isReady(to)) this.#post(to, parcel);
+      else this.#held.push({ to, parcel });
+      at = until;
+    } while (at < last);
+  }
+
+  async receive<A extends TypedArray>(
+    from: number,
+    step: number,
+    into: A,
+    use?: Use<A>,
+  ): Promise<void> {
+    const landing = new ArrayLanding(into, use);
+    this.#expect(from, step, landing, into.byteLength > EAGER_BYTES);
+    await landing.done;
+  }
+
+  async receiveBytes(from: number, step: number): Promise<Uint8Array> {
+    const landing = new BytesLanding();
+    this.#expect(from, step, landing, true);
+    await landing.done;
+    return landing.bytes;
+  }
+
+  scratch<A extends TypedArray>(like: A, length: number): A {
+    const array = this.#options.pool.take(like, length);
+    this.#scratch.push(array);
+    return array;
+  }
+
+  /** A segment for this call; `false` if the rank has not asked for it yet. */
+  arrive(from: number, head: FrameHead, payload: Uint8Array): boolean {
+    this.movedAt = this.#options.now();
+    if (head.purpose === PURPOSE.ready) {
+      this.#onReady(from);
+      return true;
+    }
+    const name = nameOf(from, head.step);
+    const landing = this.#landings.get(name);
+    if (landing === undefined) return false;
+    this.#land(name, landing, head, payload);
+    return true;
+  }
+
+  #expect(from: number, step: number, landing: Landing, long: boolean): void {
+    const name = nameOf(from, step);
+    this.#landings.set(name, landing);
+    if (long && !this.#readied.has(from)) {
+      this.#readied.add(from);
+      this.#post(from, {
+        ...this.#parcel(0, 0, 0, NOTHING),
+        purpose: PURPOSE.ready,
       });
     }
-  }
-
-  /** @throws {CollectiveMismatchError} If the sender made another call. */
-  receive(arrival: Arrival, payload: Uint8Array): void {
-    const { name, buffer } = this.collective;
-    if (
-      arrival.collective !== CODES[name] || arrival.total !== buffer.length ||
-      payload.length % 4 !== 0
-    ) {
-      throw new CollectiveMismatchError(
-        `Cannot match the calls of rank ${this.rank} and rank ${arrival.from}: operation ${this.number} is ${name} of ${buffer.length} elements here and ${
-          nameOf(arrival.collective)
-        } of ${arrival.total} there`,
-      );
+    for (const { head, payload } of this.#options.early(from, step)) {
+      this.#land(name, landing, head, payload);
     }
-    this.movedAt = this.#options.now();
-    this.collective.receive({
-      from: arrival.from,
-      step: arrival.step,
-      start: arrival.segment,
-      values: floats(payload),
-    }, this);
-    this.#settle();
   }
 
-  #segmentElements(elements: number): number {
-    const { segmentBytes, maxPayload } = this.#options;
-    const wished = segmentBytes ??
-      Math.min(Math.max(elements, SMALLEST_SEGMENT), LARGEST_SEGMENT);
-    return Math.max(1, Math.floor(Math.min(wished, maxPayload) / 4));
+  #land(
+    name: string,
+    landing: Landing,
+    head: FrameHead,
+    payload: Uint8Array,
+  ): void {
+    try {
+      landing.take(head, payload);
+    } catch (error) {
+      throw error instanceof RangeError
+        ? new CollectiveMismatchError(
+          `Cannot use what rank ${
+            name.split("/")[0]
+          } sent for ${this.title} on rank ${this.rank}: ${error.message}`,
+        )
+        : error;
+    }
+    if (landing.complete) this.#landings.delete(name);
+  }
+
+  #isReady(rank: number): boolean {
+    if (this.#options.early(rank, "ready").length > 0) this.#ready.add(rank);
+    return this.#ready.has(rank);
+  }
+
+  #onReady(from: number): void {
+    this.#ready.add(from);
+    const held = this.#held.splice(0);
+    for (const { to, parcel } of held) {
+      if (to === from) this.#post(to, parcel);
+      else this.#held.push({ to, parcel });
+    }
+  }
+
+  #parcel(
+    step: number,
+    segment: number,
+    total: number,
+    payload: Uint8Array,
+  ): Parcel {
+    const { context, number } = this.#options;
+    return {
+      purpose: PURPOSE.call,
+      context,
+      signature: this.signature,
+      operation: number,
+      step,
+      segment,
+      total,
+      payload,
+      arrived: () => {
+        this.#unarrived--;
+        this.movedAt = this.#options.now();
+        this.#settle();
+      },
+    };
+  }
+
+  #post(to: number, parcel: Parcel): void {
+    this.#unarrived++;
+    this.#options.post(to, parcel);
   }
 
   #settle(): void {
-    if (!this.collective.complete || this.#unarrived > 0) return;
-    this.#options.finished(this);
-    this.#end.resolve();
+    if (
+      this.#result === undefined || this.#unarrived > 0 ||
+      this.#held.length > 0
+    ) return;
+    for (const array of this.#scratch) this.#options.pool.give(array);
+    this.#options.finished();
+    this.#end.resolve(this.#result.value);
   }
 }
 
-function nameOf(code: number): string {
-  const known = Object.entries(CODES).find(([, value]) => value === code);
-  return known?.[0] ?? `collective ${code}`;
+/** Names a message within its call; its step is "ready" for readiness. */
+export function nameOf(from: number, step: number | "ready"): string {
+  return `${from}/${step}`;
 }
 
-/** The payload as floats; copied only when its bytes are not aligned. */
-function floats(payload: Uint8Array): Float32Array {
-  const { buffer, byteOffset, length } = payload;
-  return byteOffset % 4 === 0
-    ? new Float32Array(buffer, byteOffset, length / 4)
-    : new Float32Array(new Uint8Array(payload).buffer);
-}
+const NOTHING = new Uint8Array(0);

@@ -1,16 +1,18 @@
-import type { Arrival } from "./operation.ts";
+import type { FrameHead } from "../links/mod.ts";
 
 /** Room for each sender, in bytes. */
 const ROOM = 8 * 1024 * 1024;
 /** What an entry costs besides its payload. */
 const ENTRY_BYTES = 256;
 
-/** Data of operations that this rank has not begun yet. */
+export interface Entry {
+  head: FrameHead;
+  payload: Uint8Array;
+}
+
+/** Data that has come before this rank asked for it, under names of its owners' choice. */
 export class WaitingRoom {
-  readonly #entries = new Map<
-    number,
-    { arrival: Arrival; payload: Uint8Array }[]
-  >();
+  readonly #entries = new Map<string, Entry[]>();
   readonly #bytes: number[] = [];
 
   /** Bytes that wait here from one sender. */
@@ -19,23 +21,27 @@ export class WaitingRoom {
   }
 
   /** Keeps a copy, unless the sender has used up its room. */
-  keep(operation: number, arrival: Arrival, payload: Uint8Array): boolean {
-    const bytes = this.bytesFrom(arrival.from) + payload.length + ENTRY_BYTES;
+  keep(name: string, head: FrameHead, payload: Uint8Array): boolean {
+    const bytes = this.bytesFrom(head.from) + payload.length + ENTRY_BYTES;
     if (bytes > ROOM) return false;
-    this.#bytes[arrival.from] = bytes;
-    const entries = this.#entries.get(operation) ?? [];
-    entries.push({ arrival, payload: new Uint8Array(payload) });
-    this.#entries.set(operation, entries);
+    this.#bytes[head.from] = bytes;
+    const entry = { head, payload: new Uint8Array(payload) };
+    const entries = this.#entries.get(name);
+    if (entries === undefined) this.#entries.set(name, [entry]);
+    else entries.push(entry);
     return true;
   }
 
-  /** Takes out what waits for an operation. */
-  take(operation: number): { arrival: Arrival; payload: Uint8Array }[] {
-    const entries = this.#entries.get(operation) ?? [];
-    this.#entries.delete(operation);
-    for (const { arrival, payload } of entries) {
-      this.#bytes[arrival.from]! -= payload.length + ENTRY_BYTES;
+  /** Takes out what waits under a name. */
+  take(name: string): readonly Entry[] {
+    const entries = this.#entries.get(name);
+    if (entries === undefined) return NONE;
+    this.#entries.delete(name);
+    for (const { head, payload } of entries) {
+      this.#bytes[head.from]! -= payload.length + ENTRY_BYTES;
     }
     return entries;
   }
 }
+
+const NONE: readonly Entry[] = [];

@@ -1,3 +1,5 @@
+import type { Context } from "./context.ts";
+import { ANY_SOURCE } from "./envelope.ts";
 import { CollectiveTimeoutError, type Wait } from "./errors.ts";
 import type { Operation } from "./operation.ts";
 
@@ -7,8 +9,8 @@ export interface WatchOptions {
   warnAfterMs: number;
   deadlineMs: number;
   now: () => number;
-  /** Sends a query to a rank. */
-  ask(rank: number): void;
+  /** Asks a rank how far it has come; it also learns of the call that waits here. */
+  ask(rank: number, context?: Context, operation?: Operation): void;
   onWarning(wait: Wait): void;
   fail(error: Error): void;
 }
@@ -18,32 +20,32 @@ const ASK_EVERY_MS = 1000;
 const UNANSWERED = 3;
 
 /**
- * Finds out whom a collective waits for. In a ring every rank waits for the one
- * before it, so the ranks ask each other how far they have come.
+ * Finds out whom a call waits for. In a ring every rank waits for the one before
+ * it, so the ranks ask each other how far they have come.
  */
 export class Watch {
   readonly #options: WatchOptions;
   readonly #askEvery: number;
   readonly #heardAt: number[];
-  /** Operations that each rank has entered, as far as is known here. */
-  readonly #entered: number[];
+  /** Operations that each rank has entered in each context, as far as is known here. */
+  readonly #entered = new Map<string, number>();
   #askedAt = -Infinity;
   #finishedAt = -Infinity;
 
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#askEvery = Math.min(ASK_EVERY_MS, options.warnAfterMs / 8);
-    const zeros = new Array<number>(options.size).fill(0);
-    this.#heardAt = zeros.map(options.now);
-    this.#entered = zeros;
+    this.#heardAt = new Array<number>(options.size).fill(options.now());
   }
 
   heard(rank: number): void {
     this.#heardAt[rank] = this.#options.now();
   }
 
-  hasEntered(rank: number, operation: number): void {
-    this.#entered[rank] = Math.max(this.#entered[rank]!, operation);
+  hasEntered(rank: number, context: number, operation: number): void {
+    const key = `${context}/${rank}`;
+    const known = this.#entered.get(key) ?? 0;
+    if (operation > known) this.#entered.set(key, operation);
   }
 
   /** An operation has ended: the next one's time begins. */
@@ -51,46 +53,83 @@ export class Watch {
     this.#finishedAt = this.#options.now();
   }
 
-  /** Asks all others how far they have come; they also learn that this rank is here. */
-  askAll(): void {
-    this.#askedAt = this.#options.now();
-    for (let other = 0; other < this.#options.size; other++) {
-      if (other !== this.#options.rank) this.#options.ask(other);
+  /** Greets all others, who may have sent something in vain before. */
+  greetAll(): void {
+    const { rank, size, ask } = this.#options;
+    for (let other = 0; other < size; other++) {
+      if (other !== rank) ask(other);
     }
   }
 
   /** Looks at the operation that has waited longest. */
-  check(operation: Operation): void {
-    const { warnAfterMs, deadlineMs, now, rank } = this.#options;
+  check(context: Context, operation: Operation): void {
+    const { warnAfterMs, deadlineMs, now, rank, ask } = this.#options;
     const waited = now() - Math.max(operation.movedAt, this.#finishedAt);
     if (waited < this.#askEvery) return;
-    if (now() - this.#askedAt >= this.#askEvery) this.askAll();
+    if (now() - this.#askedAt >= this.#askEvery) {
+      this.#askedAt = now();
+      for (const other of context.members) {
+        if (other !== rank) ask(other, context, operation);
+      }
+    }
     if (waited >= deadlineMs) {
-      this.#options.fail(
-        new CollectiveTimeoutError(rank, this.#describe(operation, waited)),
-      );
+      const wait = this.#describe(context, operation, waited);
+      this.#options.fail(new CollectiveTimeoutError(rank, wait));
     } else if (waited >= warnAfterMs && !operation.warned) {
       operation.warned = true;
-      this.#options.onWarning(this.#describe(operation, waited));
+      this.#options.onWarning(this.#describe(context, operation, waited));
     }
   }
 
-  #describe(operation: Operation, waited: number): Wait {
-    const { rank, size, now } = this.#options;
-    const others = Array.from({ length: size }, (_, other) => other)
-      .filter((other) => other !== rank);
+  /** Ends sends and receives whose time is over, each for itself. */
+  checkMessages(context: Context): void {
+    const others = (place: number) =>
+      place === ANY_SOURCE
+        ? context.members.filter((rank) => rank !== this.#options.rank)
+        : [context.members[place]!];
+    const wait = (waitedMs: number) => ({
+      seconds: Math.round(waitedMs / 1000),
+    });
+    for (const { name, pattern, waitedMs, fail } of context.incoming.late()) {
+      fail(
+        new CollectiveTimeoutError(this.#options.rank, {
+          collective: name,
+          missingRanks: others(pattern.from),
+          cause: "unsent",
+          ...wait(waitedMs),
+        }),
+      );
+    }
+    for (const { to, tag, waitedMs, fail } of context.outgoing.late()) {
+      fail(
+        new CollectiveTimeoutError(this.#options.rank, {
+          collective: `send to rank ${to} with tag ${tag}`,
+          missingRanks: others(to),
+          cause: "unreceived",
+          ...wait(waitedMs),
+        }),
+      );
+    }
+  }
+
+  #describe(context: Context, operation: Operation, waited: number): Wait {
+    const { rank, now } = this.#options;
+    const others = context.members.filter((other) => other !== rank);
     const silence = this.#askEvery * UNANSWERED;
     const silent = others.filter((other) =>
       now() - this.#heardAt[other]! > silence
     );
     const absent = others.filter((other) =>
-      this.#entered[other]! < operation.number
+      (this.#entered.get(`${context.id}/${other}`) ?? 0) < operation.number
     );
     const [cause, missingRanks] = silent.length > 0
       ? ["silent" as const, silent]
       : absent.length > 0
       ? ["absent" as const, absent]
-      : ["stuck" as const, operation.collective.sources];
+      : [
+        "stuck" as const,
+        operation.sources.map((place) => context.members[place]!),
+      ];
     return {
       collective: operation.title,
       missingRanks,

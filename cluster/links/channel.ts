@@ -143,13 +143,15 @@ export class Channel {
     this.#inbox.writeBitmap(this.#bitmap);
     const anySet = this.#bitmap.some((byte) => byte !== 0);
     this.#options.transmit(FRAME.ack, {
-      collective: 0,
+      purpose: 0,
       attempt: echo,
       sequence: ++this.#acknowledgements,
       operation: next,
       step: 0,
       segment: Math.max(0, WINDOW_BYTES - this.#options.waiting()),
       total: 0,
+      context: 0,
+      signature: 0,
     }, anySet ? this.#bitmap : NOTHING);
   }
 }

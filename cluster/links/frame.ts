@@ -1,20 +1,22 @@
 import { crc32 } from "node:zlib";
 
-/** Bytes in front of the payload; a multiple of 4 keeps floats aligned. */
-export const HEAD_BYTES = 48;
+/** Bytes in front of the payload; a multiple of 8 keeps elements aligned. */
+export const HEAD_BYTES = 56;
 
-const MAGIC = 0x31_4e_47_53; // "SGN1"
-const CRC_AT = 44;
+const MAGIC = 0x32_4e_47_53; // "SGN2"
+const CRC_AT = 52;
 
 export const FRAME = {
-  /** A piece of an operation's data. */
+  /** A piece of an operation or message; delivered exactly once. */
   data: 1,
   /** What has arrived, and how much more may be sent. */
   ack: 2,
-  /** Asks how far a rank has come. */
+  /** Asks how far a rank has come in a context; tells the call that waits. */
   query: 3,
   /** Answer to a query: `operation` operations entered. */
   status: 4,
+  /** The sender has failed, and with it the whole world: the error. */
+  abort: 5,
 } as const;
 
 /** Identity of the world that a frame belongs to; frames of others are dropped. */
@@ -29,21 +31,26 @@ export interface World {
 export interface FrameHead extends World {
   /** One of {@linkcode FRAME}, 8 bits. */
   kind: number;
-  /** Which collective, 8 bits, so that ranks that call different ones notice. */
-  collective: number;
+  /** What the payload is for, 8 bits; the layer above says. */
+  purpose: number;
   /** Sending rank, 16 bits. */
   from: number;
   /** Times this frame was sent before; acknowledgements echo it. */
   attempt: number;
   /** Position in the stream from one rank to another. */
   sequence: number;
+  /** Number of the operation or message within its context. */
   operation: number;
-  /** Round of the collective. */
+  /** Which of the operation's messages; the tag of a message. */
   step: number;
-  /** Place of the payload in the operation's buffer, in elements. */
+  /** Place of the payload in its message, in bytes. */
   segment: number;
-  /** Elements in the operation's buffer. */
+  /** Length of the message, in bytes. */
   total: number;
+  /** Communicator that the operation belongs to. */
+  context: number;
+  /** Hash of the call, so that ranks that make different ones notice. */
+  signature: number;
 }
 
 /** Heads of frames without the fields that are the same for all. */
@@ -68,7 +75,7 @@ export function encodeHead(
   view.setUint32(4, head.run, true);
   view.setUint32(8, head.generation, true);
   view.setUint8(12, head.kind);
-  view.setUint8(13, head.collective);
+  view.setUint8(13, head.purpose);
   view.setUint16(14, head.from, true);
   view.setUint32(16, head.attempt, true);
   view.setUint32(20, head.sequence, true);
@@ -77,6 +84,8 @@ export function encodeHead(
   view.setUint32(32, head.segment, true);
   view.setUint32(36, head.total, true);
   view.setUint32(40, payload.length, true);
+  view.setUint32(44, head.context, true);
+  view.setUint32(48, head.signature, true);
   const crc = crc32(payload, crc32(into.subarray(0, CRC_AT)));
   view.setUint32(CRC_AT, crc, true);
 }
@@ -105,7 +114,7 @@ export function decodeFrame(
     run: view.getUint32(4, true),
     generation: view.getUint32(8, true),
     kind: view.getUint8(12),
-    collective: view.getUint8(13),
+    purpose: view.getUint8(13),
     from: view.getUint16(14, true),
     attempt: view.getUint32(16, true),
     sequence: view.getUint32(20, true),
@@ -113,6 +122,8 @@ export function decodeFrame(
     step: view.getUint32(28, true),
     segment: view.getUint32(32, true),
     total: view.getUint32(36, true),
+    context: view.getUint32(44, true),
+    signature: view.getUint32(48, true),
   };
   if (head.run !== world.run) return "foreign";
   if (head.generation !== world.generation) return "stale";

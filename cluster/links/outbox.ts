@@ -1,12 +1,7 @@
 import type { PartialHead } from "./frame.ts";
 
 /** Data on its way to one rank. */
-export interface Parcel {
-  collective: number;
-  operation: number;
-  step: number;
-  segment: number;
-  total: number;
+export interface Parcel extends Omit<PartialHead, "attempt" | "sequence"> {
   /** View of the live buffer. */
   payload: Uint8Array;
   /** The other rank has it: the buffer may change. */
@@ -168,17 +163,18 @@ export class Outbox {
   #transmit(sent: Sent): void {
     sent.transmission = ++this.#transmission;
     sent.sentAt = this.#options.now();
-    const { collective, operation, step, segment, total, payload } =
-      sent.parcel;
+    const { parcel } = sent;
     this.#options.transmit({
-      collective,
-      operation,
-      step,
-      segment,
-      total,
+      purpose: parcel.purpose,
+      operation: parcel.operation,
+      step: parcel.step,
+      segment: parcel.segment,
+      total: parcel.total,
+      context: parcel.context,
+      signature: parcel.signature,
       sequence: sent.sequence,
       attempt: sent.transmission,
-    }, payload);
+    }, parcel.payload);
   }
 
   #measure(ms: number): void {

@@ -13,7 +13,7 @@ const head: fc.Arbitrary<FrameHead> = fc.record({
   run: u32,
   generation: u32,
   kind: fc.integer({ min: 0, max: 255 }),
-  collective: fc.integer({ min: 0, max: 255 }),
+  purpose: fc.integer({ min: 0, max: 255 }),
   from: fc.integer({ min: 0, max: 65535 }),
   attempt: u32,
   sequence: u32,
@@ -21,6 +21,8 @@ const head: fc.Arbitrary<FrameHead> = fc.record({
   step: u32,
   segment: u32,
   total: u32,
+  context: u32,
+  signature: u32,
 });
 const payload = fc.uint8Array({ maxLength: 300 });
 
@@ -74,7 +76,7 @@ Deno.test("decodeFrame() tells another run from an older generation", () => {
   const world = { run: runHash("one"), generation: 4 };
   const blank = {
     kind: 1,
-    collective: 1,
+    purpose: 1,
     from: 0,
     attempt: 0,
     sequence: 1,
@@ -82,6 +84,8 @@ Deno.test("decodeFrame() tells another run from an older generation", () => {
     step: 0,
     segment: 0,
     total: 0,
+    context: 0,
+    signature: 0,
   };
   const none = new Uint8Array(0);
   notStrictEqual(runHash("one"), runHash("two"));

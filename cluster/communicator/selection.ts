@@ -1,0 +1,69 @@
+/** How collectives are carried out; `auto` decides by size and world. */
+export const ALGORITHMS = [
+  "auto",
+  "ring",
+  "tree",
+  "gather",
+  "chain",
+  "hierarchical",
+] as const;
+export type Algorithm = typeof ALGORITHMS[number];
+
+export interface Situation {
+  /** Algorithm that is wished. */
+  wished: Algorithm;
+  bytes: number;
+  nodes: readonly number[];
+  /** Whether operands may change places. */
+  commutative: boolean;
+}
+
+/** Up to here a hop costs more than sending everything along it, in bytes. */
+const SMALL = 32 * 1024;
+
+/** All-reduce: the only one that has all algorithms. */
+export function selectAllReduce(
+  { wished, bytes, nodes, commutative }: Situation,
+): Exclude<Algorithm, "auto"> {
+  if (wished !== "auto") {
+    const reorders = wished === "ring" ||
+      (wished === "hierarchical" && !isContiguous(nodes));
+    return reorders && !commutative ? "chain" : wished;
+  }
+  // Hops between machines are dear, but a ring passes each of them once anyway.
+  if (hasHierarchy(nodes) && commutative && bytes <= 8 * SMALL) {
+    return "hierarchical";
+  }
+  if (bytes <= SMALL) return "tree";
+  return commutative ? "ring" : "chain";
+}
+
+/** Broadcast and reduce: along a tree or a chain. */
+export function selectRooted(
+  { wished, bytes }: Pick<Situation, "wished" | "bytes">,
+): "tree" | "chain" {
+  if (wished === "ring" || wished === "chain") return "chain";
+  return wished === "auto" && bytes > SMALL ? "chain" : "tree";
+}
+
+/** All-gather and reduce-scatter: around the ring or directly, in few hops. */
+export function selectDivided(
+  { wished, bytes, commutative }: Omit<Situation, "nodes">,
+): "ring" | "direct" {
+  if (!commutative) return "direct";
+  if (wished === "ring" || wished === "chain") return "ring";
+  return wished === "auto" && bytes > SMALL ? "ring" : "direct";
+}
+
+/** More than one machine, and one that holds several ranks. */
+function hasHierarchy(nodes: readonly number[]): boolean {
+  const machines = new Set(nodes).size;
+  return machines > 1 && machines < nodes.length;
+}
+
+function isContiguous(nodes: readonly number[]): boolean {
+  return nodes.every((node, rank) =>
+    rank === 0 || node === nodes[rank - 1] ||
+    !nodes.slice(0, rank).includes(node)
+  );
+}

@@ -1,0 +1,202 @@
+import {
+  Channel,
+  decodeFrame,
+  encodeHead,
+  FRAME,
+  type FrameHead,
+  HEAD_BYTES,
+  type Link,
+  type Parcel,
+  type PartialHead,
+  type World,
+} from "../links/mod.ts";
+import { BLANK, decodeError, encodeError, NOTHING } from "./frames.ts";
+
+/** What has gone wrong on the wire so far, and was made good. */
+export interface TransportCounts {
+  foreign: number;
+  stale: number;
+  corrupt: number;
+  resent: number;
+  duplicate: number;
+  refused: number;
+}
+
+export interface TransportOptions {
+  link: Link;
+  world: World;
+  now: () => number;
+  /** Takes data, each once, in any order; `false` refuses it for now. */
+  deliver(head: FrameHead, payload: Uint8Array): boolean;
+  /** Bytes of a rank that wait here for their call. */
+  waiting(rank: number): number;
+  onHeard(rank: number): void;
+  onQuery(head: FrameHead, text: Uint8Array): void;
+  onStatus(head: FrameHead): void;
+  /** Another rank has failed and says why. */
+  onAbort(error: Error): void;
+}
+
+/** Frames to and from all other ranks, with a channel for each. */
+export class Transport {
+  readonly #options: TransportOptions;
+  readonly #channels: (Channel | undefined)[];
+  readonly #head = new Uint8Array(HEAD_BYTES);
+  readonly #faults = { foreign: 0, stale: 0, corrupt: 0 };
+  #farewell: Uint8Array | undefined;
+  #stopped = false;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    const { link } = options;
+    this.#channels = Array.from(
+      { length: link.size },
+      (_, rank) => rank === link.rank ? undefined : this.#open(rank),
+    );
+  }
+
+  get counts(): TransportCounts {
+    const counts = { ...this.#faults, resent: 0, duplicate: 0, refused: 0 };
+    for (const channel of this.#channels) {
+      if (channel === undefined) continue;
+      counts.resent += channel.counts.resent;
+      counts.duplicate += channel.counts.duplicate;
+      counts.refused += channel.counts.refused;
+    }
+    return counts;
+  }
+
+  listen(): void {
+    this.#options.link.listen({
+      onFrame: (bytes) => this.#onFrame(bytes),
+      onRestored: () => {
+        for (const channel of this.#channels) channel?.restore();
+      },
+    });
+  }
+
+  post(to: number, parcel: Parcel): void {
+    const channel = this.#channels[to];
+    if (channel !== undefined) return channel.send(parcel);
+    // To itself: the memory is read before the sender may change it.
+    const head = {
+      ...BLANK,
+      ...parcel,
+      ...this.#options.world,
+      kind: FRAME.data,
+      from: to,
+    };
+    const payload = new Uint8Array(parcel.payload);
+    queueMicrotask(() => {
+      if (this.#stopped) return;
+      this.#options.deliver(head, payload);
+      parcel.arrived();
+    });
+  }
+
+  query(
+    to: number,
+    { context, operation, text }: {
+      context: number;
+      operation: number;
+      text: Uint8Array;
+    },
+  ): void {
+    this.#transmit(to, FRAME.query, { ...BLANK, context, operation }, text);
+  }
+
+  status(
+    to: number,
+    { context, operation }: { context: number; operation: number },
+  ): void {
+    const head = { ...BLANK, context, operation };
+    this.#transmit(to, FRAME.status, head, NOTHING);
+  }
+
+  renewCredit(rank: number): void {
+    this.#channels[rank]?.renewCredit();
+  }
+
+  tick(): void {
+    for (const channel of this.#channels) channel?.tick();
+  }
+
+  /** Tells all others of the error, now and whenever they are heard of. */
+  sayFarewell(error: Error): void {
+    this.#farewell = encodeError(error);
+    this.#channels.forEach((channel, rank) => {
+      if (channel !== undefined) {
+        this.#transmit(rank, FRAME.abort, BLANK, this.#farewell!);
+      }
+    });
+  }
+
+  /** Sends and takes nothing any more, but the reason. */
+  stop(): void {
+    this.#stopped = true;
+    for (const channel of this.#channels) channel?.close();
+  }
+
+  #open(rank: number): Channel {
+    return new Channel({
+      now: this.#options.now,
+      transmit: (kind, head, payload) =>
+        this.#transmit(rank, kind, head, payload),
+      deliver: (head, payload) => this.#options.deliver(head, payload),
+      waiting: () => this.#options.waiting(rank),
+    });
+  }
+
+  #transmit(
+    to: number,
+    kind: number,
+    head: PartialHead,
+    payload: Uint8Array,
+  ): void {
+    const { world, link } = this.#options;
+    encodeHead(
+      { ...head, ...world, kind, from: link.rank },
+      payload,
+      this.#head,
+    );
+    link.send(to, this.#head, payload);
+  }
+
+  #onFrame(bytes: Uint8Array): void {
+    if (this.#stopped && this.#farewell === undefined) return;
+    const frame = decodeFrame(bytes, this.#options.world);
+    if (typeof frame === "string") {
+      this.#faults[frame]++;
+      return;
+    }
+    const { head, payload } = frame;
+    const channel = this.#channels[head.from];
+    if (channel === undefined) {
+      this.#faults.foreign++;
+      return;
+    }
+    if (this.#stopped) {
+      if (head.kind !== FRAME.abort) {
+        this.#transmit(head.from, FRAME.abort, BLANK, this.#farewell!);
+      }
+      return;
+    }
+    this.#options.onHeard(head.from);
+    switch (head.kind) {
+      case FRAME.data:
+        return channel.onData(head, payload);
+      case FRAME.ack:
+        return channel.onAck(head, payload);
+      case FRAME.query:
+        channel.wake();
+        return this.#options.onQuery(head, payload);
+      case FRAME.status:
+        return this.#options.onStatus(head);
+      case FRAME.abort: {
+        const error = decodeError(payload);
+        if (error !== undefined) return this.#options.onAbort(error);
+      }
+    }
+    this.#faults.foreign++;
+  }
+}
