@@ -48,6 +48,22 @@
  * deepStrictEqual([...gradients], [1, 2, 3]);
  * ```
  *
+ * Programs of many ranks exchange messages and collectives with the names of the
+ * MPI standard; `deno task launch -n 4 program.ts` starts them as processes,
+ * {@linkcode runRanks} within this one:
+ *
+ * ```ts
+ * import { runRanks } from "@signet/signet";
+ * import { deepStrictEqual } from "node:assert";
+ *
+ * const sums = await runRanks(4, async (comm) => {
+ *   const values = Float32Array.of(comm.rank, 1);
+ *   await comm.allReduce(values);
+ *   return [...values];
+ * });
+ * deepStrictEqual(sums[3], [6, 4]);
+ * ```
+ *
  * A run is a folder of plain files; a copy of it is complete:
  *
  * ```ts
@@ -121,6 +137,33 @@ export {
   softmaxForward,
 } from "./src/ops/mod.ts";
 export { type Communicator, soloCommunicator } from "./src/training/mod.ts";
+export {
+  type Algorithm,
+  ANY_SOURCE,
+  ANY_TAG,
+  type CallOptions,
+  CollectiveMismatchError,
+  CollectiveTimeoutError,
+  Comm,
+  type ElementType,
+  type Envelope,
+  init,
+  type InitOptions,
+  type IntoOptions,
+  type Json,
+  type Message,
+  type Op,
+  RankFailedError,
+  type ReceiveOptions,
+  type ReduceOp,
+  type ReduceOptions,
+  type RootOptions,
+  runRanks,
+  type SendOptions,
+  type TypedArray,
+  type UserOp,
+  type WaitOptions,
+} from "./cluster/communicator/mod.ts";
 export {
   type MetricsLine,
   readMetrics,

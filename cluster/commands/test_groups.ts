@@ -140,7 +140,7 @@ export async function runGroup(
     case "doc":
       return denoTest(
         "doc",
-        await existing(env, ["mod.ts", "src/std"]),
+        await existing(env, ["mod.ts", "src/std", "cluster/communicator"]),
         options,
         [
           "--doc",

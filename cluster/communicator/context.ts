@@ -29,7 +29,8 @@ export interface ContextOptions extends SegmentLimits {
 export class Context {
   readonly id: number;
   readonly members: readonly number[];
-  readonly nodes: readonly number[];
+  /** Machine of each member, as a number. */
+  nodes: readonly number[];
   readonly rank: number;
   readonly outgoing: Outgoing;
   readonly incoming: Incoming;
@@ -70,13 +71,13 @@ export class Context {
       finished(operation: Operation): void;
     },
   ): Operation<T> {
-    const { members, nodes, rank, post } = this.#options;
+    const { members, rank, post } = this.#options;
     const operation: Operation<T> = new Operation<T>(call, {
       ...this.#options,
       ...rest,
       rank,
       size: members.length,
-      nodes,
+      nodes: this.nodes,
       context: this.id,
       number: ++this.entered,
       post: (to, parcel) => post(members[to]!, parcel),

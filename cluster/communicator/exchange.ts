@@ -115,7 +115,9 @@ export class Exchange {
     const context = new Context({
       id,
       members,
-      nodes: members.map((rank) => nodes?.[rank] ?? 0),
+      nodes: members.map((rank) =>
+        this.#contexts.get(0)?.nodes[rank] ?? nodes?.[rank] ?? 0
+      ),
       rank: members.indexOf(link.rank),
       maxPayload: link.maxFrame - HEAD_BYTES,
       segmentBytes,

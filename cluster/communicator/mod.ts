@@ -11,3 +11,18 @@ export {
   RankFailedError,
   type Wait,
 } from "./errors.ts";
+export { init, type InitOptions, runRanks } from "./init.ts";
+export { PLACE_VARIABLES, TUNING_VARIABLES } from "./place.ts";
+export { type Algorithm, ALGORITHMS } from "./selection.ts";
+export { ANY_SOURCE, ANY_TAG, type Envelope } from "./envelope.ts";
+export type { CallOptions } from "./group.ts";
+export type {
+  Message,
+  ReceiveOptions,
+  SendOptions,
+  WaitOptions,
+} from "./point_to_point.ts";
+export type { IntoOptions, RootOptions } from "./data_movement.ts";
+export type { Op, ReduceOptions } from "./global_reductions.ts";
+export type { ReduceOp, UserOp } from "./reductions.ts";
+export type { ElementType, Json, TypedArray } from "./elements.ts";

@@ -1,4 +1,4 @@
-import { type TypedArray } from "../elements.ts";
+import type { TypedArray } from "../elements.ts";
 import { type Port, wrap } from "../port.ts";
 import { chunk } from "./chunks.ts";
 
