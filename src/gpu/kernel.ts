@@ -4,7 +4,11 @@ import type { RealType } from "./tensor.ts";
 export interface Kernel {
   readonly name: string;
   readonly code: string;
+  /** Bindings of the buffers that it writes. */
+  readonly writes: ReadonlySet<number>;
 }
+
+const WRITTEN = /@binding\((\d+)\)\s*var<storage,\s*read_write>/g;
 
 /**
  * A kernel from WGSL text. `common` holds the text of files of
@@ -15,7 +19,9 @@ export function defineKernel(
   wgsl: string,
   common: readonly string[] = [],
 ): Kernel {
-  return { name, code: [...common, wgsl].join("\n") };
+  const code = [...common, wgsl].join("\n");
+  const writes = code.matchAll(WRITTEN).map((match) => Number(match[1]));
+  return { name, code, writes: new Set(writes) };
 }
 
 const REALS: Record<RealType, string> = {

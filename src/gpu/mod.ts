@@ -26,7 +26,12 @@ export {
 export { type Cost, type Dispatch, Program } from "./program.ts";
 export { type Timing, type TimingLevel } from "./timings.ts";
 export { Readback } from "./readback.ts";
-export { TEXTURE_WIDTH } from "./texture_pool.ts";
+export {
+  type Matrix,
+  type MatrixLayout,
+  matrixLayout,
+  TEXTURE_WIDTH,
+} from "./texture_layout.ts";
 export {
   bytesOf,
   elements,

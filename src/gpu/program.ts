@@ -11,6 +11,8 @@ import {
 import { ScratchPool } from "./scratch_pool.ts";
 import { Section } from "./commands.ts";
 import { type Timing, type TimingLevel, Timings } from "./timings.ts";
+import { flatLayout, type Matrix } from "./texture_layout.ts";
+import { padKernel } from "./texture_pad.ts";
 import { type TensorTexture, TexturePool } from "./texture_pool.ts";
 
 /** Arguments of {@linkcode Program.dispatch}. */
@@ -21,10 +23,10 @@ export interface Dispatch {
    */
   uniforms?: { u32?: readonly number[]; f32?: readonly number[] };
   /**
-   * Copied to textures just before and bound after the uniforms: CPU adapters
-   * read texels several times faster than buffers. See `TEXTURE_WIDTH`.
+   * Copied to textures and bound after the uniforms: CPU adapters read texels
+   * several times faster than buffers. See `TEXTURE_WIDTH` and `MatrixLayout`.
    */
-  textures?: readonly Tensor[];
+  textures?: readonly (Tensor | Matrix)[];
   /** Bound in order after the uniforms and textures. */
   buffers: readonly Tensor[];
   /** Values for `override` declarations; each combination is a pipeline. */
@@ -107,6 +109,7 @@ export class Program {
   cut(): number {
     const label = this.#section().label;
     this.#pieces.push([]);
+    this.#textures.forget();
     this.section(label);
     return this.#pieces.length - 2;
   }
@@ -153,6 +156,7 @@ export class Program {
           `Cannot bind a tensor [${tensor.shape}] of ${size} bytes to ${kernel.name}: the adapter binds at most ${this.device.limits.maxStorageBufferBindingSize}`,
         );
       }
+      if (kernel.writes.has(entries.length)) this.#textures.written(tensor);
       entries.push({
         binding: entries.length,
         resource: { buffer: tensor.buffer, offset: tensor.offset, size },
@@ -180,6 +184,9 @@ export class Program {
   copy(from: Tensor, to: Tensor | Readback, byteOffset = 0): void {
     const size = tensorBytes(from);
     if (size === 0) return;
+    if ("shape" in to) {
+      this.#textures.written({ ...to, offset: to.offset + byteOffset });
+    }
     this.#section().push({
       kind: "copy",
       from: from.buffer,
@@ -234,23 +241,68 @@ export class Program {
     this.#scratch[Symbol.dispose]();
   }
 
-  /** Records the copies of tensors to textures; equal tensors share one. */
-  #textureViews(tensors: readonly Tensor[]): GPUTextureView[] {
-    const taken = new Map<Tensor, TensorTexture>();
-    for (const tensor of tensors) {
-      if (taken.has(tensor)) continue;
-      const texture = this.#textures.take(tensor, taken.values());
-      taken.set(tensor, texture);
+  /** Records the copies of what no texture has yet. */
+  #textureViews(sources: readonly (Tensor | Matrix)[]): GPUTextureView[] {
+    const matrices = sources.map((source) =>
+      "tensor" in source
+        ? source
+        : { tensor: source, layout: flatLayout(source) }
+    );
+    const taken = new Set<TensorTexture>();
+    // Those that are there already, before a copy of another takes their place.
+    for (const { tensor, layout } of matrices) {
+      const found = this.#textures.find(tensor, layout);
+      if (found !== undefined) taken.add(found);
+    }
+    return matrices.map(({ tensor, layout }) => {
+      const found = this.#textures.find(tensor, layout);
+      if (found !== undefined) return found.view;
+      if ("padded" in layout && layout.padded) {
+        const [flat] = this.#textureViews([tensor]);
+        const texture = this.#textures.take(tensor, layout, taken);
+        taken.add(texture);
+        this.#pad({ tensor, layout }, flat!, texture.view);
+        return texture.view;
+      }
+      const texture = this.#textures.take(tensor, layout, taken);
+      taken.add(texture);
       this.#section().push({
         kind: "texture",
         from: tensor.buffer,
         fromOffset: tensor.offset,
         to: texture.texture,
-        texels: Math.ceil(tensor.length / 4),
+        width: layout.width,
+        texels: layout.texels,
         texelBytes: bytesOf(4, tensor.type),
       });
-    }
-    return tensors.map((tensor) => taken.get(tensor)!.view);
+      return texture.view;
+    });
+  }
+
+  #pad({ tensor, layout }: Matrix, from: GPUTextureView, to: GPUTextureView) {
+    const kernel = padKernel(tensor.type);
+    const pipeline = this.device.pipelines.get(kernel);
+    const { quads, shift, texels } = layout;
+    const rows = texels / quads;
+    const u32 = [rows, tensor.length / rows, quads, shift];
+    const bindings = this.device.gpu.createBindGroup({
+      label: kernel.name,
+      layout: pipeline.getBindGroupLayout(0),
+      entries: [
+        { binding: 0, resource: this.#uniform({ u32 }) },
+        { binding: 1, resource: from },
+        { binding: 2, resource: to },
+      ],
+    });
+    this.#section().push({
+      kind: "dispatch",
+      pipeline,
+      bindings,
+      grid: gridOf(kernel, rows),
+      label: kernel.name,
+      flops: 0,
+      bytes: 2 * tensorBytes(tensor),
+    });
   }
 
   #section(): Section {
@@ -301,6 +353,7 @@ function gridOf(
 
 /** Each tensor counts once, however often it is bound. */
 function boundBytes({ textures = [], buffers }: Dispatch): number {
-  return [...new Set([...textures, ...buffers])]
+  const read = textures.map((it) => "tensor" in it ? it.tensor : it);
+  return [...new Set([...read, ...buffers])]
     .reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
 }

@@ -1,14 +1,9 @@
 import type { Device } from "./device.ts";
 import { DeviceLimitError } from "./errors.ts";
-import type { Tensor } from "./tensor.ts";
+import { type Tensor, tensorBytes } from "./tensor.ts";
+import type { TextureLayout } from "./texture_layout.ts";
 
-/**
- * Texels in a row of a tensor's `rgba32float` or `rgba16float` texture: elements 4 i .. 4 i + 3
- * are at (i % 1024, i / 1024). The last texel may hold up to three more elements.
- */
-export const TEXTURE_WIDTH = 1024;
-
-/** A texture that holds the elements of a tensor while a dispatch reads them. */
+/** A texture that holds the elements of a tensor while dispatches read them. */
 export interface TensorTexture {
   readonly texture: GPUTexture;
   readonly view: GPUTextureView;
@@ -20,14 +15,30 @@ export interface TextureCopy {
   readonly from: GPUBuffer;
   readonly fromOffset: number;
   readonly to: GPUTexture;
+  /** Texels in a full row. */
+  readonly width: number;
   readonly texels: number;
   readonly texelBytes: number;
 }
 
-/** Textures of a program, reused from dispatch to dispatch. */
+interface Entry extends TensorTexture {
+  /** Textures of one key serve each other's tensors. */
+  readonly key: string;
+  /** The tensor whose elements it has, as long as nothing writes to them. */
+  holds: Tensor | undefined;
+  layout: TextureLayout;
+  /** Larger for the one that was taken later. */
+  used: number;
+}
+
+/**
+ * Textures of a program. A copy is made once and read by all dispatches until
+ * the tensor is written or the texture is needed for another tensor.
+ */
 export class TexturePool {
   readonly #device: Device;
-  readonly #textures: TensorTexture[] = [];
+  readonly #entries: Entry[] = [];
+  #uses = 0;
 
   constructor(device: Device) {
     this.#device = device;
@@ -35,58 +46,114 @@ export class TexturePool {
 
   /** Bytes of all textures. */
   get bytes(): number {
-    return this.#textures.reduce(
+    return this.#entries.reduce(
       (sum, { texture }) =>
         sum + texture.width * texture.height * texelBytes(texture.format),
       0,
     );
   }
 
-  /** A texture that the tensor fits in and that is not among the taken ones. */
-  take(tensor: Tensor, taken: Iterable<TensorTexture>): TensorTexture {
-    // Odd: Mesa compiles a kernel again where a size becomes a power of two.
-    const rows = Math.max(3, Math.ceil(tensor.length / 4 / TEXTURE_WIDTH) | 1);
+  /** The texture that has the tensor's elements in this layout. */
+  find(tensor: Tensor, layout: TextureLayout): TensorTexture | undefined {
+    const entry = this.#entries.find(({ holds, layout: its }) =>
+      holds !== undefined && holds.buffer === tensor.buffer &&
+      holds.offset === tensor.offset && holds.length === tensor.length &&
+      holds.type === tensor.type && its.width === layout.width &&
+      its.texels === layout.texels && its.exact === layout.exact
+    );
+    if (entry !== undefined) entry.used = ++this.#uses;
+    return entry;
+  }
+
+  /** A texture that the tensor is about to be copied to, none of the taken ones. */
+  take(
+    tensor: Tensor,
+    layout: TextureLayout,
+    taken: Iterable<TensorTexture>,
+  ): TensorTexture {
+    // Mesa compiles a kernel again where a size becomes a power of two.
+    const height = Math.max(3, layout.height | 1);
+    const width = layout.exact && Number.isInteger(Math.log2(layout.width))
+      ? Math.max(3, layout.width + 1)
+      : layout.width;
     const limit = this.#device.limits.maxTextureDimension2D;
-    if (rows > limit) {
+    if (height > limit || width > limit) {
       throw new DeviceLimitError(
-        `Cannot put a tensor [${tensor.shape}] into a texture of ${rows} rows: at most ${limit}`,
+        `Cannot put a tensor [${tensor.shape}] into a texture of ${width} x ${height}: at most ${limit} each`,
       );
     }
     const format = tensor.type === "f16" ? "rgba16float" : "rgba32float";
+    const key = layout.exact
+      ? `${format} ${width} ${height} ${layout.texels}`
+      : format;
     const busy = new Set(taken);
-    let best: TensorTexture | undefined;
-    for (const candidate of this.#textures) {
-      const { height } = candidate.texture;
-      if (candidate.texture.format !== format) continue;
-      if (height < rows || busy.has(candidate)) continue;
-      if (best === undefined || height < best.texture.height) best = candidate;
+    let best: Entry | undefined;
+    for (const candidate of this.#entries) {
+      if (candidate.key !== key || candidate.texture.height < height) continue;
+      if (busy.has(candidate)) continue;
+      if (best === undefined || before(candidate, best)) best = candidate;
     }
-    return best ?? this.#create(rows, format);
+    best ??= this.#create({ key, width, height, format, layout });
+    best.holds = tensor;
+    best.layout = layout;
+    best.used = ++this.#uses;
+    return best;
   }
 
-  #create(rows: number, format: GPUTextureFormat): TensorTexture {
+  /** What was copied of these elements is no longer theirs. */
+  written(tensor: Tensor): void {
+    for (const entry of this.#entries) {
+      const { holds } = entry;
+      if (holds === undefined || holds.buffer !== tensor.buffer) continue;
+      if (
+        holds.offset < tensor.offset + tensorBytes(tensor) &&
+        tensor.offset < holds.offset + tensorBytes(holds)
+      ) entry.holds = undefined;
+    }
+  }
+
+  /** Nothing that was copied is known to be current. */
+  forget(): void {
+    for (const entry of this.#entries) entry.holds = undefined;
+  }
+
+  #create({ key, width, height, format, layout }: {
+    key: string;
+    width: number;
+    height: number;
+    format: GPUTextureFormat;
+    layout: TextureLayout;
+  }): Entry {
     const { gpu, memory } = this.#device;
     const texture = memory.as(
       "textures",
       () =>
         memory.track(
           gpu.createTexture({
-            size: [TEXTURE_WIDTH, rows],
+            size: [width, height],
             format,
-            usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
+            usage: GPUTextureUsage.STORAGE_BINDING |
+              GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
           }),
-          TEXTURE_WIDTH * rows * texelBytes(format),
+          width * height * texelBytes(format),
         ),
     );
-    const created = { texture, view: texture.createView() };
-    this.#textures.push(created);
-    return created;
+    const view = texture.createView();
+    const entry = { key, texture, view, holds: undefined, layout, used: 0 };
+    this.#entries.push(entry);
+    return entry;
   }
 
   [Symbol.dispose](): void {
-    for (const { texture } of this.#textures) texture.destroy();
-    this.#textures.length = 0;
+    for (const { texture } of this.#entries) texture.destroy();
+    this.#entries.length = 0;
   }
+}
+
+/** The lower texture first, then the one whose copy was read longest ago. */
+function before(a: Entry, b: Entry): boolean {
+  const difference = a.texture.height - b.texture.height;
+  return difference < 0 || (difference === 0 && a.used < b.used);
 }
 
 function texelBytes(format: GPUTextureFormat): number {
@@ -96,21 +163,21 @@ function texelBytes(format: GPUTextureFormat): number {
 /** Copies full rows, then the texels of the last row. */
 export function encodeTextureCopy(
   encoder: GPUCommandEncoder,
-  { from, fromOffset, to, texels, texelBytes }: TextureCopy,
+  { from, fromOffset, to, width, texels, texelBytes }: TextureCopy,
 ): void {
-  const rows = Math.floor(texels / TEXTURE_WIDTH);
-  const rest = texels % TEXTURE_WIDTH;
-  const bytesPerRow = TEXTURE_WIDTH * texelBytes;
+  const rows = Math.floor(texels / width);
+  const rest = texels % width;
+  const bytesPerRow = width * texelBytes;
   if (rows > 0) {
     encoder.copyBufferToTexture(
       { buffer: from, offset: fromOffset, bytesPerRow },
       { texture: to },
-      [TEXTURE_WIDTH, rows],
+      [width, rows],
     );
   }
   if (rest > 0) {
     encoder.copyBufferToTexture(
-      { buffer: from, offset: fromOffset + rows * bytesPerRow, bytesPerRow },
+      { buffer: from, offset: fromOffset + rows * bytesPerRow },
       { texture: to, origin: [0, rows] },
       [rest, 1],
     );

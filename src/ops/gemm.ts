@@ -1,61 +1,21 @@
 import {
   type Constants,
   defineKernel,
-  type Kernel,
   type KernelForm,
+  type Matrix,
+  matrixLayout,
   type Program,
+  type RealType,
   type Tensor,
 } from "../gpu/mod.ts";
-import gelu from "./common/gelu.wgsl" with { type: "text" };
-import texels from "./common/texels.wgsl" with { type: "text" };
-import blocks from "./gemm_blocks.wgsl" with { type: "text" };
-import epilogue from "./gemm_epilogue_buffers.wgsl" with { type: "text" };
-import scalar from "./gemm_operands_scalar.wgsl" with { type: "text" };
-import texture from "./gemm_operands_texture.wgsl" with { type: "text" };
-import vec4 from "./gemm_operands_vec4.wgsl" with { type: "text" };
-import register from "./gemm_register.wgsl" with { type: "text" };
+import { gemmKernel } from "./gemm_kernels.ts";
 import splits from "./gemm_splits.wgsl" with { type: "text" };
-import tiled from "./gemm_tiled.wgsl" with { type: "text" };
 
-interface Form {
-  /** Tile of the output that a workgroup makes. */
-  readonly rows: number;
-  readonly cols: number;
-  /** Workgroups that keep the adapter busy. */
-  readonly groups: number;
-  /** Kernels for operands with rows that are multiples of 4 long, and others. */
-  readonly aligned: Kernel;
-  readonly unaligned: Kernel;
-}
+/** Workgroups that keep an adapter of a form busy: the depth is split to get them. */
+const GROUPS: Record<KernelForm, number> = { register: 32, tiled: 320 };
 
-const registerKernel = defineKernel("gemm_register", register, [
-  gelu,
-  texels,
-  texture,
-  blocks,
-]);
-
-const FORMS: Record<KernelForm, Form> = {
-  register: {
-    rows: 16,
-    cols: 64,
-    groups: 32,
-    aligned: registerKernel,
-    unaligned: registerKernel,
-  },
-  tiled: {
-    rows: 64,
-    cols: 64,
-    groups: 160,
-    aligned: defineKernel("gemm_tiled", tiled, [gelu, vec4, epilogue, blocks]),
-    unaligned: defineKernel("gemm_tiled_scalar", tiled, [
-      gelu,
-      scalar,
-      epilogue,
-      blocks,
-    ]),
-  },
-};
+/** Tiles of 64 columns from which on higher tiles keep a GPU busy too. */
+const HIGH_TILES = 1024;
 
 const sumSplits = defineKernel("gemm_splits", splits);
 
@@ -88,11 +48,17 @@ export interface GemmArgs {
 export function gemm(program: Program, args: GemmArgs): void {
   const { rows, cols, depth, left, right, output } = args;
   const { transposeLeft = false, transposeRight = false } = args;
-  const form = FORMS[program.device.form];
-  const tiles = Math.ceil(cols / form.cols);
-  const tileCount = tiles * Math.ceil(rows / form.rows);
+  const { form } = program.device;
+  const registers = form === "register";
+  const tileRows = registers
+    ? transposeLeft ? 16 : 12
+    : Math.ceil(cols / 64) * Math.ceil(rows / 64) < HIGH_TILES
+    ? 64
+    : 128;
+  const tiles = Math.ceil(cols / 64);
+  const tileCount = tiles * Math.ceil(rows / tileRows);
   const { count, chunk } = args.split === true
-    ? splitDepth(depth, tileCount, form.groups)
+    ? splitDepth(depth, tileCount, GROUPS[form])
     : { count: 1, chunk: Math.ceil(depth / 16) * 16 };
   const partial = count === 1
     ? undefined
@@ -100,47 +66,92 @@ export function gemm(program: Program, args: GemmArgs): void {
   const partialSums = count === 1 || args.sums === undefined
     ? undefined
     : program.scratch([count, rows]);
-  const side = partialSums ?? args.sums ?? args.keep ?? program.scratch([1]);
-  const aligned = (transposeLeft ? rows : depth) % 4 === 0 &&
-    (transposeRight ? depth : cols) % 4 === 0;
-  const registers = program.device.form === "register";
+  const side = partialSums ?? args.sums ?? args.keep ??
+    program.scratch([4], output.type);
+  const leftRow = transposeLeft ? rows : depth;
+  const rightRow = transposeRight ? depth : cols;
+  const kernel = gemmKernel({
+    form,
+    left: realType(left),
+    right: realType(right),
+    bias: realType(args.bias ?? right),
+    output: realType(output),
+    transposeLeft,
+    // Sums are written by fours of rows, which left's rows are in that case.
+    aligned: leftRow % 4 === 0 && rightRow % 4 === 0 && cols % 4 === 0,
+  });
   // A flag that makes no difference is off, to compile fewer pipelines.
   const flags: Constants = {
-    TRANSPOSE_LEFT: Number(transposeLeft),
     TRANSPOSE_RIGHT: Number(transposeRight),
     BIAS: Number(args.bias !== undefined),
     GELU: Number(args.keep !== undefined),
     GELU_DERIVATIVE: Number(args.pre !== undefined),
     RESIDUAL: Number(args.residual !== undefined),
     SUM_LEFT: Number(args.sums !== undefined),
-    WHOLE: Number(!transposeLeft && depth % (registers ? 4 : 16) === 0),
   };
-  const reads = [
-    left,
-    right,
-    args.bias ?? right,
-    args.residual ?? right,
-    args.pre ?? right,
-  ];
+  const u32 = [rows, cols, depth, tiles, count, chunk];
   const writes = [partial ?? output, side];
-  program.dispatch(aligned ? form.aligned : form.unaligned, {
-    uniforms: { u32: [rows, cols, depth, tiles, count, chunk] },
-    ...(registers
-      ? { textures: reads, buffers: writes }
-      : { buffers: [...reads, ...writes] }),
-    constants: registers
-      ? {
-        ...flags,
-        ALIGNED: Number(aligned),
-        ALIGNED_OUTPUT: Number(
-          cols % 4 === 0 && (args.residual ?? args.pre) !== undefined,
-        ),
-      }
-      : flags,
+  const recorded = {
     workgroups: tileCount * count,
     label: `gemm ${transposeLeft ? "t" : "n"}${transposeRight ? "t" : "n"}`,
     cost: { flops: 2 * rows * cols * depth },
-  });
+  };
+  if (registers) {
+    const matrix = (tensor: Tensor, width: number): Matrix => ({
+      tensor,
+      layout: matrixLayout(
+        [tensor.length / width, width],
+        realType(tensor),
+        program.device.limits.maxTextureDimension2D,
+      ),
+    });
+    const leftMatrix = matrix(left, leftRow);
+    const rightMatrix = matrix(right, rightRow);
+    const optional = (tensor?: Tensor) =>
+      tensor === undefined ? undefined : matrix(tensor, cols);
+    const residual = optional(args.residual);
+    const pre = optional(args.pre);
+    const unread = left.type === output.type ? leftMatrix : rightMatrix;
+    program.dispatch(kernel, {
+      ...recorded,
+      uniforms: {
+        u32: [
+          ...u32,
+          leftMatrix.layout.shift,
+          rightMatrix.layout.shift,
+          (residual ?? pre)?.layout.shift ?? 0,
+        ],
+      },
+      textures: [
+        leftMatrix,
+        rightMatrix,
+        optional(args.bias) ?? rightMatrix,
+        residual ?? pre ?? unread,
+        pre ?? residual ?? unread,
+      ],
+      buffers: writes,
+      constants: flags,
+    });
+  } else {
+    program.dispatch(kernel, {
+      ...recorded,
+      uniforms: { u32: [...u32, 0, 0, 0] },
+      buffers: [
+        left,
+        right,
+        args.bias ?? right,
+        args.residual ?? args.pre ?? right,
+        args.pre ?? args.residual ?? right,
+        ...writes,
+      ],
+      constants: {
+        ...flags,
+        TRANSPOSE_LEFT: Number(transposeLeft),
+        ROW_QUADS: tileRows / 4,
+        LANES: tileRows,
+      },
+    });
+  }
   if (side !== args.sums && side !== args.keep && side !== partialSums) {
     program.release(side);
   }
@@ -148,6 +159,11 @@ export function gemm(program: Program, args: GemmArgs): void {
   if (partialSums !== undefined && args.sums !== undefined) {
     addSplits(program, partialSums, args.sums, count);
   }
+}
+
+function realType({ type, shape }: Tensor): RealType {
+  if (type !== "u32") return type;
+  throw new TypeError(`Cannot multiply a tensor [${shape}] of integers`);
 }
 
 function addSplits(

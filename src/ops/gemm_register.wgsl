@@ -1,8 +1,8 @@
-// Matrix product for CPU adapters: 16 rows x 8 columns in registers of each
+// Matrix product for CPU adapters: 12 rows x 8 columns in registers of each
 // invocation, the 8 invocations of a workgroup side by side along the columns.
 // No workgroup memory: there it is as slow as any load, and loads are the limit.
 
-const ROWS: u32 = 16;
+const ROWS: u32 = 12;
 const COLS: u32 = 64;
 
 @compute @workgroup_size(8)
@@ -15,43 +15,50 @@ fn main(
   let m = tile.row;
   let n = tile.col + lane * 4;
 
+  let left_quads = quads_of(params.depth);
+  let m0 = rows_from(m, left_quads, params.left_shift);
+  let m1 = rows_from(m + 4, left_quads, params.left_shift);
+  let m2 = rows_from(m + 8, left_quads, params.left_shift);
+  let right_quads = quads_of(select(params.cols, params.depth, TRANSPOSE_RIGHT));
+  let k0 = rows_from(0, right_quads, params.right_shift);
+  let n0 = rows_from(n, right_quads, params.right_shift);
+  let n1 = rows_from(n + 32, right_quads, params.right_shift);
+
   var c00 = mat4x4f();
   var c01 = mat4x4f();
   var c10 = mat4x4f();
   var c11 = mat4x4f();
   var c20 = mat4x4f();
   var c21 = mat4x4f();
-  var c30 = mat4x4f();
-  var c31 = mat4x4f();
-  var sums = mat4x4f();
 
-  for (var k = tile.start; k < tile.end; k += 4) {
-    let b0 = right_block(k, n);
-    let b1 = right_block(k, n + 32);
-    let a0 = left_block(m, k);
+  for (var k = 0u; k < params.depth; k += 4) {
+    var b0: mat4x4f;
+    var b1: mat4x4f;
+    if (TRANSPOSE_RIGHT) {
+      b0 = transpose(right_block(n0, k / 4));
+      b1 = transpose(right_block(n1, k / 4));
+    } else {
+      let rows = rows_after(k0, k, right_quads, params.right_shift);
+      b0 = right_block(rows, n / 4);
+      b1 = right_block(rows, n / 4 + 8);
+    }
+    let a0 = left_block(m0, k / 4);
+    let a1 = left_block(m1, k / 4);
+    let a2 = left_block(m2, k / 4);
     c00 = product(c00, b0, a0);
     c01 = product(c01, b1, a0);
-    let a1 = left_block(m + 4, k);
     c10 = product(c10, b0, a1);
     c11 = product(c11, b1, a1);
-    let a2 = left_block(m + 8, k);
     c20 = product(c20, b0, a2);
     c21 = product(c21, b1, a2);
-    let a3 = left_block(m + 12, k);
-    c30 = product(c30, b0, a3);
-    c31 = product(c31, b1, a3);
-    if (SUM_LEFT) {
-      let ones = vec4f(1.0);
-      sums += mat4x4f(ones * a0, ones * a1, ones * a2, ones * a3);
-    }
   }
 
   // Rows and blocks move up instead of being indexed: what a variable indexes does
   // not stay in registers, and unrolling this takes long to compile.
   for (var i = 0u; i < ROWS; i += 4) {
     for (var j = 0u; j < 4; j++) {
-      store_quad(m + i + j, n, tile.split, c00[0]);
-      store_quad(m + i + j, n + 32, tile.split, c01[0]);
+      finish_quad(m + i + j, n, tile.split, c00[0]);
+      finish_quad(m + i + j, n + 32, tile.split, c01[0]);
       c00 = mat4x4f(c00[1], c00[2], c00[3], c00[0]);
       c01 = mat4x4f(c01[1], c01[2], c01[3], c01[0]);
     }
@@ -59,13 +66,5 @@ fn main(
     c01 = c11;
     c10 = c20;
     c11 = c21;
-    c20 = c30;
-    c21 = c31;
-  }
-  if (SUM_LEFT && tile.col == 0 && lane == 0) {
-    store_sums(m, tile.split, sums[0]);
-    store_sums(m + 4, tile.split, sums[1]);
-    store_sums(m + 8, tile.split, sums[2]);
-    store_sums(m + 12, tile.split, sums[3]);
   }
 }
