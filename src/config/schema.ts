@@ -235,7 +235,17 @@ export const configSchema = z.strictObject({
   globalBatch: count(128, { min: 1, max: 1 << 20 }).describe(
     "images per step over all ranks",
   ),
-  precision: z.enum(["f32"]).default("f32").describe("type of activations"),
+  precision: z.enum(["f32", "f16"]).default("f32").describe(
+    "type of activations and of the matrices they meet; sums and weights stay f32",
+  ),
+  lossScale: z.strictObject({
+    initial: count(65_536, { min: 1, max: 2 ** 40 }).describe(
+      "factor of the loss in backward at the first step; halved, and the step skipped, when a gradient overflows",
+    ),
+    growthInterval: count(500, { min: 1 }).describe(
+      "steps without overflow after which the factor doubles",
+    ),
+  }).prefault({}).describe("keeps small gradients above 0; precision f16 only"),
   wire: z.enum(["f32"]).default("f32").describe("type of sent gradients"),
   link: z.enum(["auto", "nats"]).default("auto").describe(
     "how ranks reach each other",

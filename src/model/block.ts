@@ -68,7 +68,7 @@ export function blockForward(
     branch: 1,
     residual: kept.middle,
     input: kept.hidden,
-    weight: get("mlp.fc2.weight"),
+    weight: args.parameters.weight(`blocks.${args.index}.mlp.fc2.weight`),
     bias: get("mlp.fc2.bias"),
   });
   if (args.keep) return { output, kept };
@@ -91,10 +91,12 @@ export function blockActivations(
   const tokens = tokensOf(config);
   const rows = batch * tokens;
   const get = (name: string) => parameters.get(`blocks.${index}.${name}`);
+  const weight = (name: string) => parameters.weight(`blocks.${index}.${name}`);
+  const type = parameters.precision;
 
   const mean1 = program.scratch([rows]);
   const rstd1 = program.scratch([rows]);
-  const normed1 = program.scratch([rows, dim]);
+  const normed1 = program.scratch([rows, dim], type);
   layerNormForward(program, {
     input,
     gamma: get("norm1.weight"),
@@ -104,15 +106,15 @@ export function blockActivations(
     rstd: rstd1,
     epsilon,
   });
-  const qkv = program.scratch([rows, 3 * dim]);
+  const qkv = program.scratch([rows, 3 * dim], type);
   linearForward(program, {
     input: normed1,
-    weight: get("attn.qkv.weight"),
+    weight: weight("attn.qkv.weight"),
     bias: get("attn.qkv.bias"),
     output: qkv,
   });
   if (!keep) program.release(normed1, mean1, rstd1);
-  const attended = program.scratch([rows, dim]);
+  const attended = program.scratch([rows, dim], type);
   const logSumExp = program.scratch([batch, heads, tokens]);
   attentionForward(program, {
     qkv,
@@ -127,14 +129,14 @@ export function blockActivations(
     branch: 0,
     residual: input,
     input: attended,
-    weight: get("attn.proj.weight"),
+    weight: weight("attn.proj.weight"),
     bias: get("attn.proj.bias"),
   });
   if (!keep) program.release(attended);
 
   const mean2 = program.scratch([rows]);
   const rstd2 = program.scratch([rows]);
-  const normed2 = program.scratch([rows, dim]);
+  const normed2 = program.scratch([rows, dim], type);
   layerNormForward(program, {
     input: middle,
     gamma: get("norm2.weight"),
@@ -144,11 +146,11 @@ export function blockActivations(
     rstd: rstd2,
     epsilon,
   });
-  const preActivation = program.scratch([rows, 4 * dim]);
-  const hidden = program.scratch([rows, 4 * dim]);
+  const preActivation = program.scratch([rows, 4 * dim], type);
+  const hidden = program.scratch([rows, 4 * dim], type);
   linearForward(program, {
     input: normed2,
-    weight: get("mlp.fc1.weight"),
+    weight: weight("mlp.fc1.weight"),
     bias: get("mlp.fc1.bias"),
     output: hidden,
     preActivation,
@@ -185,6 +187,8 @@ export function blockBackward(
   const tokens = tokensOf(config);
   const rows = batch * tokens;
   const get = (name: string) => parameters.get(`blocks.${index}.${name}`);
+  const weight = (name: string) => parameters.weight(`blocks.${index}.${name}`);
+  const type = parameters.precision;
   const grad = (name: string) => gradients.get(`blocks.${index}.${name}`);
 
   const dMlp = branchBackward(program, args, 1, dOutput);
@@ -194,10 +198,10 @@ export function blockBackward(
     dWeight: grad("mlp.fc2.weight"),
     dBias: grad("mlp.fc2.bias"),
   });
-  const dHidden = program.scratch([rows, 4 * dim]);
+  const dHidden = program.scratch([rows, 4 * dim], type);
   linearInputGradient(program, {
     dOutput: dMlp,
-    weight: get("mlp.fc2.weight"),
+    weight: weight("mlp.fc2.weight"),
     dInput: dHidden,
     preActivation: kept.preActivation,
   });
@@ -209,14 +213,14 @@ export function blockBackward(
     dWeight: grad("mlp.fc1.weight"),
     dBias: grad("mlp.fc1.bias"),
   });
-  const dNormed2 = program.scratch([rows, dim]);
+  const dNormed2 = program.scratch([rows, dim], type);
   linearInputGradient(program, {
     dOutput: dHidden,
-    weight: get("mlp.fc1.weight"),
+    weight: weight("mlp.fc1.weight"),
     dInput: dNormed2,
   });
   program.release(dHidden, kept.normed2);
-  const dMiddle = program.scratch([rows, dim]);
+  const dMiddle = program.scratch([rows, dim], type);
   layerNormBackward(program, {
     input: kept.middle,
     gamma: get("norm2.weight"),
@@ -237,14 +241,14 @@ export function blockBackward(
     dWeight: grad("attn.proj.weight"),
     dBias: grad("attn.proj.bias"),
   });
-  const dAttended = program.scratch([rows, dim]);
+  const dAttended = program.scratch([rows, dim], type);
   linearInputGradient(program, {
     dOutput: dAttention,
-    weight: get("attn.proj.weight"),
+    weight: weight("attn.proj.weight"),
     dInput: dAttended,
   });
   if (dAttention !== dMiddle) program.release(dAttention);
-  const dQkv = program.scratch([rows, 3 * dim]);
+  const dQkv = program.scratch([rows, 3 * dim], type);
   attentionBackward(program, {
     qkv: kept.qkv,
     output: kept.attended,
@@ -262,14 +266,14 @@ export function blockBackward(
     dWeight: grad("attn.qkv.weight"),
     dBias: grad("attn.qkv.bias"),
   });
-  const dNormed1 = program.scratch([rows, dim]);
+  const dNormed1 = program.scratch([rows, dim], type);
   linearInputGradient(program, {
     dOutput: dQkv,
-    weight: get("attn.qkv.weight"),
+    weight: weight("attn.qkv.weight"),
     dInput: dNormed1,
   });
   program.release(dQkv, kept.normed1);
-  const dInput = program.scratch([rows, dim]);
+  const dInput = program.scratch([rows, dim], type);
   layerNormBackward(program, {
     input: kept.input,
     gamma: get("norm1.weight"),
@@ -298,16 +302,16 @@ function branchForward(
   },
 ): Tensor {
   const { residual, branch, ...rest } = linear;
-  const output = program.scratch(residual.shape);
+  const output = program.scratch(residual.shape, residual.type);
   const masks = masksOf(args, branch);
   if (masks === undefined) {
     linearForward(program, { ...rest, output, residual });
     return output;
   }
-  let x = program.scratch(residual.shape);
+  let x = program.scratch(residual.shape, residual.type);
   linearForward(program, { ...rest, output: x });
   if (masks.dropout.rate > 0) {
-    const dropped = program.scratch(residual.shape);
+    const dropped = program.scratch(residual.shape, residual.type);
     dropout(program, { input: x, output: dropped, ...masks.dropout });
     program.release(x);
     x = dropped;
@@ -326,10 +330,10 @@ function branchBackward(
 ): Tensor {
   const masks = masksOf(args, branch);
   if (masks === undefined) return dOutput;
-  const dBranch = program.scratch(dOutput.shape);
+  const dBranch = program.scratch(dOutput.shape, dOutput.type);
   dropPathBackward(program, { dOutput, dBranch, ...masks.dropPath });
   if (masks.dropout.rate === 0) return dBranch;
-  const dInput = program.scratch(dOutput.shape);
+  const dInput = program.scratch(dOutput.shape, dOutput.type);
   dropout(program, { input: dBranch, output: dInput, ...masks.dropout });
   program.release(dBranch);
   return dInput;

@@ -33,7 +33,7 @@ const DISTILLATION_TOKEN: PoolWeights = {
   patches: 0,
 };
 
-/** Features and logits of a batch. */
+/** Features and logits of a batch: f32 with any precision, since little is cheap. */
 export interface HeadActivations {
   /** What the head and relational losses see, `[batch, dim]`. */
   readonly feature: Tensor;
@@ -158,7 +158,10 @@ export function headsBackward(
     if (losses.dTokens) return losses.dTokens;
     throw new Error("Cannot record backward: no loss has a gradient");
   }
-  const dTokens = program.scratch([batch * tokensOf(config), config.dim]);
+  const dTokens = program.scratch(
+    [batch * tokensOf(config), config.dim],
+    parameters.precision,
+  );
   poolTokensBackward(program, {
     gradients: sources,
     ...(losses.dTokens ? { extra: losses.dTokens } : {}),

@@ -1,4 +1,12 @@
-import { type Device, type MemoryKind, type Tensor, view } from "../gpu/mod.ts";
+import {
+  type Device,
+  type MemoryKind,
+  Program,
+  type RealType,
+  type Tensor,
+  view,
+} from "../gpu/mod.ts";
+import { cast } from "../ops/mod.ts";
 import type { ParameterSpec, Segment } from "./segments.ts";
 
 /** Values by timm name. */
@@ -17,12 +25,20 @@ export interface NamedTensors {
  * One value per parameter on the GPU: the parameters themselves, their
  * gradients, an optimizer moment or a moving average. All sets of a model have
  * the same layout, so one dispatch updates a segment of several sets.
+ *
+ * With precision f16 the values stay f32 and the matrices that activations meet
+ * are read from f16 copies, which {@linkcode ParameterSet.recordCopies} renews.
  */
 export class ParameterSet implements NamedTensors {
   readonly segments: readonly Segment[];
   /** One buffer per segment, `[segment.length]`. */
   readonly tensors: readonly Tensor[];
+  /** Type of the activations that these parameters compute. */
+  readonly precision: RealType;
   readonly #device: Device;
+  /** f16 copies of segments; none of norm and heads, which compute in f32. */
+  readonly #copies = new Map<number, Tensor>();
+  #renewal: Program | undefined;
   readonly #places = new Map<
     string,
     { segment: number; spec: ParameterSpec }
@@ -33,8 +49,10 @@ export class ParameterSet implements NamedTensors {
     device: Device,
     segments: readonly Segment[],
     kind: MemoryKind = "parameters",
+    precision: RealType = "f32",
   ) {
     this.#device = device;
+    this.precision = precision;
     this.segments = segments;
     this.tensors = device.memory.as(
       kind,
@@ -44,6 +62,15 @@ export class ParameterSet implements NamedTensors {
       for (const spec of parameters) {
         this.#places.set(spec.name, { segment, spec });
       }
+    });
+    if (precision === "f32") return;
+    segments.forEach(({ name, length }, segment) => {
+      if (!/^(blocks|embeddings)/.test(name)) return;
+      const copy = device.memory.as(
+        kind,
+        () => device.tensor([length], undefined, "f16"),
+      );
+      this.#copies.set(segment, copy);
     });
   }
 
@@ -57,17 +84,37 @@ export class ParameterSet implements NamedTensors {
     return view(this.tensors[segment]!, shape ?? spec.shape, spec.offset);
   }
 
+  /** The parameter as products with activations read it: f16 or f32, as the precision says. */
+  weight(name: string, shape?: readonly number[]): Tensor {
+    const { segment, spec } = this.#place(name);
+    const copy = this.#copies.get(segment);
+    if (copy === undefined) return this.get(name, shape);
+    return view(copy, shape ?? spec.shape, spec.offset);
+  }
+
+  /** Records the renewal of the f16 copies of changed segments; default: of all. */
+  recordCopies(program: Program, segments?: readonly number[]): void {
+    for (const [segment, output] of this.#copies) {
+      if (segments !== undefined && !segments.includes(segment)) continue;
+      cast(program, { input: this.tensors[segment]!, output });
+    }
+  }
+
   segmentOf(name: string): number {
     return this.#place(name).segment;
   }
 
   write(name: string, values: Float32Array): void {
     this.#device.write(this.get(name), values);
+    this.#renewCopies();
   }
 
   /** Overwrites the parameters that `values` names. */
   writeAll(values: NamedValues): void {
-    for (const [name, { data }] of values) this.write(name, data);
+    for (const [name, { data }] of values) {
+      this.#device.write(this.get(name), data);
+    }
+    this.#renewCopies();
   }
 
   async read(): Promise<NamedValues> {
@@ -86,10 +133,23 @@ export class ParameterSet implements NamedTensors {
     this.#device.run((program) => {
       other.tensors.forEach((from, i) => program.copy(from, this.tensors[i]!));
     });
+    this.#renewCopies();
   }
 
   [Symbol.dispose](): void {
     for (const { buffer } of this.tensors) buffer.destroy();
+    for (const { buffer } of this.#copies.values()) buffer.destroy();
+    this.#renewal?.[Symbol.dispose]();
+  }
+
+  /** On the GPU, like all other renewals: its rounding need not be the host's. */
+  #renewCopies(): void {
+    if (this.#copies.size === 0) return;
+    if (this.#renewal === undefined) {
+      this.#renewal = new Program(this.#device);
+      this.recordCopies(this.#renewal);
+    }
+    this.#renewal.submit();
   }
 
   #place(name: string) {

@@ -42,7 +42,7 @@ export interface VitActivations {
 
 /** Options of {@linkcode vitForward}. */
 export interface VitForwardOptions {
-  /** Rows of patches, `[batch * grid * grid, 3 * patch * patch]`, already normalised. */
+  /** Rows of patches, `[batch * grid * grid, 3 * patch * patch]`, already normalised, of the parameters' precision. */
   patches: Tensor;
   batch: number;
   /** Keep what backward needs; otherwise intermediate buffers are reused at once. */
@@ -70,14 +70,15 @@ export function vitForward(
   const rows = batch * tokens;
   const patchWidth = 3 * config.patch ** 2;
 
-  const embedded = program.scratch([batch * gridOf(config) ** 2, dim]);
+  const type = parameters.precision;
+  const embedded = program.scratch([batch * gridOf(config) ** 2, dim], type);
   linearForward(program, {
     input: patches,
-    weight: parameters.get("patch_embed.proj.weight", [dim, patchWidth]),
+    weight: parameters.weight("patch_embed.proj.weight", [dim, patchWidth]),
     bias: parameters.get("patch_embed.proj.bias"),
     output: embedded,
   });
-  let x = program.scratch([rows, dim]);
+  let x = program.scratch([rows, dim], type);
   assembleTokens(program, {
     patches: embedded,
     classToken: parameters.get("cls_token", [dim]),
@@ -108,7 +109,7 @@ export function vitForward(
     onTokens?.(`block.${i}`, x);
   }
 
-  const output = program.scratch([rows, dim]);
+  const output = program.scratch([rows, dim], type);
   const mean = program.scratch([rows]);
   const rstd = program.scratch([rows]);
   layerNormForward(program, {
@@ -155,7 +156,8 @@ export function vitBackward(
   }
   const { dim } = config;
   const tokens = tokensOf(config);
-  let dX = program.scratch([batch * tokens, dim]);
+  const type = parameters.precision;
+  let dX = program.scratch([batch * tokens, dim], type);
   layerNormBackward(program, {
     input: kept.last,
     gamma: parameters.get("norm.weight"),
@@ -189,7 +191,7 @@ export function vitBackward(
     onGradients?.(`blocks.${i}`);
   }
 
-  const dPatches = program.scratch([batch * gridOf(config) ** 2, dim]);
+  const dPatches = program.scratch([batch * gridOf(config) ** 2, dim], type);
   assembleTokensBackward(program, {
     dTokens: dX,
     dPatches,

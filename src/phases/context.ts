@@ -1,6 +1,6 @@
 import type { Config } from "../config/mod.ts";
 import type { DataSet, Split } from "../data/mod.ts";
-import type { Device } from "../gpu/mod.ts";
+import type { Device, RealType } from "../gpu/mod.ts";
 import {
   type FeatureKind,
   initialValues,
@@ -57,9 +57,15 @@ export function createModel(
   device: Device,
   config: VitConfig,
   seed: number,
+  precision: RealType = "f32",
 ): Vit {
   const segments = vitSegments(config);
-  const parameters = new ParameterSet(device, segments);
+  const parameters = new ParameterSet(
+    device,
+    segments,
+    "parameters",
+    precision,
+  );
   parameters.writeAll(initialValues(segments, seed));
   return { config, parameters };
 }

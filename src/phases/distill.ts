@@ -30,7 +30,7 @@ import {
   StepProgram,
 } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
-import { GradientSum, recordSum } from "./losses.ts";
+import { asF32, GradientSum, recordSum } from "./losses.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
 import { TeacherCache } from "./teacher_cache.ts";
 import { CachedTeaching, LiveTeaching, type Teaching } from "./teaching.ts";
@@ -68,7 +68,7 @@ export async function distillRecipe(
   const optimizer = new Optimizer(
     device,
     student.parameters,
-    options.optimizer,
+    { ...options.optimizer, lossScale: config.lossScale },
     ({ name }) => classifies || !name.startsWith("heads"),
   );
   const studentInput = new PatchInput(device, context.studentInput);
@@ -96,7 +96,12 @@ export async function distillRecipe(
   const teaching: Teaching = cache
     ? new CachedTeaching(device, cache, { first, size, globalBatch })
     : new LiveTeaching(context, teacher, { program, images, tokens });
-  const patches = studentInput.record(program, images, student.config);
+  const patches = studentInput.record(
+    program,
+    images,
+    student.config,
+    student.parameters.precision,
+  );
   program.release(images);
   step.endPrefix(patches, ...Object.values(teaching.outputs));
   const { dropPath, dropout } = config.student;
@@ -131,7 +136,7 @@ export async function distillRecipe(
     kind: feature,
     batch: size,
     gradients,
-    losses,
+    losses: optimizer.scaleLosses(program, losses),
   });
   buckets.ready("heads");
   vitBackward(program, student, {
@@ -337,9 +342,11 @@ function recordLosses(
   }
   const gradients: HeadGradients = {};
   if (teacher.tokens) {
-    const dTokens = program.scratch(student.activations.tokens.shape);
+    // Its gradient is far below what f16 holds before the loss is scaled.
+    const tokens = asF32(program, student.activations.tokens);
+    const dTokens = program.scratch(tokens.shape);
     featureMse(program, {
-      student: student.activations.tokens,
+      student: tokens,
       teacher: teacher.tokens,
       batch: rows,
       rowWeights: everyRow,

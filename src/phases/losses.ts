@@ -1,6 +1,6 @@
-import type { Tensor } from "../gpu/mod.ts";
+import type { Program, Tensor } from "../gpu/mod.ts";
 import type { HeadActivations, HeadGradients } from "../model/mod.ts";
-import { crossEntropy, reduceSum } from "../ops/mod.ts";
+import { cast, crossEntropy, reduceSum } from "../ops/mod.ts";
 import type { Metric, MetricValues, StepProgram } from "../training/mod.ts";
 
 /** The gradient of several losses for one tensor: the first writes, the others add. */
@@ -23,6 +23,14 @@ export class GradientSum {
   get value(): Tensor | undefined {
     return this.#written ? this.tensor : undefined;
   }
+}
+
+/** The values in f32: the tensor itself, or a copy. */
+export function asF32(program: Program, tensor: Tensor): Tensor {
+  if (tensor.type === "f32") return tensor;
+  const copy = program.scratch(tensor.shape);
+  cast(program, { input: tensor, output: copy });
+  return copy;
 }
 
 /** Records the sum of per-row figures times `scale` as a metric. */

@@ -27,6 +27,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         { hint: "sh cluster/run.sh doctor" },
       );
     }
+    if (config.precision === "f16" && !device.hasF16) {
+      throw new EnvironmentError(
+        `Cannot train with precision f16 on ${device.adapter.name}: it has no shader-f16`,
+        { hint: "set precision=f32" },
+      );
+    }
     const data = await loadDataSet(env.disk, {
       kind: config.data.kind,
       ...(config.data.path === undefined ? {} : { path: config.data.path }),

@@ -178,7 +178,12 @@ async function firstWeights(
   },
 ): Promise<Vit> {
   const { role, size, weights, seed } = options;
-  const model = createModel(context.device, size, seed);
+  const model = createModel(
+    context.device,
+    size,
+    seed,
+    context.config.precision,
+  );
   if (weights === undefined) return model;
   const { env, log, communicator, runFolder } = context;
   const file = await readSafetensorsFile(env.disk, weights).catch((error) => {
@@ -230,7 +235,7 @@ async function finished(
       { hint: `run with phases.${phase}.enabled=true` },
     );
   }
-  const model = createModel(device, config, 0);
+  const model = createModel(device, config, 0, context.config.precision);
   const values = fromTensorMap(checkpoint.parts.model);
   for (
     const { name, shape } of model.parameters.segments.flatMap((s) =>

@@ -65,6 +65,7 @@ export async function selfTrainRecipe(
   const optimizer = new Optimizer(device, model.parameters, {
     ...options.optimizer,
     ema: emaDecay,
+    lossScale: config.lossScale,
   });
   const evaluated = optimizer.average
     ? { config: model.config, parameters: optimizer.average }
@@ -133,10 +134,11 @@ export async function selfTrainRecipe(
     });
     return images;
   };
+  const { precision } = model.parameters;
   let weakPatches: Tensor | undefined;
   if (online || options.consistency > 0) {
     const weak = view(unlabelledBatch, SALT.weak, 0);
-    weakPatches = input.record(program, weak, model.config);
+    weakPatches = input.record(program, weak, model.config, precision);
     program.release(weak);
   }
   const labelledView = view(labelledBatch, SALT.labelled, 0);
@@ -145,7 +147,7 @@ export async function selfTrainRecipe(
   program.copy(labelledView, images);
   program.copy(strongView, images, labelledView.length * 4);
   program.release(labelledView, strongView);
-  const patches = input.record(program, images, model.config);
+  const patches = input.record(program, images, model.config, precision);
   program.release(images);
   step.endPrefix(patches, ...(weakPatches ? [weakPatches] : []));
 
@@ -245,10 +247,10 @@ export async function selfTrainRecipe(
     kind: feature,
     batch: size,
     gradients,
-    losses: {
+    losses: optimizer.scaleLosses(program, {
       dLogits: dLogits.tensor,
       ...(dDistillation ? { dDistillationLogits: dDistillation.tensor } : {}),
-    },
+    }),
   });
   buckets.ready("heads");
   vitBackward(program, model, {

@@ -19,6 +19,8 @@ export interface StepMeans extends Record<string, number | undefined> {
 export class Figures {
   readonly #recipe: Recipe;
   #count = 0;
+  /** Steps without an update, whose figures may not be finite. */
+  #skipped = 0;
   #sums: Record<string, number> = {};
 
   constructor(recipe: Recipe) {
@@ -28,18 +30,30 @@ export class Figures {
   /** @param known What the host knew when the step was submitted. */
   add(finished: FinishedStep, known: Record<string, number>): void {
     const { metrics } = finished;
+    if (metrics.get("gate") !== 0) {
+      this.#skipped++;
+      return;
+    }
     this.#count++;
     const figures = {
       loss: this.#recipe.loss(metrics),
       gradient_norm: metrics.get("gradientNorm"),
       ...this.#recipe.figures(metrics),
       ...known,
+      ...(this.#recipe.optimizer.lossScale
+        ? { loss_scale: metrics.get("lossScale") }
+        : {}),
       step_ms: finished.totalMs,
       communication_ms: finished.communicationMs,
     };
     for (const [name, value] of Object.entries(figures)) {
       this.#sums[name] = (this.#sums[name] ?? 0) + value;
     }
+  }
+
+  /** No step since the last line had an update. */
+  get empty(): boolean {
+    return this.#count === 0;
   }
 
   /** @param timings Sections of the last step. */
@@ -55,6 +69,7 @@ export class Figures {
     const { imagesPerStep } = this.#recipe;
     return {
       ...means,
+      ...(this.#skipped > 0 ? { skipped_steps: this.#skipped } : {}),
       loss: means.loss ?? 0,
       step_ms: means.step_ms ?? 0,
       communication_ms: means.communication_ms ?? 0,
@@ -68,19 +83,26 @@ export class Figures {
 
   reset(): void {
     this.#count = 0;
+    this.#skipped = 0;
     this.#sums = {};
   }
 
   save(): unknown {
-    return { count: this.#count, sums: this.#sums };
+    return {
+      count: this.#count,
+      skipped: this.#skipped,
+      sums: this.#sums,
+    };
   }
 
   restore(state: unknown): void {
-    const { count, sums } = state as {
+    const { count, skipped = 0, sums } = state as {
       count: number;
+      skipped?: number;
       sums: Record<string, number>;
     };
     this.#count = count;
+    this.#skipped = skipped;
     this.#sums = { ...sums };
   }
 }

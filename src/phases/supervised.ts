@@ -64,7 +64,7 @@ export async function supervisedRecipe(
   const optimizer = new Optimizer(
     device,
     model.parameters,
-    options.optimizer,
+    { ...options.optimizer, lossScale: config.lossScale },
     ({ name }) => !frozen || name.startsWith("heads"),
   );
   const input = new PatchInput(device, options.normalisation);
@@ -90,7 +90,12 @@ export async function supervisedRecipe(
     strength: 0,
     salt: 1,
   });
-  const patches = input.record(program, images, model.config);
+  const patches = input.record(
+    program,
+    images,
+    model.config,
+    model.parameters.precision,
+  );
   program.release(images);
   step.endPrefix(patches);
 
@@ -112,12 +117,13 @@ export async function supervisedRecipe(
       : {}),
   });
   const heads = headsForward(program, model, activations, feature);
-  const losses = classificationLoss(step, heads, {
+  const loss = classificationLoss(step, heads, {
     labels: batch.labels,
     rowWeights: batch.weights,
     smoothing: options.labelSmoothing,
     globalRows: globalBatch,
   });
+  const losses = optimizer.scaleLosses(program, loss);
 
   program.section("backward");
   const buckets = new GradientBuckets(step, gradients, optimizer);

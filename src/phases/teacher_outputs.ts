@@ -15,6 +15,7 @@ import {
 import { augment, type ImageStore } from "../ops/mod.ts";
 import { Batch, NO_IMAGE, PatchInput, StepUniform } from "../training/mod.ts";
 import type { Normalisation } from "../training/mod.ts";
+import { asF32 } from "./losses.ts";
 
 /** What distillation reads of the teacher for a batch. */
 export interface TeacherOutputs {
@@ -22,7 +23,7 @@ export interface TeacherOutputs {
   readonly logits: Tensor;
   /** `[batch, dim]` */
   readonly feature: Tensor;
-  /** After the final norm, `[batch * tokens, dim]`; absent where no loss reads them. */
+  /** After the final norm, f32 `[batch * tokens, dim]`; absent where no loss reads them. */
   readonly tokens?: Tensor;
 }
 
@@ -47,9 +48,9 @@ export function recordTeacher(
   program.release(patches);
   const heads = headsForward(program, model, activations, feature);
   const outputs = { logits: heads.logits, feature: heads.feature };
-  if (tokens) return { ...outputs, tokens: activations.tokens };
-  program.release(activations.tokens);
-  return outputs;
+  const kept = tokens ? asF32(program, activations.tokens) : undefined;
+  if (kept !== activations.tokens) program.release(activations.tokens);
+  return kept ? { ...outputs, tokens: kept } : outputs;
 }
 
 /** Floats that the outputs of one image take: logits, feature, then tokens. */
@@ -94,7 +95,12 @@ export class TeacherRun {
       strength: 0,
       salt: 0,
     });
-    const patches = this.#input.record(this.#program, images, model.config);
+    const patches = this.#input.record(
+      this.#program,
+      images,
+      model.config,
+      model.parameters.precision,
+    );
     this.#program.release(images);
     const { feature, tokens } = options;
     const { logits, ...rest } = recordTeacher(this.#program, model, {

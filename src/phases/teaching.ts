@@ -33,7 +33,12 @@ export class LiveTeaching implements Teaching {
   ) {
     this.#input = new PatchInput(context.device, context.teacherInput);
     this.outputs = recordTeacher(program, teacher, {
-      patches: this.#input.record(program, images, teacher.config),
+      patches: this.#input.record(
+        program,
+        images,
+        teacher.config,
+        teacher.parameters.precision,
+      ),
       batch: images.shape[0]!,
       feature: teacherFeature(context),
       tokens,

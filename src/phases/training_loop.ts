@@ -32,6 +32,7 @@ interface StoredState {
   seconds: number;
   figures: unknown;
   recipe: unknown;
+  lossScale: number[] | null;
   best: { step: number; accuracy: number; loss: number } | null;
   /** The phase is finished; `model` is the chosen one. */
   summary?: PhaseSummary;
@@ -162,7 +163,17 @@ export class TrainingLoop {
   #guard({ metrics, step }: FinishedStep): void {
     const loss = this.#recipe.loss(metrics);
     const { phase } = this.#recipe;
-    if (Number.isFinite(loss) && metrics.get("gate") === 0) return;
+    const gate = metrics.get("gate");
+    if (gate === 0 && Number.isFinite(loss)) return;
+    if (gate === 1) {
+      const scale = metrics.get("lossScale");
+      this.#context.log("warn", "a gradient overflowed, the step is skipped", {
+        phase,
+        step: step + 1,
+        scale,
+      });
+      return;
+    }
     throw new NumericError(
       `Cannot go on in phase ${phase}, step ${
         step + 1
@@ -190,7 +201,7 @@ export class TrainingLoop {
       done === steps;
     const shown = now - this.#lastReport >= 1000 || done === steps ||
       done === 1;
-    if (!due && !shown) return;
+    if ((!due && !shown) || this.#figures.empty) return;
     const figures = this.#figures.means(finished.timings);
     const epoch = done * imagesPerStep / epochImages;
     if (shown) {
@@ -360,6 +371,7 @@ export class TrainingLoop {
         seconds: this.#elapsed(),
         figures: this.#figures.save(),
         recipe: this.#recipe.save(),
+        lossScale: await optimizer.lossScale?.save() ?? null,
         best: best
           ? { step: best.step, accuracy: best.accuracy, loss: best.loss }
           : null,
@@ -416,6 +428,7 @@ export class TrainingLoop {
     }
     this.#figures.restore(state.figures);
     this.#recipe.restore(state.recipe);
+    if (state.lossScale) optimizer.lossScale?.restore(state.lossScale);
     log("info", `resumed phase ${phase} after step ${checkpoint.step}`);
     return undefined;
   }

@@ -26,6 +26,10 @@ export interface MetricsLine {
   /** Optimizer and EMA. */
   update_ms?: number;
   communication_ms?: number;
+  /** Mean factor of the loss, with precision f16. */
+  loss_scale?: number;
+  /** Steps since the last line whose gradient overflowed. */
+  skipped_steps?: number;
   /** Share of unlabelled images whose pseudo-label was used, 0..1. */
   mask_rate?: number;
   /** Share of the unlabelled images with a pseudo-label, 0..1. */

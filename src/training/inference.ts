@@ -69,7 +69,12 @@ export class Inference {
       strength: 0,
       salt: 0,
     });
-    const patches = input.record(this.#program, images, config);
+    const patches = input.record(
+      this.#program,
+      images,
+      config,
+      model.parameters.precision,
+    );
     this.#program.release(images);
     const activations = vitForward(this.#program, model, {
       patches,

@@ -1,4 +1,4 @@
-import type { Device, Program, Tensor } from "../gpu/mod.ts";
+import type { Device, Program, RealType, Tensor } from "../gpu/mod.ts";
 import { gridOf, type VitConfig } from "../model/mod.ts";
 import { imageStatistics, patchify } from "../ops/mod.ts";
 
@@ -35,17 +35,22 @@ export class PatchInput {
     }
   }
 
-  /** Records the patch rows, `[b * grid * grid, 3 * patch * patch]`: scratch of the program. */
-  record(program: Program, images: Tensor, config: VitConfig): Tensor {
+  /** Records the patch rows, `[b * grid * grid, 3 * patch * patch]`, of the model's precision: scratch of the program. */
+  record(
+    program: Program,
+    images: Tensor,
+    config: VitConfig,
+    type: RealType = "f32",
+  ): Tensor {
     const batch = images.shape[0]!;
     const statistics = this.#constants ?? program.scratch([batch, 3, 2]);
     if (this.#normalisation.kind === "image") {
       imageStatistics(program, { images, output: statistics });
     }
-    const patches = program.scratch([
-      batch * gridOf(config) ** 2,
-      3 * config.patch ** 2,
-    ]);
+    const patches = program.scratch(
+      [batch * gridOf(config) ** 2, 3 * config.patch ** 2],
+      type,
+    );
     patchify(program, {
       images,
       statistics,

@@ -3,6 +3,7 @@ export { type Communicator, soloCommunicator } from "./communicator.ts";
 export { shareOf, shareOffsets } from "./division.ts";
 export { Inference, type InferenceOptions } from "./inference.ts";
 export { CONSTANTS, type Normalisation, PatchInput } from "./input.ts";
+export { LossScale, type LossScaleOptions } from "./loss_scale.ts";
 export { Optimizer, type OptimizerOptions } from "./optimizer.ts";
 export { ReplicaCheck, ReplicaMismatchError } from "./replica_check.ts";
 export * from "./schedules.ts";

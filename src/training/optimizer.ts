@@ -1,6 +1,12 @@
 import type { Device, Program, Tensor } from "../gpu/mod.ts";
-import { decayMask, ParameterSet, type Segment } from "../model/mod.ts";
-import { adamw, ema, gradientNorm, sgd } from "../ops/mod.ts";
+import {
+  decayMask,
+  type HeadGradients,
+  ParameterSet,
+  type Segment,
+} from "../model/mod.ts";
+import { adamw, ema, gradientNorm, sgd, updateLossScale } from "../ops/mod.ts";
+import { LossScale, type LossScaleOptions } from "./loss_scale.ts";
 
 /** As in the configuration, `phases.*.optimizer`. */
 export interface OptimizerOptions {
@@ -16,6 +22,8 @@ export interface OptimizerOptions {
   layerDecay: number;
   /** Decay of the moving average of the parameters; 0 = none is kept. */
   ema: number;
+  /** Used with activations of f16. */
+  lossScale?: LossScaleOptions;
 }
 
 /** Moments and averages of the trained parameters, and how a step changes them. */
@@ -23,6 +31,8 @@ export class Optimizer {
   readonly options: OptimizerOptions;
   /** Global gradient norm before clipping and the gate of the update, `[4]`: see `gradientNorm`. */
   readonly norm: Tensor;
+  /** Only with activations of f16. */
+  readonly lossScale: LossScale | undefined;
   /** Moving average of the parameters. */
   readonly average: ParameterSet | undefined;
   readonly #moments: readonly ParameterSet[];
@@ -44,6 +54,12 @@ export class Optimizer {
       trained(segments[i]!)
     );
     this.norm = device.tensor([4]);
+    if (parameters.precision === "f16") {
+      if (options.lossScale === undefined) {
+        throw new Error("Cannot train in f16 without a loss scale");
+      }
+      this.lossScale = new LossScale(device, options.lossScale);
+    }
     const moments = options.kind === "adamw" ? 2 : 1;
     this.#moments = Array.from(
       { length: moments },
@@ -57,7 +73,12 @@ export class Optimizer {
       );
     });
     if (options.ema > 0) {
-      this.average = new ParameterSet(device, segments, "average");
+      this.average = new ParameterSet(
+        device,
+        segments,
+        "average",
+        parameters.precision,
+      );
       this.average.copyFrom(parameters);
     }
   }
@@ -77,6 +98,11 @@ export class Optimizer {
     return this.#trained.includes(segment);
   }
 
+  /** The gradients that backward starts from: those of the scaled loss, where it is scaled. */
+  scaleLosses(program: Program, losses: HeadGradients): HeadGradients {
+    return this.lossScale?.record(program, losses) ?? losses;
+  }
+
   /** Records norm, update and average, after the gradients are complete. */
   record(
     program: Program,
@@ -89,8 +115,12 @@ export class Optimizer {
     gradientNorm(program, {
       gradients: this.#trained.map((i) => gradients.tensors[i]!),
       output: norm,
-      final: true,
+      final: this.lossScale === undefined,
     });
+    if (this.lossScale !== undefined) {
+      const { state, rule } = this.lossScale;
+      updateLossScale(program, { state, norm, rule });
+    }
     for (const i of this.#trained) {
       const common = {
         parameter: parameters.tensors[i]!,
@@ -127,6 +157,8 @@ export class Optimizer {
         });
       }
     }
+    parameters.recordCopies(program, this.#trained);
+    this.average?.recordCopies(program, this.#trained);
   }
 
   /** The bias corrections of AdamW at step `step` (from 0). */
@@ -140,6 +172,7 @@ export class Optimizer {
   [Symbol.dispose](): void {
     for (const set of this.#moments) set[Symbol.dispose]();
     this.average?.[Symbol.dispose]();
+    this.lossScale?.[Symbol.dispose]();
     for (const { buffer } of this.#decay) buffer.destroy();
     this.norm.buffer.destroy();
   }

@@ -1,0 +1,69 @@
+import type { Device, Program, Tensor } from "../gpu/mod.ts";
+import type { HeadGradients } from "../model/mod.ts";
+import { cast, type LossScaleRule } from "../ops/mod.ts";
+
+/** As in the configuration, `lossScale`. */
+export interface LossScaleOptions {
+  /** Scale of the first step, a power of 2. */
+  initial: number;
+  /** Good steps in a row after which it doubles. */
+  growthInterval: number;
+}
+
+/** Largest scale that growth reaches; a larger first one only falls. */
+const LARGEST = 2 ** 24;
+
+/**
+ * Factor of the loss in backward, so that small activation gradients do not
+ * vanish in f16: dynamic, doubled after good steps, halved and the step skipped
+ * after one whose summed gradient is not finite. All ranks see the same sums,
+ * so all skip the same steps.
+ */
+export class LossScale {
+  /** `[4]`: scale, good steps in a row, skipped steps, 0. */
+  readonly state: Tensor;
+  readonly rule: LossScaleRule;
+  readonly #device: Device;
+
+  constructor(device: Device, options: LossScaleOptions) {
+    this.#device = device;
+    this.rule = {
+      growthInterval: options.growthInterval,
+      growth: 2,
+      backoff: 0.5,
+      least: 1,
+      largest: Math.max(LARGEST, options.initial),
+    };
+    this.state = device.tensor(
+      [4],
+      new Float32Array([options.initial, 0, 0, 0]),
+    );
+  }
+
+  /** Records the scaled gradients of the losses; that of tokens takes the type of activations. */
+  record(program: Program, losses: HeadGradients): HeadGradients {
+    const scaled: HeadGradients = {};
+    for (const [name, input] of Object.entries(losses)) {
+      const key = name as keyof HeadGradients;
+      const output = program.scratch(
+        input.shape,
+        key === "dTokens" ? "f16" : "f32",
+      );
+      cast(program, { input, output, factor: this.state });
+      scaled[key] = output;
+    }
+    return scaled;
+  }
+
+  async save(): Promise<number[]> {
+    return [...await this.#device.read(this.state)];
+  }
+
+  restore(state: readonly number[]): void {
+    this.#device.write(this.state, Float32Array.from(state));
+  }
+
+  [Symbol.dispose](): void {
+    this.state.buffer.destroy();
+  }
+}
