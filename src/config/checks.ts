@@ -21,6 +21,7 @@ export function checkConfig(config: Config): Problem[] {
   return [
     ...checkModels(config),
     ...checkData(config),
+    ...checkAugment(config),
     ...checkPhases(config),
     ...checkRanks(config),
   ];
@@ -63,6 +64,14 @@ function checkData({ data, phases }: Config): Problem[] {
     problems.push({
       path: ["data", "testFraction"],
       message: `only for folder and csv; ${data.kind} has a test part`,
+    });
+  }
+  if (data.storeSize > 0 && (!tree || data.imageSize === 0)) {
+    problems.push({
+      path: ["data", "storeSize"],
+      message: tree
+        ? "needs data.imageSize, the size that its images are brought to"
+        : `only for folder and csv; ${data.kind} is kept as it is`,
     });
   }
   const most = Math.min(
@@ -161,4 +170,36 @@ function checkRanks({ ranks, globalBatch, phases }: Config): Problem[] {
     });
   }
   return problems;
+}
+
+/** Pairs of keys of which the first may not exceed the second. */
+const BOUNDS = [
+  ["resizedCrop", "minScale", "maxScale"],
+  ["resizedCrop", "minRatio", "maxRatio"],
+  ["cutout", "minSide", "maxSide"],
+  ["erasing", "minArea", "maxArea"],
+] as const;
+
+function checkAugment({ data, phases }: Config): Problem[] {
+  const places: [string[], Record<string, unknown> | undefined][] = [
+    [["data", "augment"], data.augment],
+    [["phases", "selfTrain", "strong"], phases.selfTrain.strong],
+    ...Object.entries(phases).map(([name, phase]) =>
+      [["phases", name, "augment"], phase.augment] as [
+        string[],
+        Record<string, unknown> | undefined,
+      ]
+    ),
+  ];
+  return places.flatMap(([path, keys]) =>
+    BOUNDS.flatMap(([group, low, high]): Problem[] => {
+      const values = keys?.[group] as Record<string, number> | undefined;
+      if (!values || values[low]! <= values[high]!) return [];
+      return [{
+        path: [...path, group, low],
+        message: `${values[low]} exceeds ${high} ${values[high]}`,
+        cause: [...path, group, high],
+      }];
+    })
+  );
 }

@@ -1,20 +1,6 @@
 import * as z from "zod";
-
-function fraction(value: number) {
-  return z.number().min(0).max(1).default(value);
-}
-
-function weight(value: number) {
-  return z.number().min(0).default(value);
-}
-
-function count(value: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
-  return z.int().min(min).max(max).default(value);
-}
-
-function flag(value: boolean) {
-  return z.boolean().default(value);
-}
+import { augment, changes, ownAugment } from "./augment/schema.ts";
+import { count, flag, fraction, weight } from "./values/schema.ts";
 
 function optimizer(learningRate: number) {
   return z.strictObject({
@@ -65,6 +51,7 @@ function phase(images: number, learningRate: number, enabled = true) {
   return {
     enabled: flag(enabled).describe("whether the phase runs"),
     images: count(images, { min: 1 }).describe("training images seen"),
+    augment: ownAugment,
     optimizer: optimizer(learningRate),
     schedule,
   };
@@ -120,8 +107,14 @@ const data = z.strictObject({
   padding: count(0, { max: 256 }).describe(
     "random crop: pixels the image may move in each direction",
   ),
+  augment: augment.prefault({}).describe(
+    "random views that all phases learn from; mixing is not used by selfTrain",
+  ),
   imageSize: count(0, { max: 2048 }).describe(
-    "height and width the images are brought to; 0 = native",
+    "height and width of the models' images; 0 = native",
+  ),
+  storeSize: count(0, { max: 2048 }).describe(
+    "folder and csv: height and width kept on the GPU, of which views are parts; 0 = imageSize",
   ),
   normalise: normalise.default("image").describe(
     "mean and deviation removed: ImageNet's, one half, the data set's or each image's own",
@@ -210,7 +203,12 @@ const phases = z.strictObject({
     emaDecay: z.number().min(0).lt(1).default(0.99).describe(
       "decay of the averaged model that labels; 0 = the student itself",
     ),
-    strength: fraction(1).describe("strength of the strong view's changes"),
+    strength: fraction(1).describe(
+      "strong view: rotation, shear, shift, colours and a cut-out square, all at once; 0 = off",
+    ),
+    strong: z.strictObject(changes).prefault({}).describe(
+      "further changes of the strong view, instead of those of the weak one",
+    ),
     momentum: z.number().min(0).lt(1).default(0.999).describe(
       "decay of the running means of freematch and softmatch",
     ),

@@ -19,15 +19,24 @@ function padded(side: number): number {
   return Math.ceil(side / PADDED_TO) * PADDED_TO;
 }
 
-/** Size that all images get; `imageSize` 0 leaves the choice to the source. */
+/**
+ * Size that all images are kept in. `imageSize` 0 leaves the choice to the source.
+ * Square images of a fixed size that models see enlarged stay as they are, since
+ * their views are enlarged when they are made.
+ */
 export async function chooseSize(
   source: Source,
-  imageSize: number,
+  { imageSize, storeSize = 0 }: { imageSize: number; storeSize?: number },
 ): Promise<Size> {
   if (!Number.isInteger(imageSize) || imageSize < 0 || imageSize > MAX_SIDE) {
     throw new ConfigError(
       `Cannot use data.imageSize: ${imageSize} is not a whole number from 0 to ${MAX_SIDE}`,
     );
+  }
+  if (storeSize > 0) return { width: storeSize, height: storeSize };
+  if (source.size && imageSize > 0) {
+    const { width, height } = source.size;
+    if (width === height && imageSize > padded(width)) return source.size;
   }
   if (imageSize > 0) return { width: imageSize, height: imageSize };
   if (source.size) {

@@ -18,8 +18,10 @@ export interface DataOptions {
   kind: DataKind;
   /** Folder, archive or table; absent or empty means `data/<kind>`. */
   path?: string | undefined;
-  /** Side of the square that every image is resized to; 0 leaves it as it is. */
+  /** Side of the square that models see; 0 leaves images as they are. */
   imageSize: number;
+  /** Side of the square that picture files are resized to; 0 or absent means `imageSize`. */
+  storeSize?: number;
   /** Part of each class held out when the data has no test part; 0 refuses such data. */
   testFraction: number;
   /** Chooses the held-out part. */
@@ -137,7 +139,7 @@ export async function loadDataSet(
     testFraction: options.testFraction,
     seed: options.seed,
   });
-  const size = await chooseSize(source, options.imageSize);
+  const size = await chooseSize(source, options);
   const skipped: DataSet["skipped"][number][] = [];
   const common = { source, size, skipped, signal };
   const train = await decodePart(source.train, {

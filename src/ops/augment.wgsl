@@ -1,27 +1,27 @@
-// One random view of each image of a batch, in 0..1.
+// Random views of images of the store, in 0..1: crop, resize, shift and mirror, then up
+// to three rectangles laid over.
 //
-// Weak view: shift by up to `padding` pixels with zeros from outside, and a mirror
-// image half of the time. Strong view (STRONG): the weak view's place, then
+//   place = (mirrored ? out_width - 1 - x : x, y) + shift
+//   view[b, :, y, x] = crop_b resized to [out_height, out_width] at place
 //
-//   source = centre + rotation shear (place - centre) + translation     bilinear
-//   v = brightness v;  v = mean + contrast (v - mean);  v = gray + saturation (v - gray)
-//
-// clamped to 0..1, and a square of the image's mean laid over it. All random values are
-// words of philox((seed, stream), (draw, positions[b], step, salt)).
+// Outside the view come zeros or, with `reflect`, its mirror image. RESIZE: a triangle
+// filter stretched by the scale when shrinking (antialiasing), half-pixel centres, as
+// src/data/resize.ts, only not rounded to bytes between the axes. Without RESIZE the
+// view has the size of the stored image and takes single pixels.
 //
 // pixels: bytes of one shard of the store, [count, channels, height, width], each image
-// from a whole word on; means [all images]; indices, positions [batch]; output
-// [batch, 3, height, width]. Each shard's dispatch writes the rows whose image it
-// holds; the first also writes zeros where an index is no image. Grid: [slices, batch].
+// from a whole word on; indices [batch]; plan [batch, plan_stride]; output f32 [batch,
+// 3, out_height, out_width], or with PACKED [batch, out_height, out_width] words of
+// red, green and blue bytes. Each shard's dispatch writes the rows whose image it holds;
+// the first also writes zeros where an index is no image. Grid: [slices, batch].
 
 override WORKGROUP_SIZE: u32 = 8;
-override STRONG: bool = false;
+override RESIZE: bool = false;
+override PACKED: bool = false;
+override COVERED: bool = false;
+override NOISE: bool = false;
 
 const SLICE: u32 = 1024;
-const MAX_ROTATION: f32 = 0.5235988;
-const MAX_SHEAR: f32 = 0.2;
-const MAX_TRANSLATION: f32 = 0.125;
-const MAX_COLOUR: f32 = 0.5;
 
 struct Params {
   first: u32,
@@ -33,41 +33,27 @@ struct Params {
   width: u32,
   // Words that one image takes.
   stride: u32,
-  padding: u32,
-  flip: u32,
-  salt: u32,
-  // Largest side of the square that is laid over.
-  max_cutout: u32,
-  strength: f32,
+  out_height: u32,
+  out_width: u32,
+  reflect: u32,
+  plan_stride: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<uniform> step: Step;
-@group(0) @binding(2) var<storage, read> pixels: array<u32>;
-@group(0) @binding(3) var<storage, read> means: array<f32>;
-@group(0) @binding(4) var<storage, read> indices: array<u32>;
-@group(0) @binding(5) var<storage, read> positions: array<u32>;
-@group(0) @binding(6) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> pixels: array<u32>;
+@group(0) @binding(2) var<storage, read> indices: array<u32>;
+@group(0) @binding(3) var<storage, read> plan: array<u32>;
+@group(0) @binding(4) var<storage, read_write> output: array<u32>;
 
-fn draw(b: u32, number: u32) -> vec4u {
-  return philox(
-    vec2u(step.seed, step.stream),
-    vec4u(number, positions[b], step.step, params.salt),
-  );
+struct Crop {
+  at: vec2i,
+  size: vec2i,
 }
 
-// In [-strength, strength).
-fn signed(word: u32) -> f32 {
-  return (2.0 * uniform01(word) - 1.0) * params.strength;
-}
-
-// One pixel of all channels; zeros outside.
-fn fetch(image: u32, x: i32, y: i32) -> vec3f {
-  if (x < 0 || y < 0 || x >= i32(params.width) || y >= i32(params.height)) {
-    return vec3f();
-  }
+// One pixel inside the image, all channels.
+fn fetch(image: u32, place: vec2i) -> vec3f {
   let size = params.height * params.width;
-  let at = u32(y) * params.width + u32(x);
+  let at = u32(place.y) * params.width + u32(place.x);
   let red = byte_at(image, at);
   if (params.channels == 1u) {
     return vec3f(red);
@@ -80,14 +66,36 @@ fn byte_at(image: u32, at: u32) -> f32 {
   return f32((word >> (8u * (at & 3u))) & 255u) / 255.0;
 }
 
-fn bilinear(image: u32, place: vec2f) -> vec3f {
-  let corner = floor(place);
-  let part = place - corner;
-  let x = i32(corner.x);
-  let y = i32(corner.y);
-  let top = mix(fetch(image, x, y), fetch(image, x + 1, y), part.x);
-  let bottom = mix(fetch(image, x, y + 1), fetch(image, x + 1, y + 1), part.x);
-  return mix(top, bottom, part.y);
+fn resized(image: u32, crop: Crop, place: vec2i) -> vec3f {
+  let scale = vec2f(crop.size) / vec2f(f32(params.out_width), f32(params.out_height));
+  let stretch = max(scale, vec2f(1.0));
+  let centre = (vec2f(place) + 0.5) * scale;
+  let first = max(vec2i(centre - stretch + 0.5), vec2i(0));
+  let end = min(vec2i(centre + stretch + 0.5), crop.size);
+  var sum = vec3f();
+  var total = 0.0;
+  for (var y = first.y; y < end.y; y++) {
+    let weight_y = max(1.0 - abs(f32(y) - centre.y + 0.5) / stretch.y, 0.0);
+    for (var x = first.x; x < end.x; x++) {
+      let weight = weight_y
+        * max(1.0 - abs(f32(x) - centre.x + 0.5) / stretch.x, 0.0);
+      sum += weight * fetch(image, crop.at + vec2i(x, y));
+      total += weight;
+    }
+  }
+  return sum / total;
+}
+
+fn write(row: u32, i: u32, value: vec3f) {
+  let size = params.out_height * params.out_width;
+  if (PACKED) {
+    output[row * size + i] = pack4x8unorm(vec4f(value, 0.0));
+    return;
+  }
+  let start = 3u * row * size + i;
+  output[start] = bitcast<u32>(value.x);
+  output[start + size] = bitcast<u32>(value.y);
+  output[start + 2u * size] = bitcast<u32>(value.z);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -95,18 +103,14 @@ fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let b = group.y;
-  let index = indices[b];
-  let size = params.height * params.width;
-  let start = b * 3u * size;
-  let end = min((group.x + 1u) * SLICE, size);
+  let row = group.y;
+  let index = indices[row];
+  let end = min((group.x + 1u) * SLICE, params.out_height * params.out_width);
   let first_pixel = group.x * SLICE + lane;
   if (index >= params.total) {
     if (params.first == 0u) {
       for (var i = first_pixel; i < end; i += WORKGROUP_SIZE) {
-        output[start + i] = 0.0;
-        output[start + size + i] = 0.0;
-        output[start + 2u * size + i] = 0.0;
+        write(row, i, vec3f());
       }
     }
     return;
@@ -115,69 +119,38 @@ fn main(
     return;
   }
   let image = (index - params.first) * params.stride;
-
-  let weak = draw(b, 0u);
-  let shifts = 2u * params.padding + 1u;
-  let shift = vec2i(
-    i32(multiply_high(weak.x, shifts)),
-    i32(multiply_high(weak.y, shifts)),
-  ) - i32(params.padding);
-  let mirrored = params.flip == 1u && (weak.z & 1u) == 1u;
-
-  var matrix = mat2x2f();
-  var offset = vec2f();
-  var colour = vec3f();
-  var mean = 0.0;
-  var cut = vec2i();
-  var cut_side = 0;
-  if (STRONG) {
-    let affine = draw(b, 1u);
-    let more = draw(b, 2u);
-    let cutout = draw(b, 3u);
-    let extent = vec2f(f32(params.width), f32(params.height));
-    let centre = (extent - 1.0) / 2.0;
-    let angle = signed(affine.x) * MAX_ROTATION;
-    let rotation = mat2x2f(cos(angle), sin(angle), -sin(angle), cos(angle));
-    let shear_x = signed(affine.y) * MAX_SHEAR;
-    let shear_y = signed(affine.z) * MAX_SHEAR;
-    matrix = rotation * mat2x2f(1.0, shear_y, shear_x, 1.0);
-    let translation = vec2f(signed(more.x), signed(more.y)) * MAX_TRANSLATION
-      * extent;
-    offset = centre - matrix * centre + translation;
-    colour = 1.0 + vec3f(signed(more.z), signed(more.w), signed(affine.w))
-      * MAX_COLOUR;
-    mean = means[index];
-    let side = multiply_high(cutout.x, params.max_cutout + 1u);
-    cut_side = i32(side);
-    cut = vec2i(
-      i32(multiply_high(cutout.y, params.width)),
-      i32(multiply_high(cutout.z, params.height)),
-    ) - i32(side / 2u);
-  }
+  let base = row * params.plan_stride;
+  let shift = plan_vec2i(base);
+  let mirrored = plan[base + 2u] != 0u;
+  let key = plan[base + 3u];
+  let crop = Crop(plan_vec2i(base + 4u), plan_vec2i(base + 6u));
+  let last = vec2i(i32(params.out_width), i32(params.out_height)) - 1;
+  let cover0 = plan_cover(base, 0u);
+  let cover1 = plan_cover(base, 1u);
+  let cover2 = plan_cover(base, 2u);
 
   for (var i = first_pixel; i < end; i += WORKGROUP_SIZE) {
-    let x = i32(i % params.width);
-    let y = i32(i / params.width);
-    let place = vec2i(select(x, i32(params.width) - 1 - x, mirrored), y) + shift;
+    let x = i32(i % params.out_width);
+    let y = i32(i / params.out_width);
+    var place = vec2i(select(x, last.x - x, mirrored), y) + shift;
+    let outside = any(place < vec2i()) || any(place > last);
+    place = clamp(last - abs(last - abs(place)), vec2i(), last);
     var value: vec3f;
-    if (STRONG) {
-      value = bilinear(image, matrix * vec2f(place) + offset);
-      value *= colour.x;
-      value = mean + (value - mean) * colour.y;
-      let gray = dot(value, vec3f(0.299, 0.587, 0.114));
-      value = clamp(gray + (value - gray) * colour.z, vec3f(), vec3f(1.0));
-      let inside = vec2i(x, y) - cut;
-      if (
-        inside.x >= 0 && inside.y >= 0 && inside.x < cut_side
-          && inside.y < cut_side
-      ) {
-        value = vec3f(mean);
-      }
+    if (RESIZE) {
+      value = resized(image, crop, place);
     } else {
-      value = fetch(image, place.x, place.y);
+      value = fetch(image, place);
     }
-    output[start + i] = value.x;
-    output[start + size + i] = value.y;
-    output[start + 2u * size + i] = value.z;
+    value = select(value, vec3f(), outside && params.reflect == 0u);
+    if (COVERED) {
+      var inner = CoverInner();
+      if (NOISE) {
+        inner.noise = noise(key, x, y);
+      }
+      value = covered(cover0, x, y, inner, value);
+      value = covered(cover1, x, y, inner, value);
+      value = covered(cover2, x, y, inner, value);
+    }
+    write(row, i, value);
   }
 }

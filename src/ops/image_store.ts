@@ -32,8 +32,6 @@ export class ImageStore {
   readonly height: number;
   readonly width: number;
   readonly shards: readonly ImageShard[];
-  /** Mean of each image over pixels and channels, 0..1, `[count]`. */
-  readonly means: Tensor;
   /** Words that one image takes. */
   readonly stride: number;
 
@@ -68,9 +66,6 @@ export class ImageStore {
       shards.push({ pixels: words, first, count: inShard });
     }
     this.shards = shards;
-    this.means = device.dry
-      ? device.tensor([count])
-      : device.tensor([count], imageMeans(pixels, count, size));
   }
 
   /**
@@ -101,7 +96,7 @@ export class ImageStore {
 
   /** Bytes of all buffers. */
   get bytes(): number {
-    return 4 * this.count * (this.stride + 1);
+    return 4 * this.count * this.stride;
   }
 
   dispose(): void {
@@ -110,7 +105,6 @@ export class ImageStore {
 
   [Symbol.dispose](): void {
     for (const { pixels } of this.shards) pixels.buffer.destroy();
-    this.means.buffer.destroy();
   }
 }
 
@@ -134,18 +128,4 @@ function upload(
     }
     device.write(words, new Uint32Array(packed.buffer), first * stride / 4);
   }
-}
-
-function imageMeans(
-  pixels: Uint8Array,
-  count: number,
-  size: number,
-): Float32Array<ArrayBuffer> {
-  const means = new Float32Array(count);
-  for (let i = 0; i < count; i++) {
-    let sum = 0;
-    for (let j = i * size; j < (i + 1) * size; j++) sum += pixels[j]!;
-    means[i] = sum / (255 * size);
-  }
-  return means;
 }

@@ -45,6 +45,26 @@ export { sgd, type SgdArgs } from "./sgd.ts";
 export { softmaxBackward, softmaxForward } from "./softmax.ts";
 export { add, type AddArgs } from "./add.ts";
 export { augment, type AugmentArgs } from "./augment.ts";
+export {
+  MIX_WORDS,
+  mixImages,
+  type MixImagesArgs,
+  type MixPlan,
+  mixTargets,
+  type MixTargetsArgs,
+  packMix,
+} from "./mix.ts";
+export {
+  type Affine,
+  type Box,
+  type Change,
+  type Colour,
+  type Cover,
+  MAX_COVERS,
+  packPlan,
+  planStride,
+  type ViewPlan,
+} from "./view_plan.ts";
 export { copyRows, type CopyRowsArgs } from "./copy_rows.ts";
 export { dropout, type DropoutArgs, type MaskArgs } from "./dropout.ts";
 export {

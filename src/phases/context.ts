@@ -77,7 +77,7 @@ function vitConfig(
   distilled: boolean,
 ): VitConfig {
   return {
-    image: data.train.height,
+    image: config.data.imageSize || data.train.height,
     patch: size.patch,
     dim: size.dim,
     depth: size.depth,

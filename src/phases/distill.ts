@@ -1,3 +1,10 @@
+import {
+  augmentOf,
+  isRandom,
+  mixes,
+  type Mixing,
+  weakPolicy,
+} from "../augment/mod.ts";
 import { Sampler } from "../data/mod.ts";
 import type { Tensor } from "../gpu/mod.ts";
 import {
@@ -13,13 +20,13 @@ import {
 } from "../model/mod.ts";
 import {
   argmaxRows,
-  augment,
   copyRows,
   crossEntropy,
   distillKl,
   featureMse,
   relationalAngle,
   relationalDistance,
+  softCrossEntropy,
 } from "../ops/mod.ts";
 import {
   Batch,
@@ -32,6 +39,7 @@ import {
 import { type Context, STREAMS } from "./context.ts";
 import { asF32, GradientSum, recordSum } from "./losses.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
+import { StepImages } from "./step_images.ts";
 import { TeacherCache } from "./teacher_cache.ts";
 import { CachedTeaching, LiveTeaching, type Teaching } from "./teaching.ts";
 
@@ -48,8 +56,7 @@ export async function distillRecipe(
   teacher: Vit,
 ): Promise<Recipe> {
   const cache = await openCache(context, teacher);
-  const { device, communicator, config, env, data, split, trainStore } =
-    context;
+  const { device, communicator, config, env, split } = context;
   const options = config.phases.distill;
   const { globalBatch } = config;
   const [first, end] = shareOf(
@@ -74,23 +81,18 @@ export async function distillRecipe(
   const studentInput = new PatchInput(device, context.studentInput);
   const batch = new Batch(device, size, first);
   const everyRow = device.tensor([size], new Float32Array(size).fill(1));
+  const { image } = student.config;
+  const stepImages = new StepImages(context, {
+    phase: "distill",
+    batch,
+    first,
+    image,
+  });
   const step = new StepProgram(device, communicator, env.clock);
   const { program } = step;
 
   program.section("data");
-  const { image } = student.config;
-  const images = program.scratch([size, 3, image, image]);
-  augment(program, {
-    store: trainStore,
-    indices: batch.indices,
-    positions: batch.positions,
-    step: step.uniform.tensor,
-    output: images,
-    padding: config.data.padding,
-    flip: config.data.flip,
-    strength: 0,
-    salt: 1,
-  });
+  const images = stepImages.record(program);
   program.section("forward");
   const tokens = options.feature > 0;
   const teaching: Teaching = cache
@@ -124,6 +126,7 @@ export async function distillRecipe(
   const losses = recordLosses(context, {
     step,
     batch,
+    mixing: stepImages.mixing,
     everyRow,
     student: { activations, heads },
     teaching,
@@ -156,8 +159,6 @@ export async function distillRecipe(
   const sampler = new Sampler(indices, config.seed, STREAMS.distill);
   const chosen = new Uint32Array(globalBatch);
   const following = new Uint32Array(globalBatch);
-  const labels = new Uint32Array(size);
-  const weights = new Float32Array(size);
   return {
     phase: "distill",
     steps: Math.ceil(options.images / globalBatch),
@@ -182,19 +183,12 @@ export async function distillRecipe(
         chosen[i] = sampler.at(index * globalBatch + i);
         following[i] = sampler.at((index + 1) * globalBatch + i);
       }
-      const own = chosen.subarray(first, end);
-      for (let i = 0; i < size; i++) {
-        const chosenImage = own[i]!;
-        const known = labelled.has(chosenImage);
-        labels[i] = known ? data.train.labels[chosenImage]! : 0;
-        weights[i] = known ? 1 : 0;
-      }
-      batch.writeIndices(own);
+      stepImages.write(
+        index,
+        (position) => chosen[position]!,
+        (image) => labelled.has(image),
+      );
       await teaching.prepare(chosen, following);
-      if (options.labels > 0) {
-        batch.writeLabels(labels);
-        batch.writeWeights(weights);
-      }
     },
     loss: (metrics) =>
       options.labels * metrics.get("crossEntropy") +
@@ -217,6 +211,7 @@ export async function distillRecipe(
     [Symbol.dispose]() {
       step[Symbol.dispose]();
       batch[Symbol.dispose]();
+      stepImages[Symbol.dispose]();
       studentInput[Symbol.dispose]();
       teaching[Symbol.dispose]();
       everyRow.buffer.destroy();
@@ -244,10 +239,11 @@ async function openCache(
 ): Promise<TeacherCache | undefined> {
   const { config, device, split, communicator, log, onStep } = context;
   const options = config.phases.distill;
-  const { padding, flip } = config.data;
+  const random = isRandom(weakPolicy(config, "distill")) ||
+    mixes(augmentOf(config, "distill"));
   const images = split.labelled.length + split.unlabelled.length;
   if (options.cacheTeacher === "off" || device.dry) return undefined;
-  if (padding > 0 || flip || options.images < images) {
+  if (random || options.images < images) {
     log("info", "the teacher runs in every step", {
       reason: options.images < images
         ? `the phase sees ${options.images} of ${images} images`
@@ -274,12 +270,13 @@ function recordLosses(
   args: {
     step: StepProgram;
     batch: Batch;
+    mixing: Mixing | undefined;
     everyRow: Tensor;
     student: Outputs;
     teaching: Teaching;
   },
 ): HeadGradients {
-  const { step, batch, everyRow, student } = args;
+  const { step, batch, mixing, everyRow, student } = args;
   const teacher = args.teaching.outputs;
   const { config } = context;
   const { globalBatch } = config;
@@ -296,16 +293,26 @@ function recordLosses(
   const loss = program.scratch([rows]);
 
   if (options.labels > 0) {
-    crossEntropy(program, {
+    const common = {
       logits,
-      labels: batch.labels,
-      rowWeights: batch.weights,
-      smoothing: 0,
       scale: options.labels / globalBatch,
       loss,
       dLogits: dLogits.tensor,
       accumulate: dLogits.next(),
-    });
+    };
+    if (mixing) {
+      // Its targets already leave out unknown labels.
+      const targets = mixing.recordTargets(program, { classes, smoothing: 0 });
+      softCrossEntropy(program, { ...common, targets, rowWeights: everyRow });
+      program.release(targets);
+    } else {
+      crossEntropy(program, {
+        ...common,
+        labels: batch.labels,
+        rowWeights: batch.weights,
+        smoothing: 0,
+      });
+    }
     recordSum(step, loss, "crossEntropy", 1 / globalBatch);
   }
   if (options.hard > 0) {

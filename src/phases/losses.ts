@@ -1,6 +1,13 @@
+import type { Mixing } from "../augment/mod.ts";
 import type { Program, Tensor } from "../gpu/mod.ts";
 import type { HeadActivations, HeadGradients } from "../model/mod.ts";
-import { cast, crossEntropy, reduceSum } from "../ops/mod.ts";
+import {
+  argmaxRows,
+  cast,
+  crossEntropy,
+  reduceSum,
+  softCrossEntropy,
+} from "../ops/mod.ts";
 import type { Metric, MetricValues, StepProgram } from "../training/mod.ts";
 
 /** The gradient of several losses for one tensor: the first writes, the others add. */
@@ -51,7 +58,7 @@ export function recordSum(
 /**
  * Records cross-entropy with labels on the class head, and on both heads of a
  * distilled model with half the weight each. Gradients are those of the mean
- * over `globalRows`.
+ * over `globalRows`. A hit on a mixed image is one on the class of its larger part.
  */
 export function classificationLoss(
   step: StepProgram,
@@ -61,38 +68,54 @@ export function classificationLoss(
     rowWeights: Tensor;
     smoothing: number;
     globalRows: number;
+    /** Of images that were mixed: its targets take the place of the labels. */
+    mixing: Mixing | undefined;
   },
 ): HeadGradients {
-  const { labels, rowWeights, smoothing, globalRows } = options;
+  const { labels, rowWeights, smoothing, globalRows, mixing } = options;
   const { program } = step;
   const share = heads.distillation ? 0.5 : 1;
+  const classes = heads.logits.shape[1]!;
+  const targets = mixing?.recordTargets(program, { classes, smoothing });
   const record = (logits: Tensor, metric: Metric, counted: boolean) => {
     const rows = logits.shape[0]!;
     const loss = program.scratch([rows]);
     const correct = program.scratch([rows]);
     const dLogits = program.scratch(logits.shape);
-    crossEntropy(program, {
-      logits,
-      labels,
-      rowWeights,
-      smoothing,
-      scale: share / globalRows,
-      loss,
-      correct,
-      dLogits,
-    });
+    const scale = share / globalRows;
+    const common = { logits, rowWeights, scale, loss };
+    if (targets) {
+      if (counted) {
+        const larger = program.scratch([rows], "u32");
+        argmaxRows(program, { logits: targets, labels: larger });
+        crossEntropy(program, {
+          ...common,
+          labels: larger,
+          smoothing,
+          correct,
+        });
+        program.release(larger);
+      }
+      softCrossEntropy(program, { ...common, targets, dLogits });
+    } else {
+      crossEntropy(program, { ...common, labels, smoothing, correct, dLogits });
+    }
     recordSum(step, loss, metric, 1 / globalRows);
     if (counted) recordSum(step, correct, "correct", 1 / globalRows);
     program.release(loss, correct);
     return dLogits;
   };
   const dLogits = record(heads.logits, "crossEntropy", true);
-  if (!heads.distillation) return { dLogits };
+  if (!heads.distillation) {
+    if (targets) program.release(targets);
+    return { dLogits };
+  }
   const dDistillationLogits = record(
     heads.distillation.logits,
     "crossEntropyDistillation",
     false,
   );
+  if (targets) program.release(targets);
   return { dLogits, dDistillationLogits };
 }
 

@@ -37,6 +37,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       kind: config.data.kind,
       ...(config.data.path === undefined ? {} : { path: config.data.path }),
       imageSize: config.data.imageSize,
+      storeSize: config.data.storeSize,
       testFraction: config.data.testFraction,
       seed: config.seed,
       trainPerClass: config.data.trainPerClass,

@@ -1,3 +1,9 @@
+import {
+  strongPolicy,
+  type ViewPolicy,
+  Views,
+  weakPolicy,
+} from "../augment/mod.ts";
 import { Sampler } from "../data/mod.ts";
 import type { Tensor } from "../gpu/mod.ts";
 import {
@@ -8,12 +14,7 @@ import {
   vitBackward,
   vitForward,
 } from "../model/mod.ts";
-import {
-  augment,
-  consistencyMse,
-  crossEntropy,
-  softmaxForward,
-} from "../ops/mod.ts";
+import { consistencyMse, crossEntropy, softmaxForward } from "../ops/mod.ts";
 import {
   Batch,
   Optimizer,
@@ -26,9 +27,7 @@ import { type Context, STREAMS } from "./context.ts";
 import { GradientSum, recordSum } from "./losses.ts";
 import { type PseudoLabels, Unlabelled } from "./pseudo_labels.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
-
-/** Salts of the three views; weak and strong draw different numbers. */
-const SALT = { labelled: 1, weak: 2, strong: 3 } as const;
+import { SALT } from "./step_images.ts";
 
 /** Rows of one rank: labelled first, then unlabelled. */
 interface Rows {
@@ -119,30 +118,34 @@ export async function selfTrainRecipe(
 
   program.section("data");
   const { image } = model.config;
-  const view = (of: Batch, salt: number, strength: number) => {
-    const images = program.scratch([of.size, 3, image, image]);
-    augment(program, {
+  const views: Views[] = [];
+  const view = (of: Batch, salt: number, policy: ViewPolicy) => {
+    const first = of === labelledBatch
+      ? rows.firstLabelled
+      : rows.globalLabelled + rows.firstUnlabelled;
+    const made = new Views(device, {
       store: context.trainStore,
+      policy,
       indices: of.indices,
-      positions: of.positions,
-      step: step.uniform.tensor,
-      output: images,
-      padding: config.data.padding,
-      flip: config.data.flip,
-      strength,
+      positions: Array.from({ length: of.size }, (_, i) => first + i),
+      size: { height: image, width: image },
+      seed: config.seed,
+      stream: STREAMS.selfTrain,
       salt,
     });
-    return images;
+    views.push(made);
+    return made.record(program);
   };
+  const weakly = weakPolicy(config, "selfTrain");
   const { precision } = model.parameters;
   let weakPatches: Tensor | undefined;
   if (online || options.consistency > 0) {
-    const weak = view(unlabelledBatch, SALT.weak, 0);
+    const weak = view(unlabelledBatch, SALT.weak, weakly);
     weakPatches = input.record(program, weak, model.config, precision);
     program.release(weak);
   }
-  const labelledView = view(labelledBatch, SALT.labelled, 0);
-  const strongView = view(unlabelledBatch, SALT.strong, options.strength);
+  const labelledView = view(labelledBatch, SALT.labelled, weakly);
+  const strongView = view(unlabelledBatch, SALT.strong, strongPolicy(config));
   const images = program.scratch([size, 3, image, image]);
   program.copy(labelledView, images);
   program.copy(strongView, images, labelledView.length * 4);
@@ -284,6 +287,7 @@ export async function selfTrainRecipe(
     classifies: true,
     startCompetes: true,
     async prepare(index) {
+      for (const each of views) each.write(index);
       for (let i = 0; i < rows.labelled; i++) {
         const position = index * rows.globalLabelled + rows.firstLabelled + i;
         chosen[i] = sampler.at(position);
@@ -328,6 +332,7 @@ export async function selfTrainRecipe(
       for (const each of [batch, labelledBatch, unlabelledBatch]) {
         each[Symbol.dispose]();
       }
+      for (const each of views) each[Symbol.dispose]();
       unlabelled[Symbol.dispose]();
       input[Symbol.dispose]();
       onlyUnlabelled?.buffer.destroy();

@@ -10,7 +10,6 @@ import {
   vitBackward,
   vitForward,
 } from "../model/mod.ts";
-import { augment } from "../ops/mod.ts";
 import {
   Batch,
   type Normalisation,
@@ -23,6 +22,7 @@ import { type Context, STREAMS } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
 import { classificationLoss, classificationValue } from "./losses.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
+import { StepImages } from "./step_images.ts";
 
 /** What differs between the phases that learn from labels alone. */
 export interface SupervisedOptions {
@@ -47,7 +47,7 @@ export async function supervisedRecipe(
   context: Context,
   options: SupervisedOptions,
 ): Promise<Recipe> {
-  const { device, communicator, config, env, data, trainStore } = context;
+  const { device, communicator, config, env } = context;
   const { phase, model, feature, frozen } = options;
   const { globalBatch } = config;
   const [first, end] = shareOf(
@@ -69,27 +69,13 @@ export async function supervisedRecipe(
   );
   const input = new PatchInput(device, options.normalisation);
   const batch = new Batch(device, size, first);
+  const { image } = model.config;
+  const stepImages = new StepImages(context, { phase, batch, first, image });
   const step = new StepProgram(device, communicator, env.clock);
   const { program } = step;
 
   program.section("data");
-  const images = program.scratch([
-    size,
-    3,
-    model.config.image,
-    model.config.image,
-  ]);
-  augment(program, {
-    store: trainStore,
-    indices: batch.indices,
-    positions: batch.positions,
-    step: step.uniform.tensor,
-    output: images,
-    padding: config.data.padding,
-    flip: config.data.flip,
-    strength: 0,
-    salt: 1,
-  });
+  const images = stepImages.record(program);
   const patches = input.record(
     program,
     images,
@@ -118,6 +104,7 @@ export async function supervisedRecipe(
   });
   const heads = headsForward(program, model, activations, feature);
   const loss = classificationLoss(step, heads, {
+    mixing: stepImages.mixing,
     labels: batch.labels,
     rowWeights: batch.weights,
     smoothing: options.labelSmoothing,
@@ -152,8 +139,6 @@ export async function supervisedRecipe(
   await step.finish(optimizer.norm);
 
   const sampler = new Sampler(options.indices, config.seed, STREAMS[phase]);
-  const chosen = new Uint32Array(size);
-  const labels = new Uint32Array(size);
   return {
     phase,
     steps: Math.ceil(options.images / globalBatch),
@@ -174,13 +159,12 @@ export async function supervisedRecipe(
     classifies: true,
     startCompetes: false,
     prepare(index) {
-      for (let i = 0; i < size; i++) {
-        const image = sampler.at(index * globalBatch + first + i);
-        chosen[i] = image;
-        labels[i] = data.train.labels[image]!;
-      }
-      batch.writeIndices(chosen);
-      batch.writeLabels(labels);
+      const start = index * globalBatch;
+      stepImages.write(
+        index,
+        (position) => sampler.at(start + position),
+        () => true,
+      );
     },
     loss: (metrics) => classificationValue(metrics, model.config.distilled),
     figures: (metrics) => ({ accuracy: metrics.get("correct") }),
@@ -189,6 +173,7 @@ export async function supervisedRecipe(
     [Symbol.dispose]() {
       step[Symbol.dispose]();
       batch[Symbol.dispose]();
+      stepImages[Symbol.dispose]();
       input[Symbol.dispose]();
       optimizer[Symbol.dispose]();
       gradients[Symbol.dispose]();

@@ -1,3 +1,4 @@
+import { PLAIN_VIEW, Views } from "../augment/mod.ts";
 import {
   type Device,
   Program,
@@ -12,8 +13,8 @@ import {
   type Vit,
   vitForward,
 } from "../model/mod.ts";
-import { augment, type ImageStore } from "../ops/mod.ts";
-import { Batch, NO_IMAGE, PatchInput, StepUniform } from "../training/mod.ts";
+import type { ImageStore } from "../ops/mod.ts";
+import { Batch, NO_IMAGE, PatchInput } from "../training/mod.ts";
 import type { Normalisation } from "../training/mod.ts";
 import { asF32 } from "./losses.ts";
 
@@ -70,7 +71,7 @@ export class TeacherRun {
   readonly batch: number;
   readonly #program: Program;
   readonly #batch: Batch;
-  readonly #uniform: StepUniform;
+  readonly #views: Views;
   readonly #input: PatchInput;
   readonly #outputs: readonly Tensor[];
   readonly #readbacks: Readback[] = [];
@@ -80,21 +81,19 @@ export class TeacherRun {
     const { image } = model.config;
     this.batch = batch;
     this.#batch = new Batch(device, batch, 0);
-    this.#uniform = new StepUniform(device);
     this.#input = new PatchInput(device, options.normalisation);
     this.#program = new Program(device);
-    const images = this.#program.scratch([batch, 3, image, image]);
-    augment(this.#program, {
+    this.#views = new Views(device, {
       store,
+      policy: PLAIN_VIEW,
       indices: this.#batch.indices,
-      positions: this.#batch.positions,
-      step: this.#uniform.tensor,
-      output: images,
-      padding: 0,
-      flip: false,
-      strength: 0,
+      positions: Array.from({ length: batch }, (_, i) => i),
+      size: { height: image, width: image },
+      seed: 0,
+      stream: 0,
       salt: 0,
     });
+    const images = this.#views.record(this.#program);
     const patches = this.#input.record(
       this.#program,
       images,
@@ -164,7 +163,7 @@ export class TeacherRun {
     this.#batch[Symbol.dispose]();
     this.#input[Symbol.dispose]();
     for (const readback of this.#readbacks) readback[Symbol.dispose]();
-    this.#uniform.tensor.buffer.destroy();
+    this.#views[Symbol.dispose]();
   }
 }
 

@@ -1,18 +1,6 @@
-import { multiplyHigh, philox, uniform01 } from "../random.ts";
-
-/** What the view of one image is a function of, besides the image. */
-export interface ViewSource {
-  seed: number;
-  stream: number;
-  step: number;
-  salt: number;
-  /** Position in the global batch. */
-  position: number;
-  padding: number;
-  flip: boolean;
-  /** 0 for the weak view. */
-  strength: number;
-}
+import type { Cover, ViewPlan } from "../ops/mod.ts";
+import { changeImage, channelMeans } from "./augment_change.ts";
+import { resizeReference } from "./resize.ts";
 
 /** One image of bytes, `[channels, height, width]`. */
 export interface ByteImage {
@@ -22,106 +10,127 @@ export interface ByteImage {
   width: number;
 }
 
-type Colour = [number, number, number];
-
-/** The view that `src/ops/augment.wgsl` makes, `[3, height, width]`, in float64. */
-export function augmentReference(
-  image: ByteImage,
-  source: ViewSource,
-): Float64Array {
-  const { height, width } = image;
-  const weak = draw(source, 0);
-  const shifts = 2 * source.padding + 1;
-  const shiftX = multiplyHigh(weak[0], shifts) - source.padding;
-  const shiftY = multiplyHigh(weak[1], shifts) - source.padding;
-  const mirrored = source.flip && weak[2] % 2 === 1;
-  const strong = source.strength > 0 ? strongView(image, source) : undefined;
-  const output = new Float64Array(3 * height * width);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const placeX = (mirrored ? width - 1 - x : x) + shiftX;
-      const placeY = y + shiftY;
-      const value = strong?.(x, y, placeX, placeY) ??
-        fetch(image, placeX, placeY);
-      value.forEach((v, c) => output[(c * height + y) * width + x] = v);
-    }
-  }
-  return output;
+/** Colours 0..1, `[3, height, width]`. */
+export interface ColourImage {
+  values: Float64Array;
+  height: number;
+  width: number;
 }
 
-/** Colour of the strong view at (x, y), from a place in the image. */
-function strongView(image: ByteImage, source: ViewSource) {
-  const { height, width, pixels } = image;
-  const { strength } = source;
-  const [affine, more, cutout] = [1, 2, 3].map((i) => draw(source, i));
-  const signed = (word: number) => (2 * uniform01(word) - 1) * strength;
-  const angle = signed(affine![0]) * 0.5235988;
-  const shearX = signed(affine![1]) * 0.2;
-  const shearY = signed(affine![2]) * 0.2;
-  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  const centreX = (width - 1) / 2;
-  const centreY = (height - 1) / 2;
-  const moveX = signed(more![0]) * 0.125 * width;
-  const moveY = signed(more![1]) * 0.125 * height;
-  const brightness = 1 + 0.5 * signed(more![2]);
-  const contrast = 1 + 0.5 * signed(more![3]);
-  const saturation = 1 + 0.5 * signed(affine![3]);
-  const mean = Array.from(pixels).reduce((sum, v) => sum + v, 0) /
-    (255 * pixels.length);
-  const largest = Math.floor(
-    Math.min(width, height) * Math.min(1, strength) / 2,
-  );
-  const side = multiplyHigh(cutout![0], largest + 1);
-  const left = multiplyHigh(cutout![1], width) - Math.floor(side / 2);
-  const top = multiplyHigh(cutout![2], height) - Math.floor(side / 2);
+/** The view that `src/ops/augment.ts` makes of a plan, in float64. */
+export function augmentReference(
+  image: ByteImage,
+  plan: ViewPlan,
+  options: { height: number; width: number; reflect: boolean },
+): Float64Array {
+  const { changes, covers, noiseKey } = plan;
+  let view = place(image, plan, options);
+  let mean = 0;
+  changes.forEach((change, i) => {
+    view = toBytes(view);
+    mean = channelMeans(view).reduce((sum, value) => sum + value, 0) / 3;
+    view = changeImage(view, change);
+    if (i < changes.length - 1) view = toBytes(view);
+  });
+  for (const cover of covers) lay(view, cover, { mean, noiseKey });
+  return view.values;
+}
 
-  return (x: number, y: number, placeX: number, placeY: number): Colour => {
-    if (x >= left && x < left + side && y >= top && y < top + side) {
-      return [mean, mean, mean];
+/** Crop, resize, shift and mirror. */
+function place(
+  image: ByteImage,
+  plan: ViewPlan,
+  { height, width, reflect }: {
+    height: number;
+    width: number;
+    reflect: boolean;
+  },
+): ColourImage {
+  const { crop, shiftX, shiftY, mirrored } = plan;
+  const planes = [0, 1, 2].map((c) =>
+    resizeReference(plane(image, image.channels === 1 ? 0 : c, crop), {
+      from: { height: crop.bottom - crop.top, width: crop.right - crop.left },
+      to: { height, width },
+    })
+  );
+  const values = new Float64Array(3 * height * width);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let placeX = (mirrored ? width - 1 - x : x) + shiftX;
+      let placeY = y + shiftY;
+      if (reflect) {
+        placeX = mirror(placeX, width);
+        placeY = mirror(placeY, height);
+      }
+      if (placeX < 0 || placeY < 0 || placeX >= width || placeY >= height) {
+        continue;
+      }
+      planes.forEach((values0, c) =>
+        values[(c * height + y) * width + x] = values0[placeY * width + placeX]!
+      );
     }
-    const dx = placeX - centreX;
-    const dy = placeY - centreY;
-    const shearedX = dx + shearX * dy;
-    const shearedY = shearY * dx + dy;
-    const colour = bilinear(
-      image,
-      centreX + cos * shearedX - sin * shearedY + moveX,
-      centreY + sin * shearedX + cos * shearedY + moveY,
-    ).map((v) => mean + (v * brightness - mean) * contrast) as Colour;
-    const gray = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2];
-    return colour.map((v) =>
-      Math.min(Math.max(gray + (v - gray) * saturation, 0), 1)
-    ) as Colour;
+  }
+  return { values, height, width };
+}
+
+function mirror(at: number, size: number): number {
+  const last = size - 1;
+  return Math.min(Math.max(last - Math.abs(last - Math.abs(at)), 0), last);
+}
+
+function plane(
+  { pixels, height, width }: ByteImage,
+  channel: number,
+  { left, top, right, bottom }: ViewPlan["crop"],
+): Float64Array {
+  const size = right - left;
+  return Float64Array.from(
+    { length: size * (bottom - top) },
+    (_, i) => {
+      const y = top + Math.floor(i / size);
+      return pixels[(channel * height + y) * width + left + i % size]! / 255;
+    },
+  );
+}
+
+/** Rounded to whole 255ths, as the kernels keep images between changes. */
+function toBytes(image: ColourImage): ColourImage {
+  return {
+    ...image,
+    values: image.values.map((v) =>
+      Math.floor(0.5 + 255 * Math.min(Math.max(v, 0), 1)) / 255
+    ),
   };
 }
 
-function draw(source: ViewSource, number: number) {
-  const { seed, stream, salt, step, position } = source;
-  return philox(
-    [seed >>> 0, stream >>> 0],
-    [number, position, step, salt],
-  );
-}
-
-/** A pixel, 0..1; zeros outside, gray repeated. */
-function fetch(image: ByteImage, x: number, y: number): Colour {
-  const { pixels, channels, height, width } = image;
-  if (x < 0 || y < 0 || x >= width || y >= height) return [0, 0, 0];
-  return [0, 1, 2].map((c) =>
-    pixels[((channels === 1 ? 0 : c) * height + y) * width + x]! / 255
-  ) as Colour;
-}
-
-function bilinear(image: ByteImage, x: number, y: number): Colour {
-  const left = Math.floor(x);
-  const top = Math.floor(y);
-  const result: Colour = [0, 0, 0];
-  for (const [dx, dy] of [[0, 0], [1, 0], [0, 1], [1, 1]] as const) {
-    const weight = (dx === 1 ? x - left : 1 - (x - left)) *
-      (dy === 1 ? y - top : 1 - (y - top));
-    fetch(image, left + dx, top + dy).forEach((v, c) =>
-      result[c]! += weight * v
-    );
+function lay(
+  { values, height, width }: ColourImage,
+  { box, fill }: Cover,
+  { mean, noiseKey }: { mean: number; noiseKey: number },
+): void {
+  const size = height * width;
+  for (let y = Math.max(0, box.top); y < Math.min(height, box.bottom); y++) {
+    for (let x = Math.max(0, box.left); x < Math.min(width, box.right); x++) {
+      const colour = fill === "noise"
+        ? noise(noiseKey, x, y)
+        : new Array<number>(3).fill(fill === "mean" ? mean : fill);
+      colour.forEach((v, c) => values[c * size + y * width + x] = v);
+    }
   }
-  return result;
+}
+
+/** `noise` of `src/ops/common/view_plan.wgsl`. */
+function noise(key: number, x: number, y: number): number[] {
+  let [a, b, c] = [x, y, key].map((v) =>
+    Math.imul(v, 1664525) + 1013904223
+  ) as [number, number, number];
+  const stir = () => {
+    a = (a + Math.imul(b, c)) | 0;
+    b = (b + Math.imul(c, a)) | 0;
+    c = (c + Math.imul(a, b)) | 0;
+  };
+  stir();
+  [a, b, c] = [a ^ (a >>> 16), b ^ (b >>> 16), c ^ (c >>> 16)];
+  stir();
+  return [a, b, c].map((v) => (v >>> 8) / 16777216);
 }

@@ -12,8 +12,11 @@ export {
 export {
   augmentReference,
   type ByteImage,
-  type ViewSource,
+  type ColourImage,
 } from "./augment.ts";
+export { changeImage, channelMeans } from "./augment_change.ts";
+export { mixImagesReference, mixTargetsReference } from "./mix.ts";
+export { resizeReference } from "./resize.ts";
 export {
   dropoutReference,
   dropPathReference,

@@ -1,3 +1,4 @@
+import { PLAIN_VIEW, Views } from "../augment/mod.ts";
 import { type Device, Program, Readback, type Tensor } from "../gpu/mod.ts";
 import {
   type FeatureKind,
@@ -5,12 +6,11 @@ import {
   type Vit,
   vitForward,
 } from "../model/mod.ts";
-import { augment, type ImageStore } from "../ops/mod.ts";
+import type { ImageStore } from "../ops/mod.ts";
 import { Batch, NO_IMAGE } from "./batch.ts";
 import type { Communicator } from "./communicator.ts";
 import { shareOf, shareOffsets } from "./division.ts";
 import type { PatchInput } from "./input.ts";
-import { StepUniform } from "./step_uniform.ts";
 
 /** What {@linkcode Inference} needs. */
 export interface InferenceOptions {
@@ -38,7 +38,7 @@ export class Inference {
   readonly #options: InferenceOptions;
   readonly #program: Program;
   readonly #batch: Batch;
-  readonly #uniform: StepUniform;
+  readonly #views: Views;
   readonly #readback: Readback;
   readonly #rows: Float32Array<SharedArrayBuffer>;
   readonly #heads: number;
@@ -50,25 +50,18 @@ export class Inference {
     const size = Math.min(BATCH, Math.max(1, options.indices.length));
     this.#options = options;
     this.#batch = new Batch(device, size, 0);
-    this.#uniform = new StepUniform(device);
     this.#program = new Program(device);
-    const images = this.#program.scratch([
-      size,
-      3,
-      config.image,
-      config.image,
-    ]);
-    augment(this.#program, {
+    this.#views = new Views(device, {
       store,
+      policy: PLAIN_VIEW,
       indices: this.#batch.indices,
-      positions: this.#batch.positions,
-      step: this.#uniform.tensor,
-      output: images,
-      padding: 0,
-      flip: false,
-      strength: 0,
+      positions: Array.from({ length: size }, (_, i) => i),
+      size: { height: config.image, width: config.image },
+      seed: 0,
+      stream: 0,
       salt: 0,
     });
+    const images = this.#views.record(this.#program);
     const patches = input.record(
       this.#program,
       images,
@@ -131,6 +124,6 @@ export class Inference {
     this.#program[Symbol.dispose]();
     this.#batch[Symbol.dispose]();
     this.#readback[Symbol.dispose]();
-    this.#uniform.tensor.buffer.destroy();
+    this.#views[Symbol.dispose]();
   }
 }

@@ -1,6 +1,13 @@
 export { assertClose, type Tolerance } from "./assert_close.ts";
 export { gaussian, stored, uniform } from "./random.ts";
 export { writeTinyCifar } from "./tiny_data.ts";
+export {
+  plainPlan,
+  randomImages,
+  viewsByReference,
+  type ViewsCase,
+  viewsOnGpu,
+} from "./views.ts";
 export { runTiny, type TinyRun } from "./tiny_engine.ts";
 export {
   gzip,

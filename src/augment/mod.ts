@@ -1,0 +1,25 @@
+/**
+ * Random views of images: what a configuration asks for, drawn on the host as a
+ * function of step and position, done by kernels.
+ *
+ * @module
+ */
+export type { DrawSource } from "./draws.ts";
+export { symmetricBeta } from "./draws.ts";
+export { Mixing, type MixingOptions } from "./mixing.ts";
+export type { Size } from "./placement.ts";
+export { partnerOf, planMix } from "./plan_mix.ts";
+export { planView } from "./plan_view.ts";
+export {
+  type AugmentConfig,
+  augmentOf,
+  changesOf,
+  isRandom,
+  mixes,
+  type MixPolicy,
+  PLAIN_VIEW,
+  strongPolicy,
+  type ViewPolicy,
+  weakPolicy,
+} from "./policy.ts";
+export { Views, type ViewsOptions } from "./views.ts";

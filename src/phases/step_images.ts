@@ -1,0 +1,97 @@
+import { augmentOf, mixes, Mixing, Views, weakPolicy } from "../augment/mod.ts";
+import type { Program, Tensor } from "../gpu/mod.ts";
+import type { Batch } from "../training/mod.ts";
+import { type Context, STREAMS } from "./context.ts";
+import type { PhaseName } from "./engine.ts";
+
+/** Salts of a batch's views; weak and strong draw different numbers. */
+export const SALT = { labelled: 1, weak: 2, strong: 3 } as const;
+
+/** The images of a step: random views, mixed in pairs where the configuration says so. */
+export class StepImages {
+  /** Present where images are mixed; then the loss takes its targets. */
+  readonly mixing: Mixing | undefined;
+  readonly #views: Views;
+  readonly #batch: Batch;
+  readonly #positions: readonly number[];
+  readonly #labels: Int32Array;
+
+  /** @param options.first Position in the global batch of the batch's first row. */
+  constructor(
+    context: Context,
+    options: { phase: PhaseName; batch: Batch; first: number; image: number },
+  ) {
+    const { device, config, trainStore, data } = context;
+    const { phase, batch, first, image } = options;
+    const policy = augmentOf(config, phase);
+    const size = { height: image, width: image };
+    const { seed, globalBatch } = config;
+    const stream = STREAMS[phase];
+    this.mixing = mixes(policy)
+      ? new Mixing(device, {
+        policy,
+        globalBatch,
+        first,
+        size: batch.size,
+        image: size,
+        seed,
+        stream,
+      })
+      : undefined;
+    this.#batch = batch;
+    this.#labels = data.train.labels;
+    this.#positions = this.mixing?.positions ??
+      Array.from({ length: batch.size }, (_, i) => first + i);
+    this.#views = new Views(device, {
+      store: trainStore,
+      policy: weakPolicy(config, phase),
+      indices: this.mixing?.indices ?? batch.indices,
+      positions: this.#positions,
+      size,
+      seed,
+      stream,
+      salt: SALT.labelled,
+    });
+  }
+
+  /** Records the images, `[batch, 3, height, width]`: scratch of the program. */
+  record(program: Program): Tensor {
+    const views = this.#views.record(program);
+    if (!this.mixing) return views;
+    const mixed = this.mixing.record(program, views);
+    program.release(views);
+    return mixed;
+  }
+
+  /**
+   * Writes a step's images and labels.
+   *
+   * @param imageAt The image at a position of the global batch.
+   * @param isKnown Whether its label may be used.
+   */
+  write(
+    step: number,
+    imageAt: (position: number) => number,
+    isKnown: (image: number) => boolean,
+  ): void {
+    const chosen = this.#positions.map(imageAt);
+    const known = chosen.map(isKnown);
+    const indices = Uint32Array.from(chosen);
+    const labels = Uint32Array.from(
+      chosen,
+      (image, i) => known[i] ? this.#labels[image]! : 0,
+    );
+    const weights = Float32Array.from(known, (yes) => yes ? 1 : 0);
+    const { size } = this.#batch;
+    this.#batch.writeIndices(indices.subarray(0, size));
+    this.#batch.writeLabels(labels.subarray(0, size));
+    this.#batch.writeWeights(weights.subarray(0, size));
+    this.mixing?.write(step, { indices, labels, weights });
+    this.#views.write(step);
+  }
+
+  [Symbol.dispose](): void {
+    this.mixing?.[Symbol.dispose]();
+    this.#views[Symbol.dispose]();
+  }
+}
