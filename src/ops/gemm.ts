@@ -48,6 +48,7 @@ export interface GemmArgs {
 export function gemm(program: Program, args: GemmArgs): void {
   const { rows, cols, depth, left, right, output } = args;
   const { transposeLeft = false, transposeRight = false } = args;
+  checkTypes(args);
   const { form } = program.device;
   const registers = form === "register";
   const tileRows = registers
@@ -159,6 +160,25 @@ export function gemm(program: Program, args: GemmArgs): void {
   if (partialSums !== undefined && args.sums !== undefined) {
     addSplits(program, partialSums, args.sums, count);
   }
+}
+
+/**
+ * The epilogue reads and keeps values of the output's type, in `register` form only if
+ * an operand is of that type too. What is summed over the depth is f32.
+ */
+function checkTypes(args: GemmArgs): void {
+  const { left, right, output, keep, sums, split } = args;
+  const read = [args.residual, args.pre].filter((it) => it !== undefined);
+  const fits = [...read, ...(keep ? [keep] : [])]
+    .every(({ type }) => type === output.type) &&
+    (read.length === 0 || [left.type, right.type].includes(output.type)) &&
+    ((sums === undefined && split !== true) || output.type === "f32") &&
+    (sums === undefined || sums.type === "f32");
+  if (fits) return;
+  const given = Object.entries(args)
+    .filter(([, value]) => typeof value === "object")
+    .map(([name, { type }]) => `${name} ${type}`);
+  throw new TypeError(`Cannot multiply tensors of types ${given.join(", ")}`);
 }
 
 function realType({ type, shape }: Tensor): RealType {

@@ -1,6 +1,9 @@
 import { type Program, shapeError, type Tensor } from "../gpu/mod.ts";
 import { gemm } from "./gemm.ts";
 
+// Operands, biases and outputs may each be f32 or f16: products are summed in f32.
+// Residuals and pre-activations are of the output's type, weight gradients f32.
+
 /** Arguments of {@linkcode linearForward}. */
 export interface LinearForwardArgs {
   /** `[rows, in]` */
