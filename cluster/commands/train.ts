@@ -1,6 +1,7 @@
 import type { Config } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { decideShipped } from "../../src/phases/mod.ts";
+import { writeTrace } from "../../src/run/mod.ts";
 import { writeReport } from "../../src/report/mod.ts";
 import { Console } from "../console.ts";
 import {
@@ -16,6 +17,7 @@ import {
   trainRun,
   type TrainRunEnd,
 } from "../launch/mod.ts";
+import { showProfile } from "./profile_table.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { TrainConsole } from "./train_console.ts";
 import project from "../../deno.json" with { type: "json" };
@@ -31,6 +33,8 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
   --run-dir DIR       run folder (default: runs/<time>-<name>)
   --resume auto|DIR   go on with the newest unfinished run of this configuration,
                       or with the run in DIR; finished phases are not repeated
+  --profile           times every op of a few steps a phase: prints a table and
+                      writes trace.json (chrome://tracing, ui.perfetto.dev)
   --fast-dev-run N    N steps a phase, to see whether all works
   --nats URL          use this NATS server (NATS_USER, NATS_PASSWORD)
   --quiet             only results and errors
@@ -52,6 +56,9 @@ const SIGNALS = [
   ["SIGHUP", 75],
 ] as const;
 
+/** Steps a phase that `--profile` looks at. */
+const PROFILED_STEPS = 8;
+
 /**
  * Signals this close together are one: `deno task` passes Ctrl-C on to a child
  * that has got it from the terminal already, and schedulers signal groups.
@@ -64,7 +71,7 @@ export async function train(args: readonly string[]): Promise<number> {
     verb: "train",
     string: ["run-dir", "resume", "nats"],
     number: ["ranks", "fast-dev-run"],
-    boolean: ["quiet", "json", "help"],
+    boolean: ["profile", "quiet", "json", "help"],
   });
   if (options.boolean("help")) {
     new Console(realEnv).result(HELP);
@@ -97,10 +104,14 @@ export async function train(args: readonly string[]): Promise<number> {
     const lines = describeFailure(end.failure, about);
     for (const line of lines) terminal.urgent(line);
   }
+  const profile = choice.config.profile.steps > 0
+    ? await writeTrace(realEnv.disk, choice.folder)
+    : undefined;
   if (options.boolean("json")) {
     terminal.result(JSON.stringify(resultOf(choice, end, report)));
   } else if (end.failure === undefined) {
     show(terminal, { choice, end, report, plan });
+    if (profile) showProfile(terminal, profile);
   }
   return end.code;
 }
@@ -117,6 +128,9 @@ function requestOf(options: Options) {
     );
   }
   const ranks = options.number("ranks");
+  if (options.boolean("profile")) {
+    overrides.push(`profile.steps=${PROFILED_STEPS}`);
+  }
   if (ranks !== undefined) overrides.push(`ranks=${ranks}`);
   const folder = options.string("run-dir");
   const resume = options.string("resume");

@@ -271,6 +271,11 @@ export const configSchema = z.strictObject({
       "steps between proofs that all ranks hold the same weights",
     ),
   }).prefault({}).describe("replica check"),
+  profile: z.strictObject({
+    steps: count(0, { max: 1000 }).describe(
+      "steps a phase whose ops are timed one by one; 0 = off",
+    ),
+  }).prefault({}).describe("where a step's time goes; --profile sets it"),
   timeouts: z.strictObject({
     heartbeatSeconds: z.number().positive().max(3600).default(5).describe(
       "silence after which a rank is dead",

@@ -9,6 +9,7 @@ import { loadCheckpoint, RunFolder, saveCheckpoint } from "../run/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseOutcome, PhaseSummary } from "./engine.ts";
 import { type EvaluationResult, Evaluator } from "./evaluator.ts";
+import { Profile } from "./profile.ts";
 import { learningRateAt, type Recipe } from "./recipe.ts";
 import { writeResults } from "./results.ts";
 import { Figures } from "./step_figures.ts";
@@ -52,6 +53,7 @@ export class TrainingLoop {
   #prepared: number | undefined;
   /** What the host knew of each step that is not reported yet. */
   readonly #known: Record<string, number>[] = [];
+  #profile: Profile | undefined;
   #best: Best | undefined;
   /** Training seconds of earlier processes, and the start of this one's. */
   #seconds = 0;
@@ -82,7 +84,15 @@ export class TrainingLoop {
     const finished = await this.#resume();
     if (finished !== undefined) return { state: "done", summary: finished };
     const { config } = this.#context;
-    const { steps, step: program } = this.#recipe;
+    const { phase, steps, step: program } = this.#recipe;
+    if (config.profile.steps > 0 && this.#context.device.hasTimestamps) {
+      const start = this.#step;
+      this.#profile = new Profile(this.#context, phase, {
+        program,
+        start,
+        steps,
+      });
+    }
     if (this.#step === 0 && this.#recipe.startCompetes) await this.#evaluate();
     while (this.#step < steps) {
       const stop = await this.#submit();
@@ -97,10 +107,14 @@ export class TrainingLoop {
       }
       if (proves) await this.#prove();
       if (ends) break;
-      if (evaluates) await this.#evaluate();
-      if (stop) return { state: "stopped", checkpoint: await this.#save() };
-      if (saves) await this.#save();
+      if (evaluates) await this.#noted("evaluate", () => this.#evaluate());
+      if (stop) {
+        await this.#profile?.write();
+        return { state: "stopped", checkpoint: await this.#save() };
+      }
+      if (saves) await this.#noted("checkpoint", () => this.#save());
     }
+    await this.#profile?.write();
     return { state: "done", summary: await this.#conclude() };
   }
 
@@ -125,13 +139,18 @@ export class TrainingLoop {
   async #submit(): Promise<boolean> {
     const { stopRequested } = this.#context;
     const { steps, step: program } = this.#recipe;
-    const { preparesEarly, hostFigures, prepare } = this.#recipe;
+    const { preparesEarly, hostFigures } = this.#recipe;
+    const profile = this.#profile;
+    const prepare = (step: number) =>
+      this.#noted("prepare", async () => await this.#recipe.prepare(step));
     const index = this.#step;
+    if (profile?.changesBefore(index)) await profile.change(index);
     if (this.#prepared !== index) await prepare(index);
     this.#prepared = undefined;
     let known: Record<string, number> | undefined;
     const following = index + 1;
-    const early = following < steps && (preparesEarly?.(following) ?? true);
+    const early = following < steps && (preparesEarly?.(following) ?? true) &&
+      !profile?.changesBefore(following);
     const stop = await program.run({
       values: this.#valuesOf(index),
       stop: stopRequested(),
@@ -145,6 +164,15 @@ export class TrainingLoop {
     this.#known.push(known ?? hostFigures?.() ?? {});
     this.#step = following;
     return stop;
+  }
+
+  /** Does something and puts it into the profile. */
+  async #noted<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#context.env;
+    const from = clock.now();
+    const result = await work();
+    this.#profile?.span(name, from, clock.now());
+    return result;
   }
 
   #valuesOf(step: number): StepValues {
@@ -196,6 +224,7 @@ export class TrainingLoop {
     const learningRate = learningRateAt(this.#recipe, finished.step);
     onStep(phase, done);
     this.#figures.add(finished, this.#known.shift()!);
+    this.#profile?.add(finished);
     const now = env.clock.now();
     const due = done % Math.max(1, Math.ceil(steps / 100)) === 0 ||
       done === steps;

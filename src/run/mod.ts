@@ -29,3 +29,10 @@ export { CheckpointDamagedError } from "./manifest.ts";
 export { RunFolder } from "./run_folder.ts";
 export { type MetricsLine, readMetrics } from "./metrics.ts";
 export { parseCsv, toCsv } from "./csv.ts";
+export {
+  type ProfilePart,
+  type ProfileRow,
+  type ProfileSpan,
+  writeProfilePart,
+  writeTrace,
+} from "./profile.ts";
