@@ -1,62 +1,77 @@
 import {
-  defineKernel,
+  defineRealKernel,
   type Kernel,
   type KernelForm,
   type Program,
+  type RealType,
   shapeError,
   type Tensor,
 } from "../gpu/mod.ts";
+import { realTypeOf } from "./real_type.ts";
 import texels from "./common/texels.wgsl" with { type: "text" };
-import forwardRegister from "./attention_forward_register.wgsl" with {
-  type: "text",
-};
-import forwardTiled from "./attention_forward_tiled.wgsl" with { type: "text" };
+import forward from "./attention_forward.wgsl" with { type: "text" };
 import heads from "./attention_heads.wgsl" with { type: "text" };
-import keyRegister from "./attention_key_gradient_register.wgsl" with {
-  type: "text",
-};
-import keyTiled from "./attention_key_gradient_tiled.wgsl" with {
-  type: "text",
-};
+import keyGradient from "./attention_key_gradient.wgsl" with { type: "text" };
 import scalar from "./attention_operands_scalar.wgsl" with { type: "text" };
 import texture from "./attention_operands_texture.wgsl" with { type: "text" };
 import vec4 from "./attention_operands_vec4.wgsl" with { type: "text" };
-import queryRegister from "./attention_query_gradient_register.wgsl" with {
+import queryGradient from "./attention_query_gradient.wgsl" with {
   type: "text",
 };
-import queryTiled from "./attention_query_gradient_tiled.wgsl" with {
+import rows from "./attention_rows.wgsl" with { type: "text" };
+import storesAligned from "./attention_stores_aligned.wgsl" with {
   type: "text",
 };
+import storesAny from "./attention_stores_any.wgsl" with { type: "text" };
+import streamRegister from "./attention_stream_register.wgsl" with {
+  type: "text",
+};
+import streamTiled from "./attention_stream_tiled.wgsl" with { type: "text" };
 
 const MAX_HEAD_DIM = 128;
 
 /** The three kernels of a form, for one layout of the operands. */
 interface Kernels {
-  readonly forward: Kernel;
-  readonly queryGradient: Kernel;
-  readonly keyGradient: Kernel;
+  readonly forward: Record<RealType, Kernel>;
+  readonly queryGradient: Record<RealType, Kernel>;
+  readonly keyGradient: Record<RealType, Kernel>;
 }
-
-const register = define("register", [texels, texture], {
-  forward: forwardRegister,
-  query: queryRegister,
-  key: keyRegister,
-});
-const TILED = { forward: forwardTiled, query: queryTiled, key: keyTiled };
 
 /** For head dimensions that are multiples of 4, and others. */
 const KERNELS: Record<KernelForm, { aligned: Kernels; unaligned: Kernels }> = {
-  register: { aligned: register, unaligned: register },
+  register: {
+    aligned: define("register", [
+      storesAligned,
+      texels,
+      texture,
+      streamRegister,
+    ]),
+    unaligned: define("register_any", [
+      storesAny,
+      texels,
+      texture,
+      streamRegister,
+    ]),
+  },
   tiled: {
-    aligned: define("tiled", [vec4], TILED),
-    unaligned: define("tiled_scalar", [scalar], TILED),
+    aligned: define("tiled", [storesAligned, vec4, streamTiled]),
+    unaligned: define("tiled_any", [storesAny, scalar, streamTiled]),
   },
 };
 
-/** Rows of a head that one workgroup handles. */
-const ROWS: Record<KernelForm, number> = { register: 24, tiled: 64 };
+/** Invocations of a workgroup, as in the kernels. */
+const LANES: Record<KernelForm, number> = { register: 8, tiled: 64 };
 
-/** Arguments of {@linkcode attentionForward}. */
+/**
+ * Rows of a head that one invocation owns. More of them serve each loaded row
+ * better but take Mesa longer to compile, from some point on without end.
+ */
+function rowsOf(form: KernelForm, blocks: number): number {
+  if (form === "tiled") return 1;
+  return blocks > 4 ? 2 : 3;
+}
+
+/** Arguments of {@linkcode attentionForward}; activations of one type, `logSumExp` is f32. */
 export interface AttentionForwardArgs {
   /** `[batch * tokens, 3 * dim]`: q, k, v, each head by head. */
   qkv: Tensor;
@@ -80,7 +95,8 @@ export function attentionForward(
     output,
     logSumExp,
   });
-  program.dispatch(plan.kernels.forward, {
+  const type = realTypeOf("attentionForward", { qkv, output }, { logSumExp });
+  program.dispatch(plan.kernels.forward[type], {
     ...plan.dispatch,
     ...read(program, [qkv], [output, logSumExp]),
     cost: { flops: 2 * plan.product },
@@ -104,13 +120,18 @@ export function attentionBackward(
   if (dOutput.length !== output.length || dQkv.length !== qkv.length) {
     throw shapeError("attentionBackward", tensors);
   }
+  const type = realTypeOf(
+    "attentionBackward",
+    { qkv, output, dOutput, dQkv },
+    { logSumExp },
+  );
   const deltas = program.scratch(logSumExp.shape);
-  program.dispatch(plan.kernels.queryGradient, {
+  program.dispatch(plan.kernels.queryGradient[type], {
     ...plan.dispatch,
     ...read(program, [qkv, dOutput, output], [logSumExp, dQkv, deltas]),
     cost: { flops: 3 * plan.product },
   });
-  program.dispatch(plan.kernels.keyGradient, {
+  program.dispatch(plan.kernels.keyGradient[type], {
     ...plan.dispatch,
     ...read(program, [qkv, dOutput], [logSumExp, deltas, dQkv]),
     cost: { flops: 4 * plan.product },
@@ -151,8 +172,9 @@ function planOf(
   }
   const { form } = program.device;
   const aligned = headDim % 4 === 0;
-  const blocks = { BLOCKS: 2 ** Math.ceil(Math.log2(Math.ceil(headDim / 16))) };
-  const groups = Math.ceil(tokens / ROWS[form]);
+  const blocks = Math.ceil(headDim / 16);
+  const ownRows = rowsOf(form, blocks);
+  const groups = Math.ceil(tokens / (LANES[form] * ownRows));
   return {
     /** Operations of one product of scores: `tokens x tokens x head dim` for each head. */
     product: 2 * batch * heads * tokens * tokens * headDim,
@@ -162,30 +184,24 @@ function planOf(
         u32: [batch, tokens, heads, headDim, groups],
         f32: [1 / Math.sqrt(headDim)],
       },
-      constants: form === "register"
-        ? { ...blocks, ALIGNED: Number(aligned) }
-        : blocks,
+      constants: { BLOCKS: blocks, ROWS: ownRows },
       workgroups: batch * heads * groups,
     },
   };
 }
 
-function define(
-  end: string,
-  operands: readonly string[],
-  text: { forward: string; query: string; key: string },
-): Kernels {
-  const common = [heads, ...operands];
+function define(end: string, parts: readonly string[]): Kernels {
+  const common = [heads, ...parts, rows];
   return {
-    forward: defineKernel(`attention_forward_${end}`, text.forward, common),
-    queryGradient: defineKernel(
+    forward: defineRealKernel(`attention_forward_${end}`, forward, common),
+    queryGradient: defineRealKernel(
       `attention_query_gradient_${end}`,
-      text.query,
+      queryGradient,
       common,
     ),
-    keyGradient: defineKernel(
+    keyGradient: defineRealKernel(
       `attention_key_gradient_${end}`,
-      text.key,
+      keyGradient,
       common,
     ),
   };

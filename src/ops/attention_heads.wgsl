@@ -3,10 +3,15 @@
 //
 // Columns of qkv and its gradient: q, then k, then v, each [heads, head_dim].
 
-// Blocks of 16 that a head's row takes: 1, 2, 4 or 8. What is past it is 0.
+// Blocks of 16 that a head's row takes, at most 8. What is past the row is 0.
 override BLOCKS: u32 = 1;
 
 const MAX_BLOCKS: u32 = 8;
+
+// Parts of qkv.
+const Q: u32 = 0;
+const K: u32 = 1;
+const V: u32 = 2;
 
 struct Params {
   batch: u32,
@@ -20,7 +25,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-// Each kernel declares `stored`, what store_block() writes to.
+// Each kernel declares `stored`, what store_quad() writes to.
 
 // One head of one image.
 struct Head {
@@ -33,6 +38,9 @@ struct Head {
   exists: bool,
 }
 
+// The head of this workgroup.
+var<private> head: Head;
+
 fn head_of(group: u32, tokens_per_group: u32) -> Head {
   let index = group / params.groups;
   return Head(
@@ -44,45 +52,15 @@ fn head_of(group: u32, tokens_per_group: u32) -> Head {
   );
 }
 
-// Start of a head's row in qkv; part 0 is q, 1 is k, 2 is v.
-fn qkv_start(head: Head, part: u32, token: u32) -> u32 {
-  return ((head.row + token) * 3 + part) * params.heads * params.head_dim +
-    head.head * params.head_dim;
+// Start of the head's row in qkv.
+fn qkv_start(part: u32, token: u32) -> u32 {
+  return (((head.row + token) * 3 + part) * params.heads + head.head) *
+    params.head_dim;
 }
 
 // The same in the output and its gradient.
-fn output_start(head: Head, token: u32) -> u32 {
+fn output_start(token: u32) -> u32 {
   return ((head.row + token) * params.heads + head.head) * params.head_dim;
-}
-
-fn qkv_block(start: u32, block: u32) -> mat4x4f {
-  let at = block * 16;
-  return mat4x4f(
-    qkv_quad(start, at),
-    qkv_quad(start, at + 4),
-    qkv_quad(start, at + 8),
-    qkv_quad(start, at + 12),
-  );
-}
-
-fn grad_block(start: u32, block: u32) -> mat4x4f {
-  let at = block * 16;
-  return mat4x4f(
-    grad_quad(start, at),
-    grad_quad(start, at + 4),
-    grad_quad(start, at + 8),
-    grad_quad(start, at + 12),
-  );
-}
-
-fn output_block(start: u32, block: u32) -> mat4x4f {
-  let at = block * 16;
-  return mat4x4f(
-    output_quad(start, at),
-    output_quad(start, at + 4),
-    output_quad(start, at + 8),
-    output_quad(start, at + 12),
-  );
 }
 
 fn product(a: mat4x4f, b: mat4x4f) -> f32 {
@@ -108,20 +86,4 @@ fn store_block(start: u32, block: u32, values: mat4x4f) {
   store_quad(start, at + 4, values[1]);
   store_quad(start, at + 8, values[2]);
   store_quad(start, at + 12, values[3]);
-}
-
-fn store_quad(start: u32, at: u32, quad: vec4f) {
-  let i = start + at;
-  if (at < params.head_dim) {
-    stored[i] = quad.x;
-  }
-  if (at + 1 < params.head_dim) {
-    stored[i + 1] = quad.y;
-  }
-  if (at + 2 < params.head_dim) {
-    stored[i + 2] = quad.z;
-  }
-  if (at + 3 < params.head_dim) {
-    stored[i + 3] = quad.w;
-  }
 }
