@@ -61,6 +61,8 @@ export class Device {
   readonly hasTimestamps: boolean;
   /** Kernels may store f16, see {@linkcode RealType}. */
   readonly hasF16: boolean;
+  /** What WebGPU tells of the adapter and its driver: the same for the same two. */
+  readonly identity: string;
   /** Nothing runs: programs recorded on it are only counted. */
   readonly dry: boolean;
   /** Bytes of the buffers and textures that are alive, and their peak. */
@@ -70,8 +72,13 @@ export class Device {
   private constructor(
     gpu: GPUDevice,
     adapter: AdapterFacts,
-    { form, dry = false }: { form: KernelForm; dry?: boolean },
+    { form, identity, dry = false }: {
+      form: KernelForm;
+      identity: string;
+      dry?: boolean;
+    },
   ) {
+    this.identity = identity;
     this.dry = dry;
     this.gpu = gpu;
     this.adapter = adapter;
@@ -130,6 +137,7 @@ export class Device {
     const facts = { name, vendor: Number(vendor), device: Number(device), cpu };
     return new Device(gpu, facts, {
       form: options.form ?? (cpu ? "register" : "tiled"),
+      identity: identityOf(adapter),
     });
   }
 
@@ -143,6 +151,7 @@ export class Device {
     const { adapter, form, limits, features = ["timestamp-query"] } = options;
     return new Device(dryGpu({ limits, features }), adapter, {
       form,
+      identity: "dry",
       dry: true,
     });
   }
@@ -300,6 +309,23 @@ export function describeUse(bytes: number, use: MemoryUse): string {
 function megabytes(bytes: number): string {
   const mb = bytes / 1e6;
   return `${mb >= 100 ? mb.toFixed(0) : mb.toFixed(1)} MB`;
+}
+
+function identityOf({ info, features, limits }: GPUAdapter): string {
+  const { vendor, architecture, device, description } = info;
+  // Limits are getters of the prototype.
+  const sizes: Record<string, unknown> = {};
+  for (const name in limits) {
+    sizes[name] = limits[name as keyof GPUSupportedLimits];
+  }
+  return JSON.stringify([
+    vendor,
+    architecture,
+    device,
+    description,
+    [...features].sort(),
+    sizes,
+  ]);
 }
 
 /** In whole words, as the queue writes them. */

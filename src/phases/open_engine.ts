@@ -1,4 +1,4 @@
-import { Device, type KernelForm } from "../gpu/mod.ts";
+import { Device } from "../gpu/mod.ts";
 import {
   hashDataSet,
   loadDataSet,
@@ -9,10 +9,11 @@ import {
 } from "../data/mod.ts";
 import type { DataSet } from "../data/mod.ts";
 import { ConfigError, EnvironmentError } from "../env/mod.ts";
-import { ImageStore, probeForm } from "../ops/mod.ts";
+import { ImageStore } from "../ops/mod.ts";
 import { CONSTANTS, type Normalisation } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { Engine, EngineOptions, PhaseName } from "./engine.ts";
+import { agreeOnForm } from "./kernel_form.ts";
 import { runPhase } from "./run_phase.ts";
 
 /** Opens the GPU, loads and splits the data and uploads it. */
@@ -89,35 +90,6 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     device[Symbol.dispose]();
     throw error;
   }
-}
-
-const FORMS: readonly KernelForm[] = ["register", "tiled"];
-
-/**
- * Rank 0 measures which kernels its adapter runs faster and all ranks use
- * those; a resumed run uses the form that it began with, since forms differ in
- * the last bits.
- */
-async function agreeOnForm(
-  { communicator, env, log, runFolder }: EngineOptions,
-): Promise<KernelForm> {
-  const shared = communicator.allocate(1);
-  if (communicator.rank === 0) {
-    const path = `${runFolder}/kernel_form`;
-    const stored = await env.disk.stat(path)
-      ? (await env.disk.readText(path)).trim()
-      : "";
-    let index = FORMS.indexOf(stored as KernelForm);
-    if (index < 0) {
-      const form = await probeForm((form) => Device.open({ form }), env.clock);
-      log("info", "kernel form measured", { form });
-      index = FORMS.indexOf(form);
-      await env.disk.write(path, `${form}\n`);
-    }
-    shared[0] = index;
-  }
-  await communicator.broadcast(shared, 0);
-  return FORMS[shared[0]!]!;
 }
 
 /** The split that the run folder holds, or a new one that rank 0 puts there. */
