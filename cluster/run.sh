@@ -10,8 +10,6 @@
 set -eu
 
 ROOT=$(cd "$(dirname "$0")/.." && pwd)
-TOOLS=$ROOT/.tools
-LOG=$TOOLS/setup.log
 SETUP=$ROOT/cluster/setup
 if [ "${1:-}" = --system ]; then
   SYSTEM=yes
@@ -19,18 +17,21 @@ if [ "${1:-}" = --system ]; then
 fi
 VERB=${1:---help}
 cd "$ROOT"
-mkdir -p "$TOOLS/cache"
 
+. "$SETUP/environment.sh"
+LOG=$TOOLS/setup.log
+mkdir -p "$TOOLS/cache"
 . "$SETUP/versions.sh"
 . "$SETUP/packages.sh"
 . "$SETUP/adapter.sh"
 . "$SETUP/steps.sh"
 
-# remember NAME VALUE: for this process and, in .tools/env, for every later one.
+# remember NAME VALUE [FILE]: for this process and, in .tools/env or FILE, for every later one.
 remember() {
-  { grep -v "^export $1=" "$TOOLS/env" 2>/dev/null || true; } >"$TOOLS/env.new"
-  echo "export $1=\"$2\"" >>"$TOOLS/env.new"
-  mv "$TOOLS/env.new" "$TOOLS/env"
+  file=${3:-$TOOLS/env}
+  { grep -v "^export $1=" "$file" 2>/dev/null || true; } >"$file.new"
+  echo "export $1=\"$2\"" >>"$file.new"
+  mv "$file.new" "$file"
   eval "export $1=\"$2\""
 }
 
@@ -77,19 +78,14 @@ deno_folder() {
   esac
 }
 
-[ ! -f "$TOOLS/env" ] || . "$TOOLS/env"
 export DENO_DIR="${DENO_DIR:-$(deno_folder)}"
-export DENO_NO_UPDATE_CHECK=1 DENO_NO_PROMPT=1
-export DENO_WEBGPU_BACKEND="${DENO_WEBGPU_BACKEND:-vulkan}"
-export MESA_SHADER_CACHE_DIR="${MESA_SHADER_CACHE_DIR:-$TOOLS/cache/mesa}"
-[ -d "${XDG_RUNTIME_DIR:-}" ] || export XDG_RUNTIME_DIR="${TMPDIR:-/tmp}"
-mkdir -p "$MESA_SHADER_CACHE_DIR"
+export DENO_NO_PROMPT=1
 
 # What was set up before, on this machine and from these pins, is not looked at again.
 STAMP=$TOOLS/ready/$(uname -n)
 
 stamp_key() {
-  echo "$ROOT $(cat "$SETUP/versions.sh" "$ROOT/deno.lock" "$TOOLS/env" 2>/dev/null | cksum)"
+  echo "$ROOT $(cat "$SETUP/versions.sh" "$ROOT/deno.lock" "$TOOLS/env" "$ADAPTER_ENV" 2>/dev/null | cksum)"
 }
 
 has_tools() {

@@ -19,7 +19,13 @@ has_gpu_driver() {
 }
 
 step_adapter() {
-  if probe_adapter; then
+  # The system's own drivers first: what an earlier set-up has unpacked hides them.
+  if [ -f "$ADAPTER_ENV" ]; then
+    rm -f "$ADAPTER_ENV"
+    unset VK_DRIVER_FILES VK_ICD_FILENAMES
+  fi
+  probe_adapter || has_gpu_driver || use_private_mesa
+  if [ -n "$ADAPTER" ] || probe_adapter; then
     found "adapter" "$ADAPTER"
     return
   fi
@@ -63,6 +69,6 @@ END
 
 # Loaders before 1.3.207 know only the older name.
 use_driver_file() {
-  remember VK_DRIVER_FILES "$1"
-  remember VK_ICD_FILENAMES "$1"
+  remember VK_DRIVER_FILES "$1" "$ADAPTER_ENV"
+  remember VK_ICD_FILENAMES "$1" "$ADAPTER_ENV"
 }

@@ -23,7 +23,15 @@ export class BareMachine {
     const files = [...Deno.readDirSync("cluster/setup")].map(({ name }) =>
       `cluster/setup/${name}`
     );
-    for (const file of [...files, "cluster/run.sh", ".ci/run", "deno.lock"]) {
+    for (
+      const file of [
+        ...files,
+        "cluster/run.sh",
+        "cluster/task.sh",
+        ".ci/run",
+        "deno.lock",
+      ]
+    ) {
       await Deno.copyFile(file, `${root}/${file}`);
     }
     for (const tool of TOOLS) {
@@ -79,7 +87,7 @@ esac`,
 
 /** What any Debian without additions has and the scripts use. */
 const TOOLS = [
-  ..."cat cksum chmod cp cut dirname find flock grep head id ln mkdir mv rm sed"
+  ..."cat cksum chmod cp cut dirname find flock grep head id ln mkdir mv readlink rm sed"
     .split(" "),
   ..."sha256sum sh sort stat tail tar tee touch uname".split(" "),
 ];

@@ -177,12 +177,77 @@ Deno.test("run.sh points the loader at an adapter that it unpacked", async () =>
     driver.ICD.library_path,
     `${tools}/root/usr/lib/x86_64-linux-gnu/libvulkan_lvp.so`,
   );
+  const own = await Deno.readTextFile(`${tools}/adapter-${Deno.hostname()}`);
+  match(own, /^export VK_ICD_FILENAMES=".*\/lvp_icd\.json"$/m);
   const env = await Deno.readTextFile(`${tools}/env`);
-  match(env, /^export VK_ICD_FILENAMES=".*\/lvp_icd\.json"$/m);
   match(
     env,
     /^export LD_LIBRARY_PATH=".*\/root\/usr\/lib\/x86_64-linux-gnu\$/m,
   );
+});
+
+/** A verb as `deno task` runs it; its parent would be that Deno. */
+function task(...args: string[]): string[] {
+  return ["sh", "-c", 'sh cluster/task.sh "$@"; exit $?', "sh", ...args];
+}
+
+/** A Deno that sees its verbs' environment. */
+const SHOW_ENV = `case "$1" in
+--version) echo "deno 2.9.6 (stable)" ;;
+ci) mkdir -p node_modules/.deno ;;
+run) case "$*" in
+  *probe.js) [ -n "$VK_DRIVER_FILES$(cat system-driver 2>/dev/null)" ] &&
+    echo "driver $VK_DRIVER_FILES" ;;
+  *) echo "$* with $VK_DRIVER_FILES and $LD_LIBRARY_PATH" ;;
+  esac ;;
+esac`;
+
+Deno.test("task.sh runs a verb with the adapter that run.sh unpacked, and sets nothing up", async () => {
+  await using machine = await readyMachine();
+  await machine.program("deno", SHOW_ENV);
+  const verb = task("doctor", "a b");
+  const bare = await machine.run(verb);
+  strictEqual(bare.code, 0, bare.err);
+  match(
+    bare.out,
+    /--permission-set=all .*\/main\.ts doctor a b with {2}and \n$/,
+  );
+
+  await addApt(machine);
+  await machine.run(BOOTSTRAP, { SLURM_JOB_ID: "7" });
+  const { out } = await machine.run(verb);
+  match(
+    out,
+    /with .*\/\.tools\/lvp_icd\.json and .*\/root\/usr\/lib\/x86_64-linux-gnu/,
+  );
+  const calls = await machine.calls();
+  strictEqual(calls.includes("apt-get"), true);
+  strictEqual((await machine.run(verb, { SLURM_JOB_ID: "7" })).code, 0);
+  strictEqual(
+    (await machine.calls()).replace(calls, "").includes("apt-get"),
+    false,
+  );
+});
+
+Deno.test("run.sh prefers a driver of the system to one that it unpacked before", async () => {
+  await using machine = await readyMachine();
+  await addApt(machine);
+  await machine.program("deno", SHOW_ENV);
+  const elsewhere = { SLURM_JOB_ID: "7" };
+  const first = await machine.run(BOOTSTRAP, elsewhere);
+  match(first.err, /^setup {2}adapter installed: driver .*lvp_icd\.json$/m);
+
+  // The lock changes, so that set-up looks again: nothing is unpacked twice.
+  await Deno.writeTextFile(`${machine.root}/deno.lock`, "{}");
+  const again = await machine.run(BOOTSTRAP, elsewhere);
+  match(again.err, /^setup {2}adapter found: driver .*lvp_icd\.json$/m);
+
+  await Deno.writeTextFile(`${machine.root}/deno.lock`, "{ }");
+  await Deno.writeTextFile(`${machine.root}/system-driver`, "x");
+  const { err } = await machine.run(BOOTSTRAP, elsewhere);
+  match(err, /^setup {2}adapter found: driver ?$/m);
+  const { out } = await machine.run(task("train"));
+  match(out, /with {2}and/);
 });
 
 Deno.test(".ci/run ends with a count even when set-up fails", async () => {
