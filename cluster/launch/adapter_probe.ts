@@ -29,7 +29,7 @@ export async function probeAdapter(): Promise<{ name: string; cpu: boolean }> {
   if (name === "") {
     throw new EnvironmentError("Cannot find a Vulkan adapter", {
       hint:
-        "sh cluster/run.sh doctor installs a CPU adapter and says what is missing",
+        "sh cluster/run.sh doctor installs a CPU adapter and says what is missing; plain deno run does not see an unpacked one, run.sh and deno task do",
     });
   }
   return { name, cpu: /llvmpipe|lavapipe|swiftshader/i.test(name) };
