@@ -233,6 +233,12 @@ export const configSchema = z.strictObject({
   globalBatch: count(128, { min: 1, max: 1 << 20 }).describe(
     "images per step over all ranks",
   ),
+  microBatch: count(0, { max: 1 << 20 }).describe(
+    "images of a rank that pass through the models together, gradients are summed; 0 = as many as the GPU can hold in its buffers",
+  ),
+  recompute: flag(false).describe(
+    "keep only the inputs of blocks and run them again in the backward pass: less memory, same gradients",
+  ),
   precision: z.enum(["f32", "f16"]).default("f32").describe(
     "type of activations and of the matrices they meet; sums and weights stay f32",
   ),

@@ -221,6 +221,8 @@ export class Device {
         `Cannot write ${data.length} values at ${start} of a tensor [${tensor.shape}]`,
       );
     }
+    // Deno 2.9.6 panics on an empty array.
+    if (data.length === 0) return;
     this.gpu.queue.writeBuffer(
       tensor.buffer,
       tensor.offset + bytesOf(start, tensor.type),

@@ -24,6 +24,7 @@ export {
   type VitActivations,
   vitBackward,
   vitForward,
+  type VitForwardOptions,
 } from "./vit.ts";
 export {
   type FeatureKind,

@@ -104,6 +104,12 @@ export class ParameterSet implements NamedTensors {
     return this.#place(name).segment;
   }
 
+  /** The parameter's place in another tensor with the layout of its segment. */
+  within(segment: Tensor, name: string, shape?: readonly number[]): Tensor {
+    const { spec } = this.#place(name);
+    return view(segment, shape ?? spec.shape, spec.offset);
+  }
+
   write(name: string, values: Float32Array): void {
     this.#device.write(this.get(name), values);
     this.#renewCopies();

@@ -1,3 +1,4 @@
+export { accumulate } from "./accumulate.ts";
 export {
   attentionBackward,
   type AttentionBackwardArgs,

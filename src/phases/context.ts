@@ -24,6 +24,8 @@ export interface Context extends EngineOptions {
   readonly testStore: ImageStore;
   readonly studentInput: Normalisation;
   readonly teacherInput: Normalisation;
+  /** Images of this rank that pass through the models together; 0 = its whole share. */
+  readonly microBatch: number;
 }
 
 /** Philox streams: one per phase, so that no two phases share random numbers. */

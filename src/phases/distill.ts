@@ -29,18 +29,20 @@ import {
   softCrossEntropy,
 } from "../ops/mod.ts";
 import {
-  Batch,
+  type Batch,
   Optimizer,
   PatchInput,
   shareOf,
   shareOffsets,
+  splitRows,
   StepProgram,
 } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
-import { asF32, GradientSum, recordSum } from "./losses.ts";
+import { asF32, GradientSum, recordSum, RowFigures } from "./losses.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
-import { StepImages } from "./step_images.ts";
+import { microBatches } from "./step_images.ts";
 import { TeacherCache } from "./teacher_cache.ts";
+import type { TeacherOutputs } from "./teacher_outputs.ts";
 import { CachedTeaching, LiveTeaching, type Teaching } from "./teaching.ts";
 
 /** A model's outputs for a batch. */
@@ -79,75 +81,164 @@ export async function distillRecipe(
     ({ name }) => classifies || !name.startsWith("heads"),
   );
   const studentInput = new PatchInput(device, context.studentInput);
-  const batch = new Batch(device, size, first);
-  const everyRow = device.tensor([size], new Float32Array(size).fill(1));
-  const { image } = student.config;
-  const stepImages = new StepImages(context, {
+  const ranges = splitRows(size, context.microBatch);
+  const parts = microBatches(context, {
     phase: "distill",
-    batch,
     first,
-    image,
+    ranges,
+    image: student.config.image,
   });
   const step = new StepProgram(device, communicator, env.clock);
   const { program } = step;
+  const buckets = new GradientBuckets(step, gradients, optimizer);
+  const figures = new RowFigures(step, size, ranges.length);
+  const everyRow = ranges.map(({ size }) =>
+    device.tensor([size], new Float32Array(size).fill(1))
+  );
+  const { dropPath, dropout } = config.student;
+  const relational = options.relationalDistance + options.relationalAngle > 0;
+  const perImage = options.hard + options.soft + options.feature > 0;
 
-  program.section("data");
-  const images = stepImages.record(program);
-  program.section("forward");
   const tokens = options.feature > 0;
   const teaching: Teaching = cache
-    ? new CachedTeaching(device, cache, { first, size, globalBatch })
-    : new LiveTeaching(context, teacher, { program, images, tokens });
-  const patches = studentInput.record(
-    program,
-    images,
-    student.config,
-    student.parameters.precision,
-  );
-  program.release(images);
-  step.endPrefix(patches, ...Object.values(teaching.outputs));
-  const { dropPath, dropout } = config.student;
-  const activations = vitForward(program, student, {
-    patches,
-    batch: size,
-    keep: true,
-    ...(dropPath > 0 || dropout > 0
-      ? {
-        regularisation: {
-          dropPath,
-          dropout,
-          step: step.uniform.tensor,
-          positions: batch.positions,
-        },
-      }
-      : {}),
-  });
-  const heads = headsForward(program, student, activations, feature);
-  const losses = recordLosses(context, {
-    step,
-    batch,
-    mixing: stepImages.mixing,
-    everyRow,
-    student: { activations, heads },
-    teaching,
-  });
+    ? new CachedTeaching(device, cache, { first, ranges, globalBatch })
+    : new LiveTeaching(context, teacher, { program, tokens });
 
-  program.section("backward");
-  const buckets = new GradientBuckets(step, gradients, optimizer);
-  const dTokens = headsBackward(program, student, {
-    heads,
-    kind: feature,
-    batch: size,
-    gradients,
-    losses: optimizer.scaleLosses(program, losses),
-  });
-  buckets.ready("heads");
-  vitBackward(program, student, {
-    activations,
-    dTokens,
-    gradients,
-    onGradients: (group) => buckets.ready(group),
-  });
+  /** The models' outputs for a micro-batch; the teacher's where a loss asks for them. */
+  const forwardRows = (
+    index: number,
+    { keep, withTeacher }: { keep: boolean; withTeacher: boolean },
+  ): { student: Outputs; teacher: TeacherOutputs | undefined } => {
+    const part = parts[index]!;
+    const { rows } = part;
+    program.section("data");
+    const images = part.images.record(program);
+    program.section("forward");
+    const teacherOut = withTeacher
+      ? teaching.outputs(index, images)
+      : undefined;
+    const patches = studentInput.record(
+      program,
+      images,
+      student.config,
+      student.parameters.precision,
+    );
+    program.release(images);
+    step.endPrefix(patches, ...Object.values(teacherOut ?? {}));
+    const activations = vitForward(program, student, {
+      patches,
+      batch: rows.size,
+      keep,
+      recompute: config.recompute,
+      ...(dropPath > 0 || dropout > 0
+        ? {
+          regularisation: {
+            dropPath,
+            dropout,
+            step: step.uniform.tensor,
+            positions: rows.positions,
+          },
+        }
+        : {}),
+    });
+    const heads = headsForward(program, student, activations, feature);
+    return { student: { activations, heads }, teacher: teacherOut };
+  };
+
+  // Relational losses need the features of all images before any gradient: with
+  // several micro-batches a forward pass of its own collects them.
+  let dFeatures: Tensor | undefined;
+  if (relational && ranges.length > 1) {
+    const students = program.scratch([size, student.config.dim]);
+    const teachers = cache
+      ? undefined
+      : program.scratch([size, teacher.config.dim]);
+    ranges.forEach(({ first: outputRow, size: rows }, index) =>
+      program.scope(() => {
+        const out = forwardRows(index, { keep: false, withTeacher: !cache });
+        const place = { inputRow: 0, outputRow, rows };
+        copyRows(program, {
+          ...place,
+          input: out.student.heads.feature,
+          output: students,
+        });
+        if (teachers === undefined) return;
+        copyRows(program, {
+          ...place,
+          input: out.teacher!.feature,
+          output: teachers,
+        });
+      })
+    );
+    dFeatures = program.scratch(students.shape);
+    recordRelational(context, {
+      step,
+      teaching,
+      students,
+      teachers,
+      output: dFeatures,
+    });
+    program.release(students);
+    if (teachers) program.release(teachers);
+  }
+
+  const recordPass = (index: number) => {
+    const { rows, images } = parts[index]!;
+    const range = ranges[index]!;
+    const out = forwardRows(index, {
+      keep: true,
+      withTeacher: perImage || (relational && dFeatures === undefined),
+    });
+    const { activations, heads } = out.student;
+    const losses = recordLosses(context, {
+      step,
+      batch: rows,
+      mixing: images.mixing,
+      everyRow: everyRow[index]!,
+      figures,
+      first: range.first,
+      ...out,
+    });
+    if (relational) {
+      losses.dFeature = program.scratch(heads.feature.shape);
+      if (dFeatures === undefined) {
+        recordRelational(context, {
+          step,
+          teaching,
+          students: heads.feature,
+          teachers: out.teacher?.feature,
+          output: losses.dFeature,
+        });
+      } else {
+        copyRows(program, {
+          input: dFeatures,
+          output: losses.dFeature,
+          inputRow: range.first,
+          outputRow: 0,
+          rows: range.size,
+        });
+      }
+    }
+
+    program.section("backward");
+    const pass = buckets.pass(index, ranges.length);
+    const dTokens = headsBackward(program, student, {
+      heads,
+      kind: feature,
+      batch: rows.size,
+      gradients: pass.gradients,
+      losses: optimizer.scaleLosses(program, losses),
+    });
+    pass.ready("heads");
+    vitBackward(program, student, {
+      activations,
+      dTokens,
+      gradients: pass.gradients,
+      onGradients: pass.ready,
+    });
+  };
+  ranges.forEach((_, index) => program.scope(() => recordPass(index)));
+  figures.finish();
   buckets.finish();
   program.section("update");
   optimizer.record(program, student.parameters, gradients, step.uniform.tensor);
@@ -183,11 +274,13 @@ export async function distillRecipe(
         chosen[i] = sampler.at(index * globalBatch + i);
         following[i] = sampler.at((index + 1) * globalBatch + i);
       }
-      stepImages.write(
-        index,
-        (position) => chosen[position]!,
-        (image) => labelled.has(image),
-      );
+      for (const part of parts) {
+        part.images.write(
+          index,
+          (position) => chosen[position]!,
+          (image) => labelled.has(image),
+        );
+      }
       await teaching.prepare(chosen, following);
     },
     loss: (metrics) =>
@@ -210,11 +303,10 @@ export async function distillRecipe(
     restore: () => {},
     [Symbol.dispose]() {
       step[Symbol.dispose]();
-      batch[Symbol.dispose]();
-      stepImages[Symbol.dispose]();
+      for (const part of parts) part[Symbol.dispose]();
       studentInput[Symbol.dispose]();
       teaching[Symbol.dispose]();
-      everyRow.buffer.destroy();
+      for (const { buffer } of everyRow) buffer.destroy();
       optimizer[Symbol.dispose]();
       gradients[Symbol.dispose]();
     },
@@ -237,12 +329,12 @@ async function openCache(
   context: Context,
   teacher: Vit,
 ): Promise<TeacherCache | undefined> {
-  const { config, device, split, communicator, log, onStep } = context;
+  const { config, split, communicator, log, onStep } = context;
   const options = config.phases.distill;
   const random = isRandom(weakPolicy(config, "distill")) ||
     mixes(augmentOf(config, "distill"));
   const images = split.labelled.length + split.unlabelled.length;
-  if (options.cacheTeacher === "off" || device.dry) return undefined;
+  if (options.cacheTeacher === "off") return undefined;
   if (random || options.images < images) {
     log("info", "the teacher runs in every step", {
       reason: options.images < images
@@ -256,7 +348,7 @@ async function openCache(
   const cache = await TeacherCache.open(context, {
     teacher,
     tokens: options.feature > 0,
-    batch: end - first,
+    batch: splitRows(end - first, context.microBatch)[0]!.size,
     onBatch: () => onStep("distill", 0),
   });
   // Its weights are not needed any more.
@@ -264,7 +356,7 @@ async function openCache(
   return cache;
 }
 
-/** Records every loss with a weight and returns the gradients for the student's outputs. */
+/** Records every loss on single images and returns the gradients for the student's outputs. */
 function recordLosses(
   context: Context,
   args: {
@@ -273,11 +365,14 @@ function recordLosses(
     mixing: Mixing | undefined;
     everyRow: Tensor;
     student: Outputs;
-    teaching: Teaching;
+    /** Absent when no loss here needs it. */
+    teacher: TeacherOutputs | undefined;
+    figures: RowFigures;
+    /** First row of the micro-batch in the rank's share. */
+    first: number;
   },
 ): HeadGradients {
-  const { step, batch, mixing, everyRow, student } = args;
-  const teacher = args.teaching.outputs;
+  const { step, batch, mixing, everyRow, student, figures, first } = args;
   const { config } = context;
   const { globalBatch } = config;
   const options = config.phases.distill;
@@ -291,6 +386,10 @@ function recordLosses(
     ? new GradientSum(program.scratch(logits.shape))
     : dLogits;
   const loss = program.scratch([rows]);
+  const teacher = () => {
+    if (args.teacher !== undefined) return args.teacher;
+    throw new Error("Cannot record a loss without the teacher's outputs");
+  };
 
   if (options.labels > 0) {
     const common = {
@@ -313,11 +412,11 @@ function recordLosses(
         smoothing: 0,
       });
     }
-    recordSum(step, loss, "crossEntropy", 1 / globalBatch);
+    figures.add("crossEntropy", loss, first, 1 / globalBatch);
   }
   if (options.hard > 0) {
     const labels = program.scratch([rows], "u32");
-    argmaxRows(program, { logits: teacher.logits, labels });
+    argmaxRows(program, { logits: teacher().logits, labels });
     crossEntropy(program, {
       logits: distillation,
       labels,
@@ -329,7 +428,7 @@ function recordLosses(
       accumulate: dDistillation.next(),
     });
     program.release(labels);
-    recordSum(step, loss, "hard", 1 / globalBatch);
+    figures.add("hard", loss, first, 1 / globalBatch);
   }
   if (options.soft > 0) {
     const divisor = options.softDivisor === "numel"
@@ -337,7 +436,7 @@ function recordLosses(
       : globalBatch;
     distillKl(program, {
       student: distillation,
-      teacher: teacher.logits,
+      teacher: teacher().logits,
       rowWeights: everyRow,
       temperature: options.temperature,
       scale: options.soft / divisor,
@@ -345,28 +444,30 @@ function recordLosses(
       dStudent: dDistillation.tensor,
       accumulate: dDistillation.next(),
     });
-    recordSum(step, loss, "soft", 1 / divisor);
+    figures.add("soft", loss, first, 1 / divisor);
   }
   const gradients: HeadGradients = {};
-  if (teacher.tokens) {
+  if (options.feature > 0) {
+    const { tokens } = teacher();
+    if (tokens === undefined) {
+      throw new Error("Cannot record a loss without the teacher's tokens");
+    }
     // Its gradient is far below what f16 holds before the loss is scaled.
-    const tokens = asF32(program, student.activations.tokens);
-    const dTokens = program.scratch(tokens.shape);
+    const own = asF32(program, student.activations.tokens);
+    const dTokens = program.scratch(own.shape);
     featureMse(program, {
-      student: tokens,
-      teacher: teacher.tokens,
+      student: own,
+      teacher: tokens,
       batch: rows,
       rowWeights: everyRow,
       scale: options.feature / globalBatch,
       loss,
       dStudent: dTokens,
     });
-    recordSum(step, loss, "feature", 1 / globalBatch);
+    figures.add("feature", loss, first, 1 / globalBatch);
     gradients.dTokens = dTokens;
   }
   program.release(loss);
-  const dFeature = recordRelational(context, args);
-  if (dFeature) gradients.dFeature = dFeature;
   if (dLogits.value) gradients.dLogits = dLogits.value;
   if (dDistillation !== dLogits && dDistillation.value) {
     gradients.dDistillationLogits = dDistillation.value;
@@ -375,28 +476,32 @@ function recordLosses(
 }
 
 /**
- * Records the relational losses on the features of all ranks. Every rank
- * computes the whole loss and keeps its own rows' gradient; rank 0 alone
- * counts its value.
+ * Records the relational losses on the features of all ranks and the gradient
+ * for this rank's own. Every rank computes the whole loss; rank 0 alone counts
+ * its value.
  */
 function recordRelational(
   { config, communicator }: Context,
-  { step, student, teaching }: {
+  { step, teaching, students, teachers, output }: {
     step: StepProgram;
-    student: Outputs;
     teaching: Teaching;
+    /** Features of this rank's images, `[rows, dim]`. */
+    students: Tensor;
+    teachers: Tensor | undefined;
+    /** As `students`. */
+    output: Tensor;
   },
-): Tensor | undefined {
+): void {
   const { relationalDistance: distance, relationalAngle: angle } =
     config.phases.distill;
-  if (distance + angle === 0) return undefined;
   const { program } = step;
   const { rank, size } = communicator;
   const offsets = shareOffsets(config.globalBatch, size);
-  const own = student.heads.feature;
-  const studentRows = step.gather(own, offsets);
-  const teacherRows = teaching.allFeatures(step, offsets);
-  const sum = new GradientSum(program.scratch(studentRows.shape));
+  const studentRows = step.gather(students, offsets);
+  const teacherRows = teaching.allFeatures(step, teachers, offsets);
+  const sum = new GradientSum(
+    step.distributed ? program.scratch(studentRows.shape) : output,
+  );
   const loss = program.scratch([1]);
   const counted = rank === 0 ? 1 : 0;
   for (
@@ -417,15 +522,13 @@ function recordRelational(
     recordSum(step, loss, metric, counted);
   }
   program.release(loss);
-  if (!step.distributed) return sum.tensor;
-  const dFeature = program.scratch(own.shape);
+  if (!step.distributed) return;
   copyRows(program, {
     input: sum.tensor,
-    output: dFeature,
+    output,
     inputRow: offsets[rank]!,
     outputRow: 0,
-    rows: own.shape[0]!,
+    rows: output.shape[0]!,
   });
   program.release(sum.tensor, studentRows);
-  return dFeature;
 }

@@ -72,6 +72,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       split,
       trainStore: ImageStore.create(device, data.train),
       testStore: ImageStore.create(device, data.test),
+      microBatch: config.microBatch,
       studentInput: normalisationOf(config.data.normalise, data, split),
       teacherInput: normalisationOf(
         config.teacher.normalise ?? config.data.normalise,

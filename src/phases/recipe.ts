@@ -1,10 +1,17 @@
 import type { Config } from "../config/mod.ts";
 import type { Tensor } from "../gpu/mod.ts";
-import type { FeatureKind, ParameterSet, Vit } from "../model/mod.ts";
+import type {
+  FeatureKind,
+  NamedTensors,
+  ParameterSet,
+  Vit,
+} from "../model/mod.ts";
 import {
   cosineSchedule,
+  inGroup,
   type MetricValues,
   type Optimizer,
+  PassGradients,
   type PatchInput,
   type StepProgram,
   stepSchedule,
@@ -55,7 +62,17 @@ export interface Recipe {
 /** Bytes from which a bucket is worth its message. */
 const BUCKET_BYTES = 4 * 1024 * 1024;
 
-/** Sends the gradients of finished segments, in backward order. */
+/** The backward pass of one micro-batch. */
+export interface BackwardPass {
+  readonly gradients: NamedTensors;
+  /** All gradients of a group (`heads`, `norm`, `blocks.i`, `embeddings`) are recorded. */
+  ready(group: string): void;
+}
+
+/**
+ * Sums gradients over micro-batches and sends those of finished segments in the
+ * backward order of the last one.
+ */
 export class GradientBuckets {
   readonly #step: StepProgram;
   readonly #gradients: ParameterSet;
@@ -72,10 +89,22 @@ export class GradientBuckets {
     this.#optimizer = optimizer;
   }
 
-  /** All gradients of a group (`heads`, `norm`, `blocks.i`, `embeddings`) are recorded. */
-  ready(group: string): void {
+  /** The pass of one of `count` micro-batches, in order from 0. */
+  pass(index: number, count: number): BackwardPass {
+    const { program } = this.#step;
+    const gradients = new PassGradients(program, this.#gradients, index === 0);
+    return {
+      gradients,
+      ready: (group) => {
+        gradients.ready(group);
+        if (index === count - 1) this.#ready(group);
+      },
+    };
+  }
+
+  #ready(group: string): void {
     this.#gradients.segments.forEach(({ name }, i) => {
-      if (name !== group && !name.startsWith(`${group}.`)) return;
+      if (!inGroup(name, group)) return;
       if (this.#optimizer.trains(i)) {
         this.#waiting.push(this.#gradients.tensors[i]!);
       }

@@ -14,17 +14,25 @@ import {
   vitBackward,
   vitForward,
 } from "../model/mod.ts";
-import { consistencyMse, crossEntropy, softmaxForward } from "../ops/mod.ts";
 import {
-  Batch,
+  consistencyMse,
+  copyRows,
+  crossEntropy,
+  softmaxForward,
+} from "../ops/mod.ts";
+import {
+  type Batch,
   Optimizer,
   PatchInput,
+  type RowRange,
   shareOf,
   shareOffsets,
+  SplitBatch,
+  splitRows,
   StepProgram,
 } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
-import { GradientSum, recordSum } from "./losses.ts";
+import { GradientSum, RowFigures } from "./losses.ts";
 import { type PseudoLabels, Unlabelled } from "./pseudo_labels.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
 import { SALT } from "./step_images.ts";
@@ -70,23 +78,32 @@ export async function selfTrainRecipe(
     ? { config: model.config, parameters: optimizer.average }
     : model;
   const input = new PatchInput(device, context.studentInput);
-  const labelledBatch = new Batch(device, rows.labelled, rows.firstLabelled);
-  const unlabelledBatch = new Batch(
-    device,
-    rows.unlabelled,
-    rows.globalLabelled + rows.firstUnlabelled,
-  );
   const size = rows.labelled + rows.unlabelled;
-  const batch = new Batch(device, size, 0);
-  device.write(
-    batch.positions,
-    Uint32Array.from(
-      { length: size },
-      (_, i) =>
-        i < rows.labelled
-          ? rows.firstLabelled + i
-          : rows.globalLabelled + rows.firstUnlabelled + i - rows.labelled,
-    ),
+  const firstUnlabelled = rows.globalLabelled + rows.firstUnlabelled;
+  const ranges = splitRows(size, context.microBatch);
+  const positions = Uint32Array.from(
+    { length: size },
+    (_, i) =>
+      i < rows.labelled
+        ? rows.firstLabelled + i
+        : firstUnlabelled + i - rows.labelled,
+  );
+  const batch = new SplitBatch(device, positions, ranges);
+  // The two kinds of rows of each micro-batch are seen in different views.
+  const labelledBatch = new SplitBatch(
+    device,
+    rows.firstLabelled,
+    ranges.map((range) => overlap(range, 0, rows.labelled)),
+  );
+  const unlabelledBatch = new SplitBatch(
+    device,
+    firstUnlabelled,
+    ranges.map((range) => overlap(range, rows.labelled, size)),
+  );
+  const weakBatch = new SplitBatch(
+    device,
+    firstUnlabelled,
+    splitRows(rows.unlabelled, context.microBatch),
   );
   const unlabelled = new Unlabelled(context, evaluated, input);
   const step = new StepProgram(device, communicator, env.clock);
@@ -116,18 +133,14 @@ export async function selfTrainRecipe(
     batch.writeWeights(weights);
   };
 
-  program.section("data");
   const { image } = model.config;
   const views: Views[] = [];
   const view = (of: Batch, salt: number, policy: ViewPolicy) => {
-    const first = of === labelledBatch
-      ? rows.firstLabelled
-      : rows.globalLabelled + rows.firstUnlabelled;
     const made = new Views(device, {
       store: context.trainStore,
       policy,
       indices: of.indices,
-      positions: Array.from({ length: of.size }, (_, i) => first + i),
+      positions: Array.from(of.places),
       size: { height: image, width: image },
       seed: config.seed,
       stream: STREAMS.selfTrain,
@@ -137,131 +150,189 @@ export async function selfTrainRecipe(
     return made.record(program);
   };
   const weakly = weakPolicy(config, "selfTrain");
+  const strongly = strongPolicy(config);
   const { precision } = model.parameters;
-  let weakPatches: Tensor | undefined;
-  if (online || options.consistency > 0) {
-    const weak = view(unlabelledBatch, SALT.weak, weakly);
-    weakPatches = input.record(program, weak, model.config, precision);
+  const patchesOfWeak = (index: number) => {
+    program.section("data");
+    const weak = view(weakBatch.parts[index]!, SALT.weak, weakly);
+    const patches = input.record(program, weak, model.config, precision);
     program.release(weak);
-  }
-  const labelledView = view(labelledBatch, SALT.labelled, weakly);
-  const strongView = view(unlabelledBatch, SALT.strong, strongPolicy(config));
-  const images = program.scratch([size, 3, image, image]);
-  program.copy(labelledView, images);
-  program.copy(strongView, images, labelledView.length * 4);
-  program.release(labelledView, strongView);
-  const patches = input.record(program, images, model.config, precision);
-  program.release(images);
-  step.endPrefix(patches, ...(weakPatches ? [weakPatches] : []));
+    return patches;
+  };
+  const patchesOf = (index: number) => {
+    program.section("data");
+    const labelledPart = labelledBatch.parts[index]!;
+    const unlabelledPart = unlabelledBatch.parts[index]!;
+    const images = program.scratch([ranges[index]!.size, 3, image, image]);
+    if (labelledPart.size > 0) {
+      const seen = view(labelledPart, SALT.labelled, weakly);
+      program.copy(seen, images);
+      program.release(seen);
+    }
+    if (unlabelledPart.size > 0) {
+      const seen = view(unlabelledPart, SALT.strong, strongly);
+      const start = labelledPart.size * 3 * image * image * 4;
+      program.copy(seen, images, start);
+      program.release(seen);
+    }
+    const patches = input.record(program, images, model.config, precision);
+    program.release(images);
+    return patches;
+  };
+  // The input of the first micro-batches needs no weights: it is the prefix.
+  const weakPatches = online || options.consistency > 0
+    ? patchesOfWeak(0)
+    : undefined;
+  const firstPatches = patchesOf(0);
+  step.endPrefix(firstPatches, ...(weakPatches ? [weakPatches] : []));
 
-  program.section("forward");
   let weakLogits: Tensor | undefined;
   if (weakPatches) {
-    const activations = vitForward(program, evaluated, {
-      patches: weakPatches,
-      batch: rows.unlabelled,
-      keep: false,
-    });
-    const heads = headsForward(program, evaluated, activations, feature);
-    program.release(weakPatches, activations.tokens);
-    weakLogits = heads.logits;
+    const all = program.scratch([rows.unlabelled, model.config.classes]);
+    weakLogits = all;
+    weakBatch.parts.forEach((part, index) =>
+      program.scope(() => {
+        const patches = index === 0 ? weakPatches : patchesOfWeak(index);
+        program.section("forward");
+        const activations = vitForward(program, evaluated, {
+          patches,
+          batch: part.size,
+          keep: false,
+        });
+        const heads = headsForward(program, evaluated, activations, feature);
+        copyRows(program, {
+          input: heads.logits,
+          output: all,
+          inputRow: 0,
+          outputRow: weakBatch.ranges[index]!.first,
+          rows: part.size,
+        });
+        if (index === 0) program.release(patches);
+      })
+    );
     if (online) {
-      const probabilities = program.scratch(weakLogits.shape);
-      softmaxForward(program, { input: weakLogits, output: probabilities });
+      const probabilities = program.scratch(all.shape);
+      softmaxForward(program, { input: all, output: probabilities });
       step.gatherToHost(
         probabilities,
         shareOffsets(rows.globalUnlabelled, communicator.size),
-        (all) => adopt(unlabelled.rule(all)),
+        (gathered) => adopt(unlabelled.rule(gathered)),
       );
       program.release(probabilities);
     }
   }
-  const activations = vitForward(program, model, {
-    patches,
-    batch: size,
-    keep: true,
-    ...(dropPath > 0 || dropout > 0
-      ? {
-        regularisation: {
-          dropPath,
-          dropout,
-          step: step.uniform.tensor,
-          positions: batch.positions,
-        },
-      }
-      : {}),
-  });
-  const heads = headsForward(program, model, activations, feature);
-  const share = heads.distillation ? 0.5 : 1;
-  const loss = program.scratch([size]);
-  const dHead = (
-    logits: Tensor,
-    metric: "crossEntropy" | "crossEntropyDistillation",
-  ) => {
-    const dLogits = new GradientSum(program.scratch(logits.shape));
-    crossEntropy(program, {
-      logits,
-      labels: batch.labels,
-      rowWeights: batch.weights,
-      smoothing: 0,
-      scale: share / rows.globalLabelled,
-      loss,
-      dLogits: dLogits.tensor,
-      accumulate: dLogits.next(),
-    });
-    recordSum(step, loss, metric, 1 / rows.globalLabelled);
-    return dLogits;
-  };
-  const dLogits = dHead(heads.logits, "crossEntropy");
-  const dDistillation = heads.distillation &&
-    dHead(heads.distillation.logits, "crossEntropyDistillation");
-  let onlyUnlabelled: Tensor | undefined;
-  if (weakLogits && options.consistency > 0) {
-    onlyUnlabelled = device.tensor(
-      [size],
-      new Float32Array(size).fill(1, rows.labelled),
+  const onlyUnlabelled = options.consistency === 0
+    ? []
+    : ranges.map((range) =>
+      device.tensor(
+        [range.size],
+        new Float32Array(range.size).fill(
+          1,
+          overlap(range, 0, rows.labelled).size,
+        ),
+      )
     );
-    const teacher = program.scratch(heads.logits.shape);
-    // The labelled rows have weight 0; any finite values do for them.
-    program.copy(heads.logits, teacher);
-    program.copy(
-      weakLogits,
-      teacher,
-      rows.labelled * model.config.classes * 4,
-    );
-    consistencyMse(program, {
-      student: heads.logits,
-      teacher,
-      rowWeights: onlyUnlabelled,
-      scale: options.consistency / rows.globalUnlabelled,
-      loss,
-      dStudent: dLogits.tensor,
-      accumulate: dLogits.next(),
-    });
-    recordSum(step, loss, "consistency", 1 / rows.globalUnlabelled);
-    program.release(teacher);
-  }
-  program.release(loss);
-
-  program.section("backward");
+  const figures = new RowFigures(step, size, ranges.length);
   const buckets = new GradientBuckets(step, gradients, optimizer);
-  const dTokens = headsBackward(program, model, {
-    heads,
-    kind: feature,
-    batch: size,
-    gradients,
-    losses: optimizer.scaleLosses(program, {
-      dLogits: dLogits.tensor,
-      ...(dDistillation ? { dDistillationLogits: dDistillation.tensor } : {}),
-    }),
-  });
-  buckets.ready("heads");
-  vitBackward(program, model, {
-    activations,
-    dTokens,
-    gradients,
-    onGradients: (group) => buckets.ready(group),
-  });
+
+  const recordPass = (index: number) => {
+    const part = batch.parts[index]!;
+    const { first } = ranges[index]!;
+    const labelledPart = labelledBatch.parts[index]!;
+    const unlabelledPart = unlabelledBatch.parts[index]!;
+    const patches = index === 0 ? firstPatches : patchesOf(index);
+
+    program.section("forward");
+    const activations = vitForward(program, model, {
+      patches,
+      batch: part.size,
+      keep: true,
+      recompute: config.recompute,
+      ...(dropPath > 0 || dropout > 0
+        ? {
+          regularisation: {
+            dropPath,
+            dropout,
+            step: step.uniform.tensor,
+            positions: part.positions,
+          },
+        }
+        : {}),
+    });
+    const heads = headsForward(program, model, activations, feature);
+    const share = heads.distillation ? 0.5 : 1;
+    const loss = program.scratch([part.size]);
+    const dHead = (
+      logits: Tensor,
+      metric: "crossEntropy" | "crossEntropyDistillation",
+    ) => {
+      const dLogits = new GradientSum(program.scratch(logits.shape));
+      crossEntropy(program, {
+        logits,
+        labels: part.labels,
+        rowWeights: part.weights,
+        smoothing: 0,
+        scale: share / rows.globalLabelled,
+        loss,
+        dLogits: dLogits.tensor,
+        accumulate: dLogits.next(),
+      });
+      figures.add(metric, loss, first, 1 / rows.globalLabelled);
+      return dLogits;
+    };
+    const dLogits = dHead(heads.logits, "crossEntropy");
+    const dDistillation = heads.distillation &&
+      dHead(heads.distillation.logits, "crossEntropyDistillation");
+    if (weakLogits && options.consistency > 0) {
+      const teacher = program.scratch(heads.logits.shape);
+      // The labelled rows have weight 0; any finite values do for them.
+      program.copy(heads.logits, teacher);
+      if (unlabelledPart.size > 0) {
+        copyRows(program, {
+          input: weakLogits,
+          output: teacher,
+          inputRow: unlabelledBatch.ranges[index]!.first,
+          outputRow: labelledPart.size,
+          rows: unlabelledPart.size,
+        });
+      }
+      consistencyMse(program, {
+        student: heads.logits,
+        teacher,
+        rowWeights: onlyUnlabelled[index]!,
+        scale: options.consistency / rows.globalUnlabelled,
+        loss,
+        dStudent: dLogits.tensor,
+        accumulate: dLogits.next(),
+      });
+      figures.add("consistency", loss, first, 1 / rows.globalUnlabelled);
+      program.release(teacher);
+    }
+    program.release(loss);
+
+    program.section("backward");
+    const pass = buckets.pass(index, ranges.length);
+    const dTokens = headsBackward(program, model, {
+      heads,
+      kind: feature,
+      batch: part.size,
+      gradients: pass.gradients,
+      losses: optimizer.scaleLosses(program, {
+        dLogits: dLogits.tensor,
+        ...(dDistillation ? { dDistillationLogits: dDistillation.tensor } : {}),
+      }),
+    });
+    pass.ready("heads");
+    vitBackward(program, model, {
+      activations,
+      dTokens,
+      gradients: pass.gradients,
+      onGradients: pass.ready,
+    });
+    if (index === 0) program.release(patches);
+  };
+  ranges.forEach((_, index) => program.scope(() => recordPass(index)));
+  figures.finish();
   buckets.finish();
   program.section("update");
   optimizer.record(program, model.parameters, gradients, step.uniform.tensor);
@@ -302,19 +373,19 @@ export async function selfTrainRecipe(
         index * rows.globalUnlabelled,
         rows.globalUnlabelled,
       );
-      unlabelledBatch.writeIndices(
-        drawn.indices.subarray(
-          rows.firstUnlabelled,
-          rows.firstUnlabelled + rows.unlabelled,
-        ),
+      const own = drawn.indices.subarray(
+        rows.firstUnlabelled,
+        rows.firstUnlabelled + rows.unlabelled,
       );
+      unlabelledBatch.writeIndices(own);
+      weakBatch.writeIndices(own);
       if (drawn.pseudoLabels) adopt(drawn.pseudoLabels);
     },
     // A round's labels come from the weights at its start.
     preparesEarly: (index) => online || index % stepsPerRound !== 0,
     loss: (metrics) => {
       const first = metrics.get("crossEntropy");
-      const entropy = heads.distillation
+      const entropy = model.config.distilled
         ? (first + metrics.get("crossEntropyDistillation")) / 2
         : first;
       return entropy + options.consistency * metrics.get("consistency");
@@ -329,17 +400,24 @@ export async function selfTrainRecipe(
     restore: (state) => unlabelled.restore(state),
     [Symbol.dispose]() {
       step[Symbol.dispose]();
-      for (const each of [batch, labelledBatch, unlabelledBatch]) {
+      for (const each of [batch, labelledBatch, unlabelledBatch, weakBatch]) {
         each[Symbol.dispose]();
       }
       for (const each of views) each[Symbol.dispose]();
       unlabelled[Symbol.dispose]();
       input[Symbol.dispose]();
-      onlyUnlabelled?.buffer.destroy();
+      for (const { buffer } of onlyUnlabelled) buffer.destroy();
       optimizer[Symbol.dispose]();
       gradients[Symbol.dispose]();
     },
   };
+}
+
+/** The rows of a range that lie in `[start, end)`, counted from `start`. */
+function overlap(range: RowRange, start: number, end: number): RowRange {
+  const from = Math.min(Math.max(range.first, start), end);
+  const to = Math.max(from, Math.min(range.first + range.size, end));
+  return { first: from - start, size: to - from };
 }
 
 function divide({ config, communicator }: Context): Rows {

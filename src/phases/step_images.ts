@@ -1,6 +1,6 @@
 import { augmentOf, mixes, Mixing, Views, weakPolicy } from "../augment/mod.ts";
 import type { Program, Tensor } from "../gpu/mod.ts";
-import type { Batch } from "../training/mod.ts";
+import { Batch, type RowRange } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
 
@@ -94,4 +94,42 @@ export class StepImages {
     this.mixing?.[Symbol.dispose]();
     this.#views[Symbol.dispose]();
   }
+}
+
+/** Images that pass through the model together. */
+export interface MicroBatch {
+  readonly rows: Batch;
+  readonly images: StepImages;
+  [Symbol.dispose](): void;
+}
+
+/** A rank's share of the images, a {@linkcode MicroBatch} for each range of it. */
+export function microBatches(
+  context: Context,
+  { first, ranges, phase, image }: {
+    phase: PhaseName;
+    /** Position in the global batch of the share's first row. */
+    first: number;
+    ranges: readonly RowRange[];
+    image: number;
+  },
+): MicroBatch[] {
+  return ranges.map((range) => {
+    const start = first + range.first;
+    const rows = new Batch(context.device, range.size, start);
+    const images = new StepImages(context, {
+      phase,
+      batch: rows,
+      first: start,
+      image,
+    });
+    return {
+      rows,
+      images,
+      [Symbol.dispose]() {
+        rows[Symbol.dispose]();
+        images[Symbol.dispose]();
+      },
+    };
+  });
 }

@@ -11,18 +11,22 @@ import {
   vitForward,
 } from "../model/mod.ts";
 import {
-  Batch,
   type Normalisation,
   Optimizer,
   PatchInput,
   shareOf,
+  splitRows,
   StepProgram,
 } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
-import { classificationLoss, classificationValue } from "./losses.ts";
+import {
+  classificationLoss,
+  classificationValue,
+  RowFigures,
+} from "./losses.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
-import { StepImages } from "./step_images.ts";
+import { microBatches } from "./step_images.ts";
 
 /** What differs between the phases that learn from labels alone. */
 export interface SupervisedOptions {
@@ -68,71 +72,84 @@ export async function supervisedRecipe(
     ({ name }) => !frozen || name.startsWith("heads"),
   );
   const input = new PatchInput(device, options.normalisation);
-  const batch = new Batch(device, size, first);
-  const { image } = model.config;
-  const stepImages = new StepImages(context, { phase, batch, first, image });
+  const ranges = splitRows(size, context.microBatch);
+  const parts = microBatches(context, {
+    phase,
+    first,
+    ranges,
+    image: model.config.image,
+  });
   const step = new StepProgram(device, communicator, env.clock);
   const { program } = step;
-
-  program.section("data");
-  const images = stepImages.record(program);
-  const patches = input.record(
-    program,
-    images,
-    model.config,
-    model.parameters.precision,
-  );
-  program.release(images);
-  step.endPrefix(patches);
-
-  program.section("forward");
-  const regularised = !frozen && (options.dropPath > 0 || options.dropout > 0);
-  const activations = vitForward(program, model, {
-    patches,
-    batch: size,
-    keep: !frozen,
-    ...(regularised
-      ? {
-        regularisation: {
-          dropPath: options.dropPath,
-          dropout: options.dropout,
-          step: step.uniform.tensor,
-          positions: batch.positions,
-        },
-      }
-      : {}),
-  });
-  const heads = headsForward(program, model, activations, feature);
-  const loss = classificationLoss(step, heads, {
-    mixing: stepImages.mixing,
-    labels: batch.labels,
-    rowWeights: batch.weights,
-    smoothing: options.labelSmoothing,
-    globalRows: globalBatch,
-  });
-  const losses = optimizer.scaleLosses(program, loss);
-
-  program.section("backward");
   const buckets = new GradientBuckets(step, gradients, optimizer);
-  if (frozen) {
-    headWeightGradients(program, heads, gradients, losses);
-    buckets.ready("heads");
-  } else {
+  const figures = new RowFigures(step, size, ranges.length);
+  const regularised = !frozen && (options.dropPath > 0 || options.dropout > 0);
+  const recordPass = (index: number) => {
+    const { rows, images: stepImages } = parts[index]!;
+    program.section("data");
+    const images = stepImages.record(program);
+    const patches = input.record(
+      program,
+      images,
+      model.config,
+      model.parameters.precision,
+    );
+    program.release(images);
+    step.endPrefix(patches);
+
+    program.section("forward");
+    const activations = vitForward(program, model, {
+      patches,
+      batch: rows.size,
+      keep: !frozen,
+      recompute: config.recompute,
+      ...(regularised
+        ? {
+          regularisation: {
+            dropPath: options.dropPath,
+            dropout: options.dropout,
+            step: step.uniform.tensor,
+            positions: rows.positions,
+          },
+        }
+        : {}),
+    });
+    const heads = headsForward(program, model, activations, feature);
+    const loss = classificationLoss(step, heads, {
+      mixing: stepImages.mixing,
+      labels: rows.labels,
+      rowWeights: rows.weights,
+      smoothing: options.labelSmoothing,
+      globalRows: globalBatch,
+      figures,
+      first: ranges[index]!.first,
+    });
+    const losses = optimizer.scaleLosses(program, loss);
+
+    program.section("backward");
+    const pass = buckets.pass(index, ranges.length);
+    if (frozen) {
+      headWeightGradients(program, heads, pass.gradients, losses);
+      pass.ready("heads");
+      return;
+    }
     const dTokens = headsBackward(program, model, {
       heads,
       kind: feature,
-      batch: size,
-      gradients,
+      batch: rows.size,
+      gradients: pass.gradients,
       losses,
     });
-    buckets.ready("heads");
+    pass.ready("heads");
     vitBackward(program, model, {
       activations,
       dTokens,
-      gradients,
-      onGradients: (group) => buckets.ready(group),
+      gradients: pass.gradients,
+      onGradients: pass.ready,
     });
-  }
+  };
+  ranges.forEach((_, index) => program.scope(() => recordPass(index)));
+  figures.finish();
   buckets.finish();
   program.section("update");
   optimizer.record(program, model.parameters, gradients, step.uniform.tensor);
@@ -160,11 +177,13 @@ export async function supervisedRecipe(
     startCompetes: false,
     prepare(index) {
       const start = index * globalBatch;
-      stepImages.write(
-        index,
-        (position) => sampler.at(start + position),
-        () => true,
-      );
+      for (const each of parts) {
+        each.images.write(
+          index,
+          (position) => sampler.at(start + position),
+          () => true,
+        );
+      }
     },
     loss: (metrics) => classificationValue(metrics, model.config.distilled),
     figures: (metrics) => ({ accuracy: metrics.get("correct") }),
@@ -172,8 +191,7 @@ export async function supervisedRecipe(
     restore: () => {},
     [Symbol.dispose]() {
       step[Symbol.dispose]();
-      batch[Symbol.dispose]();
-      stepImages[Symbol.dispose]();
+      for (const each of parts) each[Symbol.dispose]();
       input[Symbol.dispose]();
       optimizer[Symbol.dispose]();
       gradients[Symbol.dispose]();

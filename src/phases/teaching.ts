@@ -1,16 +1,27 @@
 import type { Device, Program, Tensor } from "../gpu/mod.ts";
 import type { Vit } from "../model/mod.ts";
-import { PatchInput, type StepProgram } from "../training/mod.ts";
+import {
+  PatchInput,
+  type RowRange,
+  type StepProgram,
+} from "../training/mod.ts";
 import { type Context, teacherFeature } from "./context.ts";
 import type { TeacherCache } from "./teacher_cache.ts";
 import { recordTeacher, type TeacherOutputs } from "./teacher_outputs.ts";
 
 /** The teacher's side of a distillation step. */
 export interface Teaching {
-  /** Outputs for the rank's own images. */
-  readonly outputs: TeacherOutputs;
-  /** Features of the whole global batch. Records an exchange when the teacher runs. */
-  allFeatures(step: StepProgram, offsets: readonly number[]): Tensor;
+  /** Outputs for the images of a micro-batch; recorded when the teacher runs. */
+  outputs(index: number, images: Tensor): TeacherOutputs;
+  /**
+   * Features of the whole global batch. Records an exchange of the rank's own
+   * when the teacher runs.
+   */
+  allFeatures(
+    step: StepProgram,
+    own: Tensor | undefined,
+    offsets: readonly number[],
+  ): Tensor;
   /** Before a step: the global batch's images, and those of the step after it. */
   prepare(images: Uint32Array, following: Uint32Array): Promise<void>;
   [Symbol.dispose](): void;
@@ -18,35 +29,47 @@ export interface Teaching {
 
 /** Runs the teacher on the views of every step. */
 export class LiveTeaching implements Teaching {
-  readonly outputs: TeacherOutputs;
   readonly #input: PatchInput;
+  readonly #context: Context;
+  readonly #teacher: Vit;
+  readonly #program: Program;
+  readonly #tokens: boolean;
 
-  /** Records the teacher's forward pass on `images`, which stay the caller's. */
   constructor(
     context: Context,
     teacher: Vit,
-    { program, images, tokens }: {
-      program: Program;
-      images: Tensor;
-      tokens: boolean;
-    },
+    { program, tokens }: { program: Program; tokens: boolean },
   ) {
     this.#input = new PatchInput(context.device, context.teacherInput);
-    this.outputs = recordTeacher(program, teacher, {
+    this.#context = context;
+    this.#teacher = teacher;
+    this.#program = program;
+    this.#tokens = tokens;
+  }
+
+  /** Records the teacher's forward pass on `images`, which stay the caller's. */
+  outputs(_index: number, images: Tensor): TeacherOutputs {
+    const { config, parameters } = this.#teacher;
+    return recordTeacher(this.#program, this.#teacher, {
       patches: this.#input.record(
-        program,
+        this.#program,
         images,
-        teacher.config,
-        teacher.parameters.precision,
+        config,
+        parameters.precision,
       ),
       batch: images.shape[0]!,
-      feature: teacherFeature(context),
-      tokens,
+      feature: teacherFeature(this.#context),
+      tokens: this.#tokens,
     });
   }
 
-  allFeatures(step: StepProgram, offsets: readonly number[]): Tensor {
-    return step.gather(this.outputs.feature, offsets);
+  allFeatures(
+    step: StepProgram,
+    own: Tensor | undefined,
+    offsets: readonly number[],
+  ): Tensor {
+    if (own === undefined) throw new Error("Cannot gather no features");
+    return step.gather(own, offsets);
   }
 
   async prepare(): Promise<void> {}
@@ -58,7 +81,9 @@ export class LiveTeaching implements Teaching {
 
 /** Reads the teacher's outputs from its cache, a step ahead. */
 export class CachedTeaching implements Teaching {
-  readonly outputs: TeacherOutputs;
+  /** Outputs of each micro-batch. */
+  readonly #parts: readonly TeacherOutputs[];
+  readonly #ranges: readonly RowRange[];
   readonly #device: Device;
   readonly #cache: TeacherCache;
   readonly #allFeatures: Tensor;
@@ -70,9 +95,9 @@ export class CachedTeaching implements Teaching {
   constructor(
     device: Device,
     cache: TeacherCache,
-    { first, size, globalBatch }: {
+    { first, ranges, globalBatch }: {
       first: number;
-      size: number;
+      ranges: readonly RowRange[];
       globalBatch: number;
     },
   ) {
@@ -80,9 +105,10 @@ export class CachedTeaching implements Teaching {
     this.#device = device;
     this.#cache = cache;
     this.#first = first;
-    this.#size = size;
+    this.#ranges = ranges;
+    this.#size = ranges.reduce((sum, { size }) => sum + size, 0);
     this.#allFeatures = device.tensor([globalBatch, feature]);
-    this.outputs = {
+    this.#parts = ranges.map(({ size }) => ({
       logits: device.tensor([size, logits]),
       feature: size === globalBatch
         ? this.#allFeatures
@@ -90,7 +116,11 @@ export class CachedTeaching implements Teaching {
       ...(tokens > 0
         ? { tokens: device.tensor([size * tokens / feature, feature]) }
         : {}),
-    };
+    }));
+  }
+
+  outputs(index: number): TeacherOutputs {
+    return this.#parts[index]!;
   }
 
   allFeatures(): Tensor {
@@ -111,10 +141,10 @@ export class CachedTeaching implements Teaching {
   }
 
   [Symbol.dispose](): void {
-    const { logits, feature, tokens } = this.outputs;
-    for (const tensor of [logits, feature, tokens, this.#allFeatures]) {
-      tensor?.buffer.destroy();
+    for (const { logits, feature, tokens } of this.#parts) {
+      for (const tensor of [logits, feature, tokens]) tensor?.buffer.destroy();
     }
+    this.#allFeatures.buffer.destroy();
   }
 
   async #read(images: Uint32Array): Promise<Rows> {
@@ -128,16 +158,19 @@ export class CachedTeaching implements Teaching {
 
   #write({ own, all }: Rows): void {
     const { logits, feature, tokens } = this.#cache.widths;
-    const { outputs } = this;
     const after = logits + feature;
-    this.#device.write(outputs.logits, join(own, 0, logits));
     this.#device.write(this.#allFeatures, join(all, logits, feature));
-    if (outputs.feature !== this.#allFeatures) {
-      this.#device.write(outputs.feature, join(own, logits, feature));
-    }
-    if (outputs.tokens) {
-      this.#device.write(outputs.tokens, join(own, after, tokens));
-    }
+    this.#ranges.forEach(({ first, size }, i) => {
+      const outputs = this.#parts[i]!;
+      const rows = own.slice(first, first + size);
+      this.#device.write(outputs.logits, join(rows, 0, logits));
+      if (outputs.feature !== this.#allFeatures) {
+        this.#device.write(outputs.feature, join(rows, logits, feature));
+      }
+      if (outputs.tokens) {
+        this.#device.write(outputs.tokens, join(rows, after, tokens));
+      }
+    });
   }
 }
 

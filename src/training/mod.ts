@@ -1,7 +1,14 @@
-export { Batch, NO_IMAGE } from "./batch.ts";
+export {
+  Batch,
+  NO_IMAGE,
+  type RowRange,
+  SplitBatch,
+  splitRows,
+} from "./batch.ts";
 export { type Communicator, soloCommunicator } from "./communicator.ts";
 export { shareOf, shareOffsets } from "./division.ts";
 export { Inference, type InferenceOptions } from "./inference.ts";
+export { inGroup, PassGradients } from "./pass_gradients.ts";
 export { CONSTANTS, type Normalisation, PatchInput } from "./input.ts";
 export { LossScale, type LossScaleOptions } from "./loss_scale.ts";
 export { Optimizer, type OptimizerOptions } from "./optimizer.ts";
