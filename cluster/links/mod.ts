@@ -4,6 +4,12 @@ export {
   MemoryNetwork,
   type MemoryNetworkOptions,
 } from "./memory_link.ts";
+export { DirectLink } from "./direct_link.ts";
+export {
+  connectPeers,
+  type DirectAddress,
+  type DirectOptions,
+} from "./direct_peers.ts";
 export { type NatsLinkOptions, openNatsLink } from "./nats_link.ts";
 export {
   decodeFrame,

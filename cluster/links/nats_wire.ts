@@ -1,16 +1,15 @@
 import { EnvironmentError } from "../../src/env/mod.ts";
 import type { Credentials } from "./credentials.ts";
+import { SocketReader } from "./socket_reader.ts";
 import { SocketWriter } from "./socket_writer.ts";
 
 /** What a client must know of https://docs.nats.io/reference/reference-protocols/nats-protocol */
-const LINE_BYTES = 64 * 1024;
 const CONNECT_MS = 5000;
 /** Pings keep both sides sure of each other; two missed ones break the connection. */
 const PING_MS = 5000;
 const RECONNECT_MS = 250;
 const QUEUE_BYTES = 64 * 1024 * 1024;
 
-const NEWLINE = 10;
 const M = 77;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -56,10 +55,8 @@ export class NatsWire {
   oversized = 0;
   readonly #options: WireOptions;
   readonly #message: Uint8Array<ArrayBuffer>;
-  readonly #lines = new Uint8Array(LINE_BYTES);
-  #start = 0;
-  #end = 0;
   #socket: Deno.Conn | undefined;
+  #reader: SocketReader | undefined;
   #writer: SocketWriter | undefined;
   #pingsOut = 0;
   #pongs: (() => void)[] = [];
@@ -126,14 +123,14 @@ export class NatsWire {
   async #connect(): Promise<void> {
     const { credentials, name, subject } = this.#options;
     const { hostname, port } = new URL(credentials.url);
-    this.#start = this.#end = 0;
     const timer = setTimeout(() => this.#disconnect(), CONNECT_MS);
     try {
       const tcp = await Deno.connect({ hostname, port: Number(port || 4222) });
       tcp.setNoDelay();
       this.#socket = tcp;
+      let reader = new SocketReader(tcp);
       const info: ServerInfo = JSON.parse(
-        (await this.#line()).replace(/^INFO /, ""),
+        decoder.decode(await reader.line()).replace(/^INFO /, ""),
       );
       if (info.tls_required) {
         this.#socket = await Deno.startTls(tcp, {
@@ -142,7 +139,9 @@ export class NatsWire {
             ? {}
             : { caCerts: [credentials.ca] }),
         });
+        reader = new SocketReader(this.#socket);
       }
+      this.#reader = reader;
       this.maxPayload = info.max_payload;
       const writer = new SocketWriter(this.#socket, QUEUE_BYTES);
       this.#writer = writer;
@@ -162,7 +161,7 @@ export class NatsWire {
         encoder.encode(`CONNECT ${hello}\r\nSUB ${subject} 1\r\nPING\r\n`),
       );
       for (;;) {
-        const line = await this.#line();
+        const line = decoder.decode(await reader.line());
         if (line.startsWith("-ERR")) throw new Error(line.slice(5));
         if (line === "PONG") break;
       }
@@ -187,7 +186,7 @@ export class NatsWire {
   async #stayConnected(): Promise<void> {
     while (!this.#closed) {
       try {
-        for (;;) await this.#receive();
+        for (;;) await this.#receive(this.#reader!);
       } catch {
         this.#disconnect();
       }
@@ -212,85 +211,26 @@ export class NatsWire {
   }
 
   /** Takes one line, and the message that follows it. */
-  async #receive(): Promise<void> {
-    const length = await this.#lineLength();
-    const first = this.#lines[this.#start];
-    if (first === M) {
-      const size = sizeOf(this.#lines, this.#start + length);
-      this.#start += length + 2;
-      return await this.#take(size);
+  async #receive(reader: SocketReader): Promise<void> {
+    const line = await reader.line();
+    if (line[0] === M) {
+      const { maxMessage, onMessage } = this.#options;
+      const size = sizeOf(line);
+      if (size > maxMessage) {
+        this.oversized++;
+        return await reader.skip(size + 2);
+      }
+      const message = this.#message.subarray(0, size);
+      await reader.fill(message);
+      await reader.skip(2);
+      return onMessage(message);
     }
-    const line = decoder.decode(
-      this.#lines.subarray(this.#start, this.#start + length),
-    );
-    this.#start += length + 2;
-    if (line === "PING") this.#writer?.push(PONG);
-    else if (line === "PONG") {
+    const text = decoder.decode(line);
+    if (text === "PING") this.#writer?.push(PONG);
+    else if (text === "PONG") {
       this.#pingsOut = 0;
       this.#pongs.shift()?.();
-    } else if (line.startsWith("-ERR")) throw new Error(line);
-  }
-
-  /** Receives a message of `size` bytes and the line end after it. */
-  async #take(size: number): Promise<void> {
-    const { maxMessage, onMessage } = this.#options;
-    let have = Math.min(size, this.#end - this.#start);
-    const fits = size <= maxMessage;
-    if (fits) {
-      this.#message.set(
-        this.#lines.subarray(this.#start, this.#start + have),
-      );
-    } else this.oversized++;
-    this.#start += have;
-    while (have < size) {
-      const room = fits
-        ? this.#message.subarray(have, size)
-        : this.#message.subarray(0, Math.min(maxMessage, size - have));
-      have += await this.#read(room);
-    }
-    while (this.#end - this.#start < 2) await this.#readLines();
-    this.#start += 2;
-    if (fits) onMessage(this.#message.subarray(0, size));
-  }
-
-  async #line(): Promise<string> {
-    const length = await this.#lineLength();
-    const line = decoder.decode(
-      this.#lines.subarray(this.#start, this.#start + length),
-    );
-    this.#start += length + 2;
-    return line;
-  }
-
-  /** Bytes of the next line, without its end. */
-  async #lineLength(): Promise<number> {
-    let from = this.#start;
-    for (;;) {
-      const at = this.#lines.indexOf(NEWLINE, from);
-      if (at >= 0 && at < this.#end) return at - 1 - this.#start;
-      from = this.#end;
-      const moved = await this.#readLines();
-      from -= moved;
-    }
-  }
-
-  /** Reads more lines; returns by how much the unread ones have moved down. */
-  async #readLines(): Promise<number> {
-    const moved = this.#start;
-    if (moved > 0) {
-      this.#lines.copyWithin(0, moved, this.#end);
-      this.#start = 0;
-      this.#end -= moved;
-    }
-    if (this.#end === LINE_BYTES) throw new Error("a line too long for NATS");
-    this.#end += await this.#read(this.#lines.subarray(this.#end));
-    return moved;
-  }
-
-  async #read(into: Uint8Array): Promise<number> {
-    const count = await this.#socket?.read(into);
-    if (!count) throw new Error("the server closed the connection");
-    return count;
+    } else if (text.startsWith("-ERR")) throw new Error(text);
   }
 
   #ping(): void {
@@ -307,9 +247,9 @@ export function pubLine(subject: string, bytes: number): Uint8Array {
   return encoder.encode(`PUB ${subject} ${bytes}\r\n`);
 }
 
-/** The number at the end of a line whose `\r` is at `end`. */
-function sizeOf(bytes: Uint8Array, end: number): number {
-  let at = end - 1;
+/** The number at the end of a line. */
+function sizeOf(bytes: Uint8Array): number {
+  let at = bytes.length - 1;
   let size = 0;
   let unit = 1;
   while (bytes[at]! >= 48 && bytes[at]! <= 57) {

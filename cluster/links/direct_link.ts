@@ -1,0 +1,121 @@
+import type { Link, LinkReceiver } from "./link.ts";
+import { SocketReader } from "./socket_reader.ts";
+import { SocketWriter } from "./socket_writer.ts";
+
+const LENGTH_BYTES = 4;
+const QUEUE_BYTES = 64 * 1024 * 1024;
+const SMALLEST_BUFFER = 64 * 1024;
+
+/** A TCP connection to one other rank: each frame behind its length. */
+class Peer {
+  readonly #socket: Deno.Conn;
+  readonly #writer: SocketWriter;
+  readonly #length = new Uint8Array(LENGTH_BYTES);
+  alive = true;
+
+  constructor(socket: Deno.Conn) {
+    this.#socket = socket;
+    this.#writer = new SocketWriter(socket, QUEUE_BYTES);
+  }
+
+  send(head: Uint8Array, body: Uint8Array): void {
+    const bytes = head.length + body.length;
+    if (!this.#writer.fits(LENGTH_BYTES + bytes)) return;
+    new DataView(this.#length.buffer).setUint32(0, bytes);
+    this.#writer.push(this.#length);
+    this.#writer.push(head);
+    if (body.length > 0) this.#writer.push(body);
+  }
+
+  /** Hands every frame over until the connection ends. */
+  async receive(
+    maxFrame: number,
+    onFrame: (bytes: Uint8Array) => void,
+  ): Promise<void> {
+    const reader = new SocketReader(this.#socket);
+    const length = new Uint8Array(LENGTH_BYTES);
+    let buffer = new Uint8Array(SMALLEST_BUFFER);
+    try {
+      for (;;) {
+        await reader.fill(length);
+        const bytes = new DataView(length.buffer).getUint32(0);
+        if (bytes > maxFrame) break;
+        if (bytes > buffer.length) {
+          buffer = new Uint8Array(Math.min(maxFrame, 2 * bytes));
+        }
+        const frame = buffer.subarray(0, bytes);
+        await reader.fill(frame);
+        onFrame(frame);
+      }
+    } catch {
+      // The connection has ended.
+    }
+    this.close();
+  }
+
+  close(): void {
+    if (!this.alive) return;
+    this.alive = false;
+    this.#writer.close();
+    this.#socket.close();
+  }
+}
+
+/**
+ * A link over TCP connections from rank to rank, once it has been given some.
+ * Before that, to ranks without one and after it broke, frames go over
+ * `fallback`.
+ */
+export class DirectLink implements Link {
+  readonly rank: number;
+  readonly size: number;
+  readonly maxFrame: number;
+  /** Whether frames use the connections. */
+  enabled = true;
+  readonly #fallback: Link;
+  readonly #onLost: (rank: number) => void;
+  #peers: (Peer | undefined)[] = [];
+  #receiver: LinkReceiver | undefined;
+  #closed = false;
+
+  /** `onLost` is told of each connection that breaks. */
+  constructor(fallback: Link, onLost: (rank: number) => void) {
+    this.#fallback = fallback;
+    this.#onLost = onLost;
+    this.rank = fallback.rank;
+    this.size = fallback.size;
+    this.maxFrame = fallback.maxFrame;
+  }
+
+  /** Takes over the connections; entry r leads to rank r. */
+  attach(sockets: readonly (Deno.Conn | undefined)[]): void {
+    this.#peers = sockets.map((socket) => socket && new Peer(socket));
+    this.#peers.forEach(async (peer, rank) => {
+      await peer?.receive(
+        this.maxFrame,
+        (bytes) => this.#receiver?.onFrame(bytes),
+      );
+      if (peer === undefined || this.#closed) return;
+      this.#onLost(rank);
+      this.#receiver?.onRestored();
+    });
+  }
+
+  listen(receiver: LinkReceiver): void {
+    this.#receiver = receiver;
+    this.#fallback.listen(receiver);
+  }
+
+  send(to: number, head: Uint8Array, body: Uint8Array): void {
+    const peer = this.enabled ? this.#peers[to] : undefined;
+    if (peer?.alive) peer.send(head, body);
+    else this.#fallback.send(to, head, body);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#receiver = undefined;
+    for (const peer of this.#peers) peer?.close();
+    await this.#fallback.close();
+  }
+}
