@@ -1,4 +1,5 @@
 import type { Credentials, Messenger } from "../links/mod.ts";
+import type { LinkChoice } from "./choose_link.ts";
 import type { Wait } from "./errors.ts";
 import { fromPlain } from "./plain_error.ts";
 import { WorkerCommunicator } from "./worker_communicator.ts";
@@ -17,11 +18,14 @@ export interface CommWorkerOptions {
   life: Int32Array<SharedArrayBuffer>;
   /** A collective has waited for {@linkcode JoinOptions.warnAfterMs}. */
   onWarning?(wait: Wait): void;
+  /** What the rank's log should keep, such as a connection that is lost. */
+  onNote?(message: string): void;
   /** The worker itself has failed; every call rejects from now on. */
   onError?(error: Error): void;
 }
 
-const JOIN_DEFAULTS = {
+const JOIN_DEFAULTS: Omit<JoinOptions, "size"> = {
+  link: "auto",
   generation: 1,
   warnAfterMs: 10_000,
   deadlineMs: 60_000,
@@ -49,6 +53,7 @@ export class CommWorker implements Messenger, AsyncDisposable {
     (message: unknown, subject: string) => void
   >();
   #ids = 0;
+  #link: LinkChoice | undefined;
   #failure: Error | undefined;
 
   /**
@@ -84,14 +89,20 @@ export class CommWorker implements Messenger, AsyncDisposable {
     };
   }
 
+  /** What bulk data travels over, once the rank has joined. */
+  get link(): LinkChoice | undefined {
+    return this.#link;
+  }
+
   /** Joins the ring of ranks; afterwards the collectives work. */
   async join(
     options: { size: number } & Partial<JoinOptions>,
   ): Promise<WorkerCommunicator> {
-    await this.#ask({
+    const choice = await this.#ask({
       kind: "join",
       options: { ...JOIN_DEFAULTS, ...options },
     });
+    this.#link = choice as LinkChoice;
     return new WorkerCommunicator({
       rank: this.rank,
       size: options.size,
@@ -179,6 +190,9 @@ export class CommWorker implements Messenger, AsyncDisposable {
         break;
       case "warning":
         this.#options.onWarning?.(message.wait);
+        break;
+      case "note":
+        this.#options.onNote?.(message.message);
     }
   }
 

@@ -1,11 +1,13 @@
-import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { ConfigError, type Env, realEnv } from "../../src/env/mod.ts";
 import {
+  DirectLink,
   MemoryNetwork,
   openNatsLink,
   readCredentials,
   runHash,
 } from "../links/mod.ts";
 import { subjectsOf } from "../protocol.ts";
+import { chooseLink, LINK_WISHES, type LinkWish } from "./choose_link.ts";
 import { Comm } from "./comm.ts";
 import { describeWait } from "./errors.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
@@ -17,6 +19,8 @@ export interface InitOptions {
   timeoutMs?: number;
   /** How collectives are carried out; equal on all ranks. */
   collectives?: Algorithm;
+  /** What bulk data travels over; equal on all ranks, `auto` by default. */
+  link?: LinkWish;
   /**
    * Told of a collective that has waited for a sixth of its time; by default
    * nobody is.
@@ -52,14 +56,23 @@ export async function init(options: InitOptions = {}): Promise<Comm> {
   const { rank, size } = place;
   const credentials = await readCredentials(place.credentials);
   const subjects = subjectsOf(credentials.run);
-  const link = await openNatsLink(credentials, {
+  const viaNats = await openNatsLink(credentials, {
     rank,
     size,
     name: `rank-${rank}`,
     subject: (to) => subjects.data(to, 0),
   });
   const world = { run: runHash(credentials.run), generation: 1 };
-  return (await open({ ...settings, link, world }, Deno.hostname())).comm;
+  const { onWarning } = settings;
+  const link = new DirectLink(viaNats, (lost) =>
+    onWarning(
+      `lost the direct connection from rank ${rank} to rank ${lost}: its frames go through NATS`,
+    ));
+  const machine = Deno.hostname();
+  const { comm } = await open({ ...settings, link, world }, machine);
+  const { env, wish } = settings;
+  await chooseLink(comm, { wish, link, credentials, machine, env, onWarning });
+  return comm;
 }
 
 /**
@@ -88,9 +101,10 @@ interface Joined {
   exchange: Exchange;
 }
 
-interface Settings
-  extends Pick<ExchangeOptions, "env" | "warnAfterMs" | "deadlineMs"> {
+interface Settings extends Pick<ExchangeOptions, "warnAfterMs" | "deadlineMs"> {
+  env: Env;
   algorithm: Algorithm;
+  wish: LinkWish;
   onWarning: (message: string) => void;
 }
 
@@ -110,7 +124,14 @@ function settingsOf(options: InitOptions, lookup: Lookup): Settings {
       hint: `they are ${ALGORITHMS.join(", ")}`,
     });
   }
+  const wish = options.link ?? lookup(TUNING_VARIABLES.link) ?? "auto";
+  if (!LINK_WISHES.some((name) => name === wish)) {
+    throw new ConfigError(`Cannot use "${wish}" as the link`, {
+      hint: `it is one of ${LINK_WISHES.join(", ")}`,
+    });
+  }
   return {
+    wish: wish as LinkWish,
     env: realEnv,
     warnAfterMs: deadlineMs / 6,
     deadlineMs,

@@ -21,6 +21,8 @@ export const TUNING_VARIABLES = {
   timeout: "SIGNET_TIMEOUT",
   /** How collectives are carried out. */
   collectives: "SIGNET_COLLECTIVES",
+  /** What bulk data travels over. */
+  link: "SIGNET_LINK",
 } as const;
 
 /** Looks a variable up; `undefined` when it is not set. */

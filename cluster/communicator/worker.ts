@@ -8,10 +8,13 @@ import {
   connectControl,
   type Control,
   type Credentials,
+  DirectLink,
   openNatsLink,
   runHash,
 } from "../links/mod.ts";
 import { HEARTBEAT_MS, heartbeatOf, subjectsOf } from "../protocol.ts";
+import { chooseLink, type LinkChoice } from "./choose_link.ts";
+import { Comm } from "./comm.ts";
 import { RankFailedError } from "./errors.ts";
 import { LinkCommunicator } from "./link_communicator.ts";
 import { toPlain } from "./plain_error.ts";
@@ -108,22 +111,47 @@ async function open(
   session = { credentials, rank, control, stopBeating };
 }
 
-async function join(options: JoinOptions): Promise<void> {
+async function join(options: JoinOptions): Promise<LinkChoice> {
   const { credentials, rank } = opened();
   const { size, generation } = options;
   const subjects = subjectsOf(credentials.run);
-  const link = await openNatsLink(credentials, {
+  const viaNats = await openNatsLink(credentials, {
     rank,
     size,
     name: `rank-${rank}-data`,
     subject: (to) => subjects.data(to, 0),
   });
+  const warn = (message: string) => post({ kind: "note", message });
+  const link = new DirectLink(viaNats, (lost) =>
+    warn(
+      `lost the direct connection from rank ${rank} to rank ${lost}: its frames go through NATS`,
+    ));
   communicator = new LinkCommunicator({
     ...options,
     link,
     world: { run: runHash(credentials.run), generation },
     env: realEnv,
     onWarning: (wait) => post({ kind: "warning", wait }),
+  });
+  const { exchange } = communicator;
+  const machine = Deno.hostname();
+  const parts = {
+    exchange,
+    algorithm: "auto",
+    context: exchange.world,
+  } as const;
+  const unknown = new Array<string>(size).fill(machine);
+  const machines = await new Comm({ ...parts, hosts: unknown }).allGather(
+    machine,
+  );
+  exchange.world.nodes = machines.map((name) => machines.indexOf(name));
+  return await chooseLink(new Comm({ ...parts, hosts: machines }), {
+    wish: options.link,
+    link,
+    credentials,
+    machine,
+    env: realEnv,
+    onWarning: warn,
   });
 }
 

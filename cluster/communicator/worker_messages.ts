@@ -1,4 +1,5 @@
 import type { Credentials } from "../links/mod.ts";
+import type { LinkWish } from "./choose_link.ts";
 import type { Wait } from "./errors.ts";
 import type { PlainError } from "./plain_error.ts";
 
@@ -20,6 +21,7 @@ export type CollectiveCall =
   | { name: "all-gather"; buffer: Shared; offsets: readonly number[] };
 
 export interface JoinOptions {
+  link: LinkWish;
   /** Number of ranks. */
   size: number;
   /** Rises each time the set of ranks changes. */
@@ -57,4 +59,6 @@ export type FromWorker =
   | { kind: "done"; id: number; value: unknown }
   | { kind: "failed"; id: number; error: PlainError }
   | { kind: "message"; subscription: number; message: unknown; subject: string }
-  | { kind: "warning"; wait: Wait };
+  | { kind: "warning"; wait: Wait }
+  /** For the rank's log. */
+  | { kind: "note"; message: string };

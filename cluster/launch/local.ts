@@ -59,12 +59,13 @@ export function spawnRank(options: SpawnOptions): RankProcess {
       "--frozen",
       "--node-modules-dir=manual",
       `--config=${root}deno.json`,
-      // What a rank needs: data and code to read, its run and cache folder to write, the server.
+      // What a rank needs: data and code to read, its run and cache folder to write,
+      // the server, and the other ranks on this machine for the direct link.
       "--allow-read",
       `--allow-write=${runFolder},${cacheFolder}`,
-      `--allow-net=${server}`,
+      `--allow-net=${server},127.0.0.1`,
       "--allow-env",
-      "--allow-sys=hostname",
+      "--allow-sys=hostname,networkInterfaces",
       root + "cluster/main.ts",
       "rank",
       ...args,

@@ -112,6 +112,11 @@ export class DirectLink implements Link {
     else this.#fallback.send(to, head, body);
   }
 
+  /** Ends the connection to a rank, as if it had broken. */
+  disconnect(rank: number): void {
+    this.#peers[rank]?.close();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#receiver = undefined;

@@ -117,6 +117,7 @@ function openWorker(
     rank,
     life: life.words,
     onWarning: (wait) => log.write("warn", "waits in a collective", { wait }),
+    onNote: (message) => log.write("warn", message),
     onError(error) {
       log.write("error", error.message);
       log.flush().then(() => exit(1));
@@ -145,8 +146,10 @@ async function serve(session: Session): Promise<number> {
   const config = parseConfig(JSON.parse(text), `${runFolder}/config.json`);
   const communicator = await worker.join({
     size,
+    link: config.link,
     deadlineMs: config.timeouts.collectiveSeconds * 1000,
   });
+  log.write("info", "joined", { ...worker.link });
   using engine: Engine = await openEngine({
     env,
     config,

@@ -251,7 +251,7 @@ export const configSchema = z.strictObject({
     ),
   }).prefault({}).describe("keeps small gradients above 0; precision f16 only"),
   wire: z.enum(["f32"]).default("f32").describe("type of sent gradients"),
-  link: z.enum(["auto", "nats"]).default("auto").describe(
+  link: z.enum(["auto", "nats", "direct"]).default("auto").describe(
     "how ranks reach each other",
   ),
   data,

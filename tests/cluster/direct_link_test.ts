@@ -1,0 +1,188 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { realEnv } from "../../src/env/mod.ts";
+import { startNatsServer } from "../../cluster/launch/nats_server.ts";
+import { chooseLink } from "../../cluster/communicator/choose_link.ts";
+import { Comm, LinkCommunicator } from "../../cluster/communicator/mod.ts";
+import {
+  connectPeers,
+  type Credentials,
+  type DirectAddress,
+  DirectLink,
+  openNatsLink,
+  runHash,
+} from "../../cluster/links/mod.ts";
+import { subjectsOf } from "../../cluster/protocol.ts";
+import { testCollectives } from "./collectives_suite.ts";
+
+interface Options {
+  size: number;
+  segmentBytes?: number;
+  wish?: "auto" | "direct" | "nats";
+}
+
+const shared: { server?: Awaited<ReturnType<typeof startNatsServer>> } = {};
+let folder = "";
+let generation = 0;
+
+Deno.test.beforeAll(async () => {
+  folder = await Deno.makeTempDir({ prefix: "signet-direct-" });
+  shared.server = await startNatsServer({ env: realEnv, folder, run: "test" });
+});
+
+Deno.test.afterAll(async () => {
+  await shared.server?.stop();
+  await Deno.remove(folder, { recursive: true });
+});
+
+function natsLink(credentials: Credentials, rank: number, size: number) {
+  const subjects = subjectsOf(credentials.run);
+  return openNatsLink(credentials, {
+    rank,
+    size,
+    name: `rank-${rank}-data`,
+    subject: (to) => subjects.data(to, 0),
+  });
+}
+
+async function openWorld({ size, segmentBytes, wish = "direct" }: Options) {
+  const credentials = shared.server!.rank;
+  const warnings: string[] = [];
+  const world = { run: runHash(credentials.run), generation: ++generation };
+  const joined = await Promise.all(
+    Array.from({ length: size }, async (_, rank) => {
+      const viaNats = await natsLink(credentials, rank, size);
+      const link = new DirectLink(
+        viaNats,
+        (lost) => warnings.push(`rank ${rank} lost rank ${lost}`),
+      );
+      const communicator = new LinkCommunicator({
+        link,
+        world: { ...world },
+        env: realEnv,
+        warnAfterMs: 10_000,
+        deadlineMs: 20_000,
+        segmentBytes,
+        onWarning: () => {},
+      });
+      const { exchange } = communicator;
+      const comm = new Comm({
+        exchange,
+        algorithm: "auto",
+        context: exchange.world,
+        hosts: new Array<string>(size).fill("here"),
+      });
+      const choice = await chooseLink(comm, {
+        wish,
+        link,
+        credentials,
+        machine: "here",
+        env: realEnv,
+        onWarning: (message) => warnings.push(message),
+      });
+      return { communicator, link, choice };
+    }),
+  );
+  const ranks = joined.map(({ communicator }) => communicator);
+  return {
+    ranks,
+    links: joined.map(({ link }) => link),
+    choices: joined.map(({ choice }) => choice),
+    warnings,
+    until: <T>(promise: Promise<T>) => promise,
+    sleep: (ms: number) => realEnv.timers.sleep(ms),
+    async close() {
+      await Promise.all(ranks.map((rank) => rank.close()));
+    },
+  };
+}
+
+testCollectives("direct connections", openWorld, { runs: 25, maxSize: 4 });
+
+Deno.test("chooseLink() measures both links when either will do, and all ranks agree", async () => {
+  const world = await openWorld({ size: 3, wish: "auto" });
+  const [first] = world.choices;
+  ok(first!.bytesPerSecond!.nats > 0 && first!.bytesPerSecond!.direct > 0);
+  for (const choice of world.choices) deepStrictEqual(choice, first);
+  for (const link of world.links) {
+    strictEqual(link.enabled, first!.link === "direct");
+  }
+  await world.close();
+});
+
+Deno.test("DirectLink goes on through NATS, with a warning, when a connection breaks in mid-collective", async () => {
+  const world = await openWorld({ size: 3, segmentBytes: 16 * 1024 });
+  const rounds = 8;
+  const buffers = world.ranks.map((rank, r) =>
+    rank.allocate(500_000).fill(r + 1)
+  );
+  const third = Promise.withResolvers<void>();
+  const work = world.ranks.map(async (rank, r) => {
+    for (let round = 0; round < rounds; round++) {
+      await rank.allReduce(buffers[r]!);
+      if (round === 2) third.resolve();
+    }
+  });
+  await third.promise;
+  world.links[1]!.disconnect(2);
+  await Promise.all(work);
+  const expected = (1 + 2 + 3) * 3 ** (rounds - 1);
+  for (const buffer of buffers) ok(buffer.every((value) => value === expected));
+  deepStrictEqual(world.warnings.sort(), [
+    "rank 1 lost rank 2",
+    "rank 2 lost rank 1",
+  ]);
+  await world.close();
+});
+
+Deno.test("connectPeers() refuses a stranger, a wrong token and a token that was used", async () => {
+  const warnings: string[] = [];
+  const shown = Promise.withResolvers<DirectAddress>();
+  const options = {
+    env: realEnv,
+    size: 2,
+    machine: "here",
+    addresses: [],
+    timeoutMs: 3000,
+    onWarning: (message: string) => warnings.push(message),
+  };
+  const zero = Promise.withResolvers<DirectAddress[]>();
+  const listening = connectPeers({
+    ...options,
+    rank: 0,
+    exchange: (own) => {
+      shown.resolve(own);
+      return zero.promise;
+    },
+  });
+  const address = await shown.promise;
+  zero.resolve([address, address]);
+  const attempt = async (token: Uint8Array, rank: number) => {
+    const socket = await Deno.connect({
+      hostname: "127.0.0.1",
+      port: address.port,
+    });
+    const hello = new Uint8Array(36);
+    hello.set(token);
+    new DataView(hello.buffer).setUint32(32, rank);
+    await socket.write(hello);
+    const answer = await socket.read(new Uint8Array(1)).catch(() => null);
+    return { socket, answer };
+  };
+  const wrong = await attempt(new Uint8Array(32), 1);
+  strictEqual(wrong.answer, null);
+  const outside = await attempt(Uint8Array.fromHex(address.tokens[1]!), 7);
+  strictEqual(outside.answer, null);
+  const right = await attempt(Uint8Array.fromHex(address.tokens[1]!), 1);
+  strictEqual(right.answer, 1);
+  const peers = await listening;
+  ok(peers[1] !== undefined);
+  strictEqual(warnings.length, 2);
+  ok(warnings.every((text) => /refused a stranger/.test(text)));
+  // The listener is gone: nobody can come later.
+  await Deno.connect({ hostname: "127.0.0.1", port: address.port }).then(
+    () => ok(false, "the listener is still there"),
+    () => {},
+  );
+  for (const { socket } of [wrong, outside, right]) socket.close();
+  peers[1].close();
+});
