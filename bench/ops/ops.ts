@@ -102,7 +102,7 @@ ceiling: the fastest matrix product, or copy, of this adapter in this run.
         `Cannot measure: no op has "${filter}" in its name`,
         {
           hint:
-            "gemm attention_forward layer_norm_backward gelu cross_entropy adamw ema augment patchify",
+            "gemm attention_forward layer_norm_backward gelu cross_entropy adamw adamw_average augment patchify",
         },
       );
     }

@@ -1,4 +1,4 @@
-import { adamw, ema } from "../../src/ops/mod.ts";
+import { adamw } from "../../src/ops/mod.ts";
 import { adamwReference } from "../../src/reference/mod.ts";
 import { StepUniform } from "../../src/training/mod.ts";
 import { agree, TOLERANCE, worstOf } from "../common/check.ts";
@@ -27,7 +27,10 @@ export const optimizerCases: OpFamily = function* (size) {
     label: `adamw ${length}`,
     make: (context) => adamwCase(context, length),
   };
-  yield { label: `ema ${length}`, make: (context) => emaCase(context, length) };
+  yield {
+    label: `adamw_average ${length}`,
+    make: (context) => adamwCase(context, length, true),
+  };
 };
 
 function stepTensor({ device }: OpContext, operands: Operands) {
@@ -44,28 +47,37 @@ function stepTensor({ device }: OpContext, operands: Operands) {
   return operands.keep(step.tensor);
 }
 
-function adamwCase(context: OpContext, length: number): OpCase {
+/** @param averaged Also moves the average of the parameters. */
+function adamwCase(
+  context: OpContext,
+  length: number,
+  averaged = false,
+): OpCase {
   const { device } = context;
   const operands = new Operands(context);
   const parameter = operands.floats([length]);
   const gradient = operands.floats([length]);
+  const average = averaged ? operands.floats([length]) : undefined;
   const firstMoment = operands.floatResult([length]);
   const secondMoment = operands.floatResult([length]);
   const decay = operands.floatResult([length / 64]);
   device.write(decay, new Float32Array(length / 64).fill(1));
   const norm = operands.floatResult([4]);
+  // Gate open, loss not scaled.
+  device.write(norm, new Float32Array([0, 0, 1, 1]));
   const step = stepTensor(context, operands);
   return {
-    name: "adamw",
+    name: averaged ? "adamw_average" : "adamw",
     shape: `${length}`,
     unit: "GB/s",
-    // Four arrays read, three written.
-    work: 7 * 4 * length,
+    // Four arrays read, three written; the average is both.
+    work: (averaged ? 9 : 7) * 4 * length,
     ceiling: "copy",
     record(program) {
       adamw(program, {
         parameter: parameter.tensor,
         gradient: gradient.tensor,
+        average: average?.tensor,
         firstMoment,
         secondMoment,
         decay,
@@ -106,42 +118,16 @@ function adamwCase(context: OpContext, length: number): OpCase {
           state.secondMoment,
           TOLERANCE.f32,
         ),
+        ...(average === undefined ? [] : [
+          agree(
+            await device.read(average.tensor),
+            average.values.map((value, i) =>
+              EMA_DECAY * value + (1 - EMA_DECAY) * state.parameter[i]!
+            ),
+            TOLERANCE.f32,
+          ),
+        ]),
       ]);
-    },
-    [Symbol.dispose]: () => operands[Symbol.dispose](),
-  };
-}
-
-function emaCase(context: OpContext, length: number): OpCase {
-  const { device } = context;
-  const operands = new Operands(context);
-  const parameter = operands.floats([length]);
-  const average = operands.floats([length]);
-  const step = stepTensor(context, operands);
-  return {
-    name: "ema",
-    shape: `${length}`,
-    unit: "GB/s",
-    work: 3 * 4 * length,
-    ceiling: "copy",
-    record(program) {
-      ema(program, {
-        parameter: parameter.tensor,
-        average: average.tensor,
-        step,
-      });
-    },
-    async check() {
-      const expected = Float64Array.from(
-        average.values,
-        (value, i) =>
-          EMA_DECAY * value + (1 - EMA_DECAY) * parameter.values[i]!,
-      );
-      return agree(
-        await device.read(average.tensor),
-        expected,
-        TOLERANCE.f32,
-      );
     },
     [Symbol.dispose]: () => operands[Symbol.dispose](),
   };

@@ -27,7 +27,8 @@ export interface NamedTensors {
  * the same layout, so one dispatch updates a segment of several sets.
  *
  * With precision f16 the values stay f32 and the matrices that activations meet
- * are read from f16 copies, which {@linkcode ParameterSet.recordCopies} renews.
+ * are read from f16 copies, which {@linkcode ParameterSet.recordCopies} or an
+ * optimizer renews.
  */
 export class ParameterSet implements NamedTensors {
   readonly segments: readonly Segment[];
@@ -90,6 +91,11 @@ export class ParameterSet implements NamedTensors {
     const copy = this.#copies.get(segment);
     if (copy === undefined) return this.get(name, shape);
     return view(copy, shape ?? spec.shape, spec.offset);
+  }
+
+  /** f16 copy of a segment, which an optimizer may renew as it updates the segment. */
+  copyOf(segment: number): Tensor | undefined {
+    return this.#copies.get(segment);
   }
 
   /** Records the renewal of the f16 copies of changed segments; default: of all. */

@@ -7,7 +7,7 @@
 //   p  = p - rate (m / correction1) / (sqrt(v / correction2) + epsilon)
 //
 // rate = step.learning_rate rate_scale. Nothing changes when the gate norm[1] is
-// shut; norm[2] undoes the scale of the loss (gradient_norm.wgsl, loss_scale.wgsl). All arrays [length] with length a multiple of 4; decay is 1 or 0 for each 64 values.
+// shut. All arrays [length] with length a multiple of 4; see common/update.wgsl.
 
 struct Params {
   quads: u32,
@@ -23,13 +23,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> parameter: array<vec4f>;
-@group(0) @binding(2) var<storage, read> gradient: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> first_moment: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> second_moment: array<vec4f>;
-@group(0) @binding(5) var<storage, read> decay: array<f32>;
-@group(0) @binding(6) var<storage, read> norm: array<f32>;
-@group(0) @binding(7) var<uniform> step: Step;
+@group(0) @binding(8) var<storage, read_write> first_moment: array<vec4f>;
+@group(0) @binding(9) var<storage, read_write> second_moment: array<vec4f>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -38,15 +33,11 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 64u + local;
-  if (i >= params.quads || norm[1] != 0.0) {
+  if (i >= params.quads || !gate_is_open()) {
     return;
   }
   let rate = step.learning_rate * params.rate_scale;
-  var clip = 1.0;
-  if (params.clip_norm > 0.0) {
-    clip = min(1.0, params.clip_norm / (norm[0] + 1e-6));
-  }
-  let g = gradient[i] * (clip * norm[2]);
+  let g = gradient[i] * gradient_factor(params.clip_norm);
   let m = params.beta1 * first_moment[i] + params.rest1 * g;
   let v = params.beta2 * second_moment[i] + params.rest2 * g * g;
   first_moment[i] = m;
@@ -54,5 +45,5 @@ fn main(
   var p = parameter[i];
   p -= rate * params.weight_decay * decay[i / 16u] * p;
   p -= rate * (m / step.correction1) / (sqrt(v / step.correction2) + params.epsilon);
-  parameter[i] = p;
+  write_parameter(i, p);
 }

@@ -29,7 +29,6 @@ export {
   type SoftCrossEntropyArgs,
 } from "./cross_entropy.ts";
 export { distillKl, type DistillKlArgs } from "./distill_kl.ts";
-export { ema } from "./ema.ts";
 export { entropy, type EntropyArgs } from "./entropy.ts";
 export { featureMse, type FeatureMseArgs } from "./feature_mse.ts";
 export { cast } from "./cast.ts";

@@ -16,12 +16,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> parameter: array<vec4f>;
-@group(0) @binding(2) var<storage, read> gradient: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> momentum: array<vec4f>;
-@group(0) @binding(4) var<storage, read> decay: array<f32>;
-@group(0) @binding(5) var<storage, read> norm: array<f32>;
-@group(0) @binding(6) var<uniform> step: Step;
+@group(0) @binding(8) var<storage, read_write> momentum: array<vec4f>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -30,16 +25,13 @@ fn main(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 64u + local;
-  if (i >= params.quads || norm[1] != 0.0) {
+  if (i >= params.quads || !gate_is_open()) {
     return;
   }
-  var clip = 1.0;
-  if (params.clip_norm > 0.0) {
-    clip = min(1.0, params.clip_norm / (norm[0] + 1e-6));
-  }
   let p = parameter[i];
-  let g = gradient[i] * (clip * norm[2]) + params.weight_decay * decay[i / 16u] * p;
+  let g = gradient[i] * gradient_factor(params.clip_norm) +
+    params.weight_decay * decay[i / 16u] * p;
   let buffer = params.momentum_factor * momentum[i] + g;
   momentum[i] = buffer;
-  parameter[i] = p - step.learning_rate * params.rate_scale * buffer;
+  write_parameter(i, p - step.learning_rate * params.rate_scale * buffer);
 }

@@ -5,7 +5,7 @@ import {
   ParameterSet,
   type Segment,
 } from "../model/mod.ts";
-import { adamw, ema, gradientNorm, sgd, updateLossScale } from "../ops/mod.ts";
+import { adamw, gradientNorm, sgd, updateLossScale } from "../ops/mod.ts";
 import { LossScale, type LossScaleOptions } from "./loss_scale.ts";
 
 /** As in the configuration, `phases.*.optimizer`. */
@@ -125,6 +125,8 @@ export class Optimizer {
       const common = {
         parameter: parameters.tensors[i]!,
         gradient: gradients.tensors[i]!,
+        average: this.average?.tensors[i],
+        half: parameters.copyOf(i),
         decay: this.#decay[i]!,
         norm,
         step,
@@ -148,16 +150,7 @@ export class Optimizer {
           momentumFactor: options.momentum,
         });
       }
-      if (this.average !== undefined) {
-        ema(program, {
-          parameter: parameters.tensors[i]!,
-          average: this.average.tensors[i]!,
-          norm,
-          step,
-        });
-      }
     }
-    parameters.recordCopies(program, this.#trained);
     this.average?.recordCopies(program, this.#trained);
   }
 

@@ -90,7 +90,7 @@ Deno.test("bench ops checks every op in both forms and prints rows with their sh
       "gelu_backward",
       "cross_entropy",
       "adamw",
-      "ema",
+      "adamw_average",
       "augment_weak",
       "augment_strong",
       "patchify",

@@ -1,13 +1,13 @@
 import { deepStrictEqual, throws } from "node:assert";
 import { Device, type KernelForm } from "../../src/gpu/mod.ts";
-import { adamw, ema, gradientNorm, reduceSum, sgd } from "../../src/ops/mod.ts";
+import { adamw, gradientNorm, reduceSum, sgd } from "../../src/ops/mod.ts";
 import {
   adamwReference,
   clipFactorReference,
   sgdReference,
 } from "../../src/reference/mod.ts";
 import { StepUniform } from "../../src/training/mod.ts";
-import { assertClose, gaussian } from "../helpers/mod.ts";
+import { assertClose, gaussian, stored } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
 const LENGTHS = [4, 64, 65 * 4, 70_000];
@@ -250,49 +250,126 @@ Deno.test("adamw() and sgd() change nothing when a gradient is not finite", asyn
   }
 });
 
-Deno.test("ema() moves by 1 - decay, and not at all from an equal parameter", async () => {
+Deno.test("adamw() and sgd() move the average by 1 - decay and round the copy in the same pass", async () => {
   using device = await Device.open();
   const uniform = new StepUniform(device);
   writeStep(uniform, 0);
   const length = 1028;
   const p = gaussian(length, { seed: 1 });
   const a = gaussian(length, { seed: 2 });
-  const average = device.tensor([length], a);
-  const same = device.tensor([length], p);
-  const skipped = device.tensor([length], a);
-  const parameter = device.tensor([length], p);
-  const shut = device.tensor([4], new Float32Array([0, 1, 1, 1]));
-  const common = {
-    parameter,
-    norm: device.tensor([4]),
-    step: uniform.tensor,
-  };
-  device.run((program) => {
-    ema(program, { ...common, average });
-    ema(program, { ...common, average: same });
-    ema(program, { ...common, average: skipped, norm: shut });
-  });
-  assertClose(
-    await device.read(average),
-    a.map((value, i) => 0.9 * value + 0.1 * p[i]!),
-    { atol: 3e-7 },
-  );
-  deepStrictEqual(await device.read(same), p);
-  deepStrictEqual(await device.read(skipped), a);
+  const gradient = device.tensor([length], gaussian(length, { seed: 3 }));
+  for (const optimizer of ["adamw", "sgd"]) {
+    for (const shut of [0, 1]) {
+      for (const kept of ["both", "average", "half"]) {
+        const parameter = device.tensor([length], p);
+        const average = device.tensor([length], a);
+        const half = device.tensor([length], a, "f16");
+        const moments = [0, 1].map(() => device.tensor([length]));
+        const common = {
+          parameter,
+          gradient,
+          average: kept === "half" ? undefined : average,
+          half: kept === "average" ? undefined : half,
+          decay: device.tensor([17], decayMask(length)),
+          norm: device.tensor([4], new Float32Array([1, shut, 1, 1])),
+          step: uniform.tensor,
+          weightDecay: 0.1,
+          clipNorm: 0,
+          rateScale: 1,
+        };
+        device.run((program) => {
+          if (optimizer === "adamw") {
+            adamw(program, {
+              ...common,
+              firstMoment: moments[0]!,
+              secondMoment: moments[1]!,
+              beta1: BETA1,
+              beta2: BETA2,
+              epsilon: 1e-8,
+            });
+          } else {
+            sgd(program, {
+              ...common,
+              momentum: moments[0]!,
+              momentumFactor: 0.9,
+            });
+          }
+        });
+        const name = `${optimizer} ${kept} gate ${shut}`;
+        const moved = await device.read(parameter);
+        deepStrictEqual(moved.some((value, i) => value !== p[i]), shut === 0);
+        assertClose(
+          await device.read(average),
+          a.map((value, i) =>
+            shut === 1 || kept === "half"
+              ? value
+              : 0.9 * value + 0.1 * moved[i]!
+          ),
+          { atol: 3e-7 },
+          name,
+        );
+        deepStrictEqual(
+          await device.read(half),
+          stored(shut === 1 || kept === "average" ? a : moved, "f16"),
+          name,
+        );
+      }
+    }
+  }
 });
 
-Deno.test("ema() names the shapes when the lengths differ", async () => {
+Deno.test("sgd() keeps an average that equals its parameter when the learning rate is 0", async () => {
+  using device = await Device.open();
+  const length = 64;
+  const p = gaussian(length, { seed: 1 });
+  const uniform = new StepUniform(device);
+  uniform.write({
+    seed: 1,
+    stream: 2,
+    step: 0,
+    learningRate: 0,
+    correction1: 0.1,
+    correction2: 0.001,
+    emaDecay: 0.999,
+  });
+  const average = device.tensor([length], p);
+  device.run((program) =>
+    sgd(program, {
+      parameter: device.tensor([length], p),
+      gradient: device.tensor([length], p),
+      momentum: device.tensor([length]),
+      average,
+      decay: device.tensor([1]),
+      norm: device.tensor([4], new Float32Array([1, 0, 1, 1])),
+      step: uniform.tensor,
+      momentumFactor: 0.9,
+      weightDecay: 0,
+      clipNorm: 0,
+      rateScale: 1,
+    })
+  );
+  deepStrictEqual(await device.read(average), p);
+});
+
+Deno.test("sgd() names the shapes when the lengths differ", async () => {
   using device = await Device.open();
   throws(
     () =>
       device.run((program) =>
-        ema(program, {
+        sgd(program, {
           parameter: device.tensor([64]),
+          gradient: device.tensor([64]),
+          momentum: device.tensor([64]),
           average: device.tensor([128]),
+          decay: device.tensor([1]),
           norm: device.tensor([4]),
           step: new StepUniform(device).tensor,
+          momentumFactor: 0.9,
+          weightDecay: 0,
+          clipNorm: 0,
+          rateScale: 1,
         })
       ),
-    /parameter \[64\], average \[128\]/,
+    /sgd: shapes do not fit: parameter \[64\].*average \[128\]/,
   );
 });
