@@ -57,6 +57,7 @@ export class Operation<T = unknown> implements Port {
   readonly #scratch: TypedArray[] = [];
   /** Parcels that the other ranks do not have yet. */
   #unarrived = 0;
+  #sent: PromiseWithResolvers<void> | undefined;
   #result: { value: T } | undefined;
 
   constructor(call: Call<T>, options: OperationOptions) {
@@ -152,6 +153,12 @@ export class Operation<T = unknown> implements Port {
     this.#expect(from, step, landing, true);
     await landing.done;
     return landing.bytes;
+  }
+
+  async sent(): Promise<void> {
+    if (this.#unarrived === 0 && this.#held.length === 0) return;
+    this.#sent ??= Promise.withResolvers<void>();
+    await this.#sent.promise;
   }
 
   scratch<A extends TypedArray>(like: A, length: number): A {
@@ -253,10 +260,10 @@ export class Operation<T = unknown> implements Port {
   }
 
   #settle(): void {
-    if (
-      this.#result === undefined || this.#unarrived > 0 ||
-      this.#held.length > 0
-    ) return;
+    if (this.#unarrived > 0 || this.#held.length > 0) return;
+    this.#sent?.resolve();
+    this.#sent = undefined;
+    if (this.#result === undefined) return;
     for (const array of this.#scratch) this.#options.pool.give(array);
     this.#options.finished();
     this.#end.resolve(this.#result.value);

@@ -37,6 +37,8 @@ export interface Port {
   ): Promise<void>;
   /** Receives a message whose length only the sender knows. */
   receiveBytes(from: number, step: number): Promise<Uint8Array>;
+  /** Resolves when all that was sent has arrived, so that its memory may change. */
+  sent(): Promise<void>;
   /** Memory until the end of the call, with arbitrary content. */
   scratch<T extends TypedArray>(like: T, length: number): T;
 }
@@ -72,6 +74,7 @@ export function subPort(
     receive: (from, step, into, use) =>
       port.receive(ranks[from]!, steps + step, into, use),
     receiveBytes: (from, step) => port.receiveBytes(ranks[from]!, steps + step),
+    sent: () => port.sent(),
     scratch: (like, length) => port.scratch(like, length),
   };
 }

@@ -34,6 +34,18 @@ function prepare(values: TypedArray, into: TypedArray): void {
   if (values !== into) copyTo(into, values);
 }
 
+/** Changes the result, once nobody reads what was sent from its memory. */
+async function finish(
+  port: Port,
+  into: TypedArray,
+  reduction: Reduction,
+  count: number,
+): Promise<void> {
+  if (reduction.finish === undefined) return;
+  await port.sent();
+  reduction.finish(into, count);
+}
+
 const IN_PLACE = {
   ring: ringAllReduce,
   tree: treeAllReduce,
@@ -65,7 +77,7 @@ export const reducingCalls = {
       async algorithm(port) {
         prepare(values, into);
         await IN_PLACE[how](port, into, reduction);
-        reduction.finish(into, port.size);
+        await finish(port, into, reduction, port.size);
       },
     };
   },
@@ -91,7 +103,7 @@ export const reducingCalls = {
           return copy;
         });
         await chainAllReduce(port, { shards: apart, into, reduction });
-        reduction.finish(into, port.size * shards.length);
+        await finish(port, into, reduction, port.size * shards.length);
       },
     };
   },
@@ -121,7 +133,7 @@ export const reducingCalls = {
         if (rank === root) {
           if (holder === root) copyTo(into!, sum);
           else await port.receive(holder, HANDED_ON, into!);
-          reduction.finish(into!, size);
+          reduction.finish?.(into!, size);
         } else if (rank === holder) port.send(root, HANDED_ON, sum);
       },
     };
@@ -157,7 +169,7 @@ export const reducingCalls = {
         const args = { values: source, into, offsets, reduction };
         if (how === "ring") await ringReduceScatter(port, args);
         else await pairwiseReduceScatter(port, args);
-        reduction.finish(into, port.size);
+        reduction.finish?.(into, port.size);
       },
     };
   },
@@ -173,7 +185,6 @@ export const reducingCalls = {
       memory: [values, into],
       async algorithm(port) {
         prepare(values, into);
-        // What was sent must not be divided before it has arrived.
         await chainScan(port, into, reduction);
       },
     };

@@ -38,7 +38,7 @@ export interface Reduction {
   /** `out[i] = lower[i] op upper[i]`; `out` may be one of the two. */
   readonly combine: Combine;
   /** Last step, on the combined values of `ranks` ranks. */
-  finish(values: TypedArray, ranks: number): void;
+  readonly finish: ((values: TypedArray, ranks: number) => void) | undefined;
 }
 
 type Numbers = Exclude<TypedArray, BigInt64Array>;
@@ -121,7 +121,7 @@ export function reductionOf(
     name: op,
     commutative: true,
     combine,
-    finish: op === "mean" ? divide : nothing,
+    finish: op === "mean" ? divide : undefined,
   };
 }
 
@@ -136,7 +136,7 @@ function userReduction(
     name: name || "a user function",
     commutative,
     combine: elementwise(combine),
-    finish: nothing,
+    finish: undefined,
   };
 }
 
@@ -144,5 +144,3 @@ function divide(values: TypedArray, ranks: number): void {
   const floats = values as Float32Array;
   for (let i = 0; i < floats.length; i++) floats[i]! /= ranks;
 }
-
-function nothing(): void {}
