@@ -15,6 +15,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "run the phases of a configuration on all ranks",
     load: async () => (await import("./train.ts")).train,
   },
+  launch: {
+    about: "start any TypeScript program as N ranks, like mpirun",
+    load: async () => (await import("./launch.ts")).launch,
+  },
   golden: {
     about: "compare kernels and models with golden tensors",
     load: async () => (await import("./golden.ts")).golden,

@@ -1,4 +1,9 @@
 export { probeAdapter } from "./adapter_probe.ts";
+export {
+  type LaunchEnd,
+  type LaunchOptions,
+  launchProgram,
+} from "./launch_program.ts";
 export { findNatsServer } from "./nats_binary.ts";
 export { type NatsServer, startNatsServer } from "./nats_server.ts";
 export { chooseRun, type RunChoice, type RunRequest } from "./run_choice.ts";

@@ -1,5 +1,5 @@
 import * as fc from "fast-check";
-import { type Algorithm, type Comm, type ReduceOp } from "../../mod.ts";
+import type { Algorithm, Comm, ReduceOp } from "../../mod.ts";
 import { ALGORITHMS } from "../../cluster/communicator/mod.ts";
 import { ARRAYS, CHECKS, type Given } from "./comm_checks.ts";
 import { uniform } from "../helpers/mod.ts";

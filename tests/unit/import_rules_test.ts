@@ -108,7 +108,7 @@ Deno.test("NATS is imported only by cluster/links and cluster/launch", () => {
 
 Deno.test("the product imports no package meant for tests, and nothing by URL", () => {
   const wrong = graph.filter(({ to }) =>
-    !isIn(to, ["src", "cluster", "deno.json"]) &&
+    !isIn(to, ["mod.ts", "src", "cluster", "deno.json"]) &&
     !/^(node:|npm:\/?(zod|@nats-io\/transport-node)@)/.test(to)
   );
   deepStrictEqual(arrows(wrong), []);

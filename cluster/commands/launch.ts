@@ -1,0 +1,151 @@
+import { nearest } from "../../src/config/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { ALGORITHMS, TUNING_VARIABLES } from "../communicator/mod.ts";
+import { Console } from "../console.ts";
+import { launchProgram } from "../launch/mod.ts";
+
+const HELP = `Usage: launch -n N [options] PROGRAM [arguments]
+
+Starts N ranks of a TypeScript program, which find each other with init() from
+mod.ts, as mpirun does for MPI. Lines are printed as "[rank] line".
+
+  -n, --ranks N        number of ranks, 1 to 64
+  --per-rank-log DIR   also write DIR/rank-N.log
+  --timeout SECONDS    longest wait for other ranks without progress (default 60)
+  --collectives NAME   ${ALGORITHMS.join(", ")} (default auto)
+  --quiet              only what the ranks print
+  -A, --allow-…, --deny-…, --config=…, --import-map=…, --check, --no-check,
+  --unstable-…, --v8-flags=…, --env-file=…
+                       passed on to deno run; a rank may read files and reach
+                       its server, the rest must be allowed
+
+When a rank fails the others are ended, and its exit code is that of launch.
+Ctrl-C ends all ranks. Exit codes otherwise: 0 all ranks ended well, 2 usage,
+3 environment not usable, 130 interrupted, 143 terminated.
+
+Examples:
+  deno task launch -n 4 cluster/examples/pi.ts 1000000
+  deno task launch -n 8 --per-rank-log logs --allow-write=out my_program.ts`;
+
+const PASSED_ON =
+  /^(?:-A|-P|--(?:allow|deny|ignore|unstable|permission-set|config|import-map|check|no-check|v8-flags|env-file|no-remote|no-npm|cached-only)(?:[-=].*)?)$/;
+const VALUES = ["ranks", "per-rank-log", "timeout", "collectives"] as const;
+type ValueName = typeof VALUES[number];
+
+interface Request {
+  size: number;
+  values: Partial<Record<ValueName, string>>;
+  quiet: boolean;
+  denoOptions: string[];
+  program: string[];
+}
+
+/** Everything from the program on belongs to it, so the options are read in order. */
+function parse(args: readonly string[]): Request | undefined {
+  const values: Request["values"] = {};
+  const denoOptions: string[] = [];
+  let quiet = false;
+  let at = 0;
+  for (; at < args.length && args[at]!.startsWith("-"); at++) {
+    const [flag, ...rest] = args[at]!.split("=");
+    const name = flag === "-n" ? "ranks" : flag!.slice(2);
+    if (flag === "--help" || flag === "-h") return undefined;
+    if (flag === "--quiet") quiet = true;
+    else if (VALUES.includes(name as ValueName)) {
+      const value = rest.length > 0 ? rest.join("=") : args[++at];
+      if (value === undefined || value === "") {
+        throw misuse(`${flag} needs a value`);
+      }
+      values[name as ValueName] = value;
+    } else if (PASSED_ON.test(args[at]!)) denoOptions.push(args[at]!);
+    else {
+      const meant = nearest(name, [...VALUES, "quiet", "help"]);
+      throw new ConfigError(`Cannot use ${flag}: unknown option`, {
+        hint: meant === undefined
+          ? "deno task launch --help lists the options"
+          : `did you mean --${meant}?`,
+      });
+    }
+  }
+  const { ranks = "" } = values;
+  const size = Number(ranks);
+  if (!/^\d{1,2}$/.test(ranks) || size < 1 || size > 64) {
+    throw misuse(`-n ${ranks}: 1 to 64 ranks are possible`);
+  }
+  if (at === args.length) throw misuse("the program is missing");
+  return { size, values, quiet, denoOptions, program: args.slice(at) };
+}
+
+function misuse(problem: string): ConfigError {
+  return new ConfigError(`Cannot launch: ${problem}`, {
+    hint: "deno task launch -n N PROGRAM [arguments]",
+  });
+}
+
+function variablesOf({ values }: Request): Record<string, string> {
+  const { timeout, collectives } = values;
+  if (timeout !== undefined && !(Number(timeout) > 0)) {
+    throw misuse(`--timeout ${timeout}: seconds are needed`);
+  }
+  if (
+    collectives !== undefined &&
+    !ALGORITHMS.some((name) => name === collectives)
+  ) {
+    throw misuse(
+      `--collectives ${collectives}: there are ${ALGORITHMS.join(", ")}`,
+    );
+  }
+  return {
+    ...(timeout === undefined ? {} : { [TUNING_VARIABLES.timeout]: timeout }),
+    ...(collectives === undefined
+      ? {}
+      : { [TUNING_VARIABLES.collectives]: collectives }),
+  };
+}
+
+const SIGNALS = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;
+
+/** Runs a program as several ranks. */
+export async function launch(args: readonly string[]): Promise<number> {
+  const request = parse(args);
+  if (request === undefined) {
+    new Console(realEnv).result(HELP);
+    return 0;
+  }
+  const variables = variablesOf(request);
+  const [file] = request.program;
+  if (!URL.canParse(file!) && await realEnv.disk.stat(file!) === undefined) {
+    throw new ConfigError(`Cannot launch ${file}: there is no such file`);
+  }
+  const terminal = new Console(realEnv, { quiet: request.quiet });
+  const stop = new AbortController();
+  const listeners = SIGNALS.map(([signal, code]) => {
+    const listener = () => stop.abort(code);
+    Deno.addSignalListener(signal, listener);
+    return () => Deno.removeSignalListener(signal, listener);
+  });
+  const logFolder = request.values["per-rank-log"];
+  try {
+    const { code, failed } = await launchProgram({
+      ...request,
+      env: realEnv,
+      variables,
+      ...(logFolder === undefined ? {} : { logFolder }),
+      signal: stop.signal,
+      onLine(rank, stream, line) {
+        if (stream === "stdout") terminal.result(`[${rank}] ${line}`);
+        else terminal.urgent(`[${rank}] ${line}`);
+      },
+      onWarning: (message) => terminal.note(`warning: ${message}`),
+    });
+    if (failed !== undefined) {
+      const others = request.size > 1 ? "; the others were ended" : "";
+      terminal.note(
+        `rank ${failed.rank} ended with code ${failed.code}${others}`,
+      );
+    }
+    return code;
+  } finally {
+    for (const undo of listeners) undo();
+  }
+}

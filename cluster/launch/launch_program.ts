@@ -1,0 +1,159 @@
+import { availableParallelism } from "node:os";
+import type { Env } from "../../src/env/mod.ts";
+import { PLACE_VARIABLES } from "../communicator/mod.ts";
+import {
+  type ProgramRank,
+  startProgramRank,
+  type Stream,
+} from "./program_rank.ts";
+import { openOwnServer, type RunServer } from "./run_server.ts";
+
+/** A server of our own that ends is started again at most this often. */
+const MAX_RESTARTS = 3;
+
+export interface LaunchOptions {
+  env: Env;
+  size: number;
+  /** Program and its arguments. */
+  program: readonly string[];
+  /** Options for `deno run`. */
+  denoOptions: readonly string[];
+  /** Further variables for the ranks. */
+  variables: Readonly<Record<string, string>>;
+  /** Folder for a file of output per rank. */
+  logFolder?: string;
+  /** A rank has printed a line. */
+  onLine(rank: number, stream: Stream, line: string): void;
+  onWarning(message: string): void;
+  /** Ends all ranks; the reason is the exit code. */
+  signal: AbortSignal;
+}
+
+export interface LaunchEnd {
+  code: number;
+  /** The rank that failed first. */
+  failed?: { rank: number; code: number };
+}
+
+/**
+ * Runs a program as ranks of this machine, with a NATS server of their own on the
+ * loopback. When one fails, the others are ended.
+ */
+export async function launchProgram(
+  options: LaunchOptions,
+): Promise<LaunchEnd> {
+  const { env, size, logFolder, signal } = options;
+  const folder = await Deno.makeTempDir({ prefix: "signet-launch-" });
+  const logs = new RankLogs(options.onWarning);
+  if (logFolder !== undefined) await logs.open(logFolder, size);
+  await using server = await openOwnServer(env, {
+    folder,
+    run: env.randomBytes(6).toHex(),
+  });
+  if (signal.aborted) return { code: signal.reason };
+  const cores = availableParallelism();
+  const ranks = Array.from({ length: size }, (_, rank) =>
+    startProgramRank({
+      ...options,
+      rank,
+      server: server.address,
+      env: {
+        ...options.variables,
+        [PLACE_VARIABLES.rank]: String(rank),
+        [PLACE_VARIABLES.size]: String(size),
+        [PLACE_VARIABLES.credentials]: server.credentialsFile,
+        ...(Deno.env.has("LP_NUM_THREADS") ? {} : {
+          LP_NUM_THREADS: String(Math.max(1, Math.floor(cores / size))),
+        }),
+      },
+      onLine(rank, stream, line) {
+        logs.write(rank, line);
+        options.onLine(rank, stream, line);
+      },
+    }));
+  const ending = { over: false };
+  keepServer(server, ending, options.onWarning);
+  try {
+    return await wait(ranks, signal);
+  } finally {
+    ending.over = true;
+    logs.close();
+  }
+}
+
+/** Waits for all ranks; the first failure or the signal ends the others. */
+async function wait(
+  ranks: readonly ProgramRank[],
+  signal: AbortSignal,
+): Promise<LaunchEnd> {
+  let failed: { rank: number; code: number } | undefined;
+  const endAll = () => {
+    for (const rank of ranks) rank.end();
+  };
+  signal.addEventListener("abort", endAll);
+  await Promise.all(ranks.map(async ({ rank, ended }) => {
+    const code = await ended;
+    if (code === 0 || failed !== undefined || signal.aborted) return;
+    failed = { rank, code };
+    endAll();
+  }));
+  signal.removeEventListener("abort", endAll);
+  if (signal.aborted) return { code: signal.reason };
+  return failed === undefined ? { code: 0 } : { code: failed.code, failed };
+}
+
+/** A server that dies is started again; the ranks reconnect. */
+async function keepServer(
+  server: RunServer,
+  ending: { over: boolean },
+  onWarning: (message: string) => void,
+): Promise<void> {
+  for (let restarts = 0; restarts <= MAX_RESTARTS; restarts++) {
+    const code = await server.ended();
+    if (ending.over) return;
+    const again = restarts < MAX_RESTARTS;
+    onWarning(
+      `the NATS server ended with code ${code}${
+        again ? "; it is started again" : " too often"
+      }`,
+    );
+    if (again) {
+      await server.restart().catch((error) => onWarning(error.message));
+    }
+  }
+}
+
+/** `rank-N.log` for each rank: what it printed, in order. */
+class RankLogs {
+  readonly #files: Deno.FsFile[] = [];
+  readonly #onWarning: (message: string) => void;
+  readonly #encoder = new TextEncoder();
+
+  constructor(onWarning: (message: string) => void) {
+    this.#onWarning = onWarning;
+  }
+
+  async open(folder: string, size: number): Promise<void> {
+    await Deno.mkdir(folder, { recursive: true });
+    for (let rank = 0; rank < size; rank++) {
+      this.#files.push(await Deno.create(`${folder}/rank-${rank}.log`));
+    }
+  }
+
+  write(rank: number, line: string): void {
+    const file = this.#files[rank];
+    if (file === undefined) return;
+    try {
+      let bytes = this.#encoder.encode(`${line}\n`);
+      while (bytes.length > 0) bytes = bytes.subarray(file.writeSync(bytes));
+    } catch (error) {
+      // A full disk must not end the program.
+      this.#onWarning(`cannot write the log of rank ${rank}: ${error}`);
+      delete this.#files[rank];
+    }
+  }
+
+  close(): void {
+    for (const file of this.#files) file?.close();
+  }
+}

@@ -1,0 +1,111 @@
+import { fileURLToPath } from "node:url";
+import { TextLineStream } from "@std/streams/text-line-stream";
+
+/** What a rank prints where. */
+export type Stream = "stdout" | "stderr";
+
+/** A rank of a program on this machine. */
+export interface ProgramRank {
+  readonly rank: number;
+  readonly pid: number;
+  /** Exit code, 128 + n for signal n, when all its output has been passed on. */
+  readonly ended: Promise<number>;
+  /** Asks it to end; two seconds later it is killed. */
+  end(): void;
+}
+
+export interface ProgramRankOptions {
+  rank: number;
+  /** Program and its arguments. */
+  program: readonly string[];
+  /** Options for `deno run`. */
+  denoOptions: readonly string[];
+  /** `host:port` of the NATS server. */
+  server: string;
+  env: Readonly<Record<string, string>>;
+  onLine(rank: number, stream: Stream, line: string): void;
+}
+
+/**
+ * Runs a command as long as the pipe on the standard input is open: the rank ends
+ * with its launcher, however that ends. Its own standard input is empty.
+ */
+const GUARD = `exec 3<&0 </dev/null
+"$@" 3<&- & rank=$!
+{ read -r line <&3; kill -TERM "$rank"; sleep 2; kill -KILL "$rank"; } >/dev/null 2>&1 &
+guard=$!
+exec 3<&-
+wait "$rank"; code=$?
+kill "$guard" 2>/dev/null
+exit "$code"`;
+
+const ALLOWS_ALL = /^(?:-A|--allow-all|-P|--permission-set)(?:=|$)/;
+
+/** What a rank may do without being allowed more: read, and reach its world. */
+function permissions(
+  { denoOptions, server }: ProgramRankOptions,
+): readonly string[] {
+  if (denoOptions.some((option) => ALLOWS_ALL.test(option))) return [];
+  return [
+    "--allow-read",
+    `--allow-net=${server}`,
+    "--allow-env",
+    "--allow-sys=hostname",
+  ];
+}
+
+/**
+ * Starts a rank in a session of its own, so that Ctrl-C in the terminal reaches
+ * only the launcher, which then decides.
+ */
+export function startProgramRank(options: ProgramRankOptions): ProgramRank {
+  const { rank, program, denoOptions, env, onLine } = options;
+  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
+  const hasConfig = denoOptions.some((option) => option.startsWith("--config"));
+  const child = new Deno.Command("sh", {
+    args: [
+      "-c",
+      GUARD,
+      `rank-${rank}`,
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--no-prompt",
+      ...(hasConfig
+        ? []
+        : [`--config=${config}`, "--no-lock", "--node-modules-dir=manual"]),
+      ...permissions(options),
+      ...denoOptions,
+      ...program,
+    ],
+    env: { NO_COLOR: "1", ...env },
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+  const output = Promise.all([
+    passOn(child.stdout, (line) => onLine(rank, "stdout", line)),
+    passOn(child.stderr, (line) => onLine(rank, "stderr", line)),
+  ]);
+  return {
+    rank,
+    pid: child.pid,
+    ended: Promise.all([child.status, output]).then(([{ code }]) => code),
+    end() {
+      child.stdin.close().catch(() => {
+        // It has ended by itself.
+      });
+    },
+  };
+}
+
+async function passOn(
+  bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onLine: (line: string) => void,
+): Promise<void> {
+  const lines = bytes.pipeThrough(new TextDecoderStream()).pipeThrough(
+    new TextLineStream({ allowCR: false }),
+  );
+  for await (const line of lines) onLine(line);
+}

@@ -1,0 +1,162 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { command, CommandProcess } from "./train_process.ts";
+
+const PROGRAMS = "tests/cluster/launch_programs.ts";
+
+function sorted(text: string): string[] {
+  return text.trim().split("\n").sort();
+}
+
+async function isAlive(pid: number): Promise<boolean> {
+  const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+  return stat !== "" && !/\) Z /.test(stat);
+}
+
+async function allGone(pids: readonly number[]): Promise<boolean> {
+  for (let i = 0; i < 250; i++) {
+    const alive = await Promise.all(pids.map(isAlive));
+    if (!alive.includes(true)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return false;
+}
+
+Deno.test("launch runs the pi example on any number of ranks with one result", async () => {
+  for (const ranks of [1, 3]) {
+    const { code, stdout } = await command(
+      ["launch", "-n", `${ranks}`, "cluster/examples/pi.ts", "40000"],
+    );
+    strictEqual(code, 0);
+    strictEqual(
+      stdout.replace(/\d+ ranks/, "n ranks"),
+      "[0] pi is about 3.14850 after 40000 darts on n ranks\n",
+    );
+  }
+});
+
+Deno.test("launch runs the ring example", async () => {
+  const { code, stdout } = await command(
+    ["launch", "-n", "3", "cluster/examples/ring.ts", "4"],
+  );
+  strictEqual(code, 0);
+  deepStrictEqual(sorted(stdout), [
+    "[0] rank 0 has its block back: true",
+    "[0] the token is back: sum 12 after 12 hops",
+    "[1] rank 1 has its block back: true",
+    "[2] rank 2 has its block back: true",
+  ]);
+});
+
+Deno.test("launch runs the k-means example with the same bits on 1, 2 and 3 ranks", async () => {
+  const results = new Set<string>();
+  for (const ranks of [1, 2, 3]) {
+    const { code, stdout } = await command(
+      ["launch", "-n", `${ranks}`, "cluster/examples/k_means.ts", "1200"],
+    );
+    strictEqual(code, 0);
+    match(stdout, /^\[0\] bits [0-9a-f]{64}$/m);
+    results.add(stdout);
+  }
+  strictEqual(results.size, 1);
+});
+
+Deno.test("launch prefixes lines, passes arguments on and writes a log for each rank", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-launch-" });
+  const { code, stdout, stderr } = await command([
+    "launch",
+    "-n",
+    "2",
+    `--per-rank-log=${folder}/logs`,
+    PROGRAMS,
+    "print",
+    "--quiet",
+  ]);
+  strictEqual(code, 0);
+  deepStrictEqual(sorted(stdout), [
+    "[0] argument --quiet",
+    "[0] no newline",
+    "[1] argument --quiet",
+    "[1] no newline",
+  ]);
+  deepStrictEqual(sorted(stderr), ["[0] to stderr", "[1] to stderr"]);
+  const log = await Deno.readTextFile(`${folder}/logs/rank-1.log`);
+  deepStrictEqual(sorted(log), ["argument --quiet", "no newline", "to stderr"]);
+  await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("launch ends with the exit code of the rank that failed first", async () => {
+  const { code, stderr } = await command([
+    "launch",
+    "-n",
+    "3",
+    PROGRAMS,
+    "fail",
+  ]);
+  strictEqual(code, 7);
+  match(stderr, /^rank 1 ended with code 7; the others were ended$/m);
+});
+
+Deno.test("ranks that make different calls fail naming both", async () => {
+  const { code, stdout } = await command(
+    ["launch", "-n", "2", PROGRAMS, "mismatch"],
+  );
+  strictEqual(code, 1);
+  match(
+    stdout,
+    /^\[[01]\] Cannot match call \d+ of ranks 0 and 1: rank 0 called all-reduce of sum f32\[3\] by tree, rank 1 called all-reduce of sum i32\[3\] by tree$/m,
+  );
+});
+
+async function startWaiting(): Promise<
+  { launch: CommandProcess; pids: () => Promise<number[]> }
+> {
+  const launch = new CommandProcess(["launch", "-n", "2", PROGRAMS, "wait"]);
+  await launch.see(/\[0\] waiting/);
+  await launch.see(/\[1\] waiting/);
+  return {
+    launch,
+    pids: async () => {
+      const { stdout } = await launch.end;
+      return [...stdout.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid));
+    },
+  };
+}
+
+Deno.test("launch ends all ranks and exits with 130 when interrupted", async () => {
+  const { launch, pids } = await startWaiting();
+  launch.signal("SIGINT");
+  strictEqual((await launch.end).code, 130);
+  const ranks = await pids();
+  strictEqual(ranks.length, 2);
+  ok(await allGone(ranks));
+});
+
+Deno.test("ranks end when their launcher is killed", async () => {
+  const { launch, pids } = await startWaiting();
+  launch.signal("SIGKILL");
+  const ranks = await pids();
+  strictEqual(ranks.length, 2);
+  ok(await allGone(ranks));
+});
+
+Deno.test("launch refuses bad usage with exit code 2", async () => {
+  const cases: [string[], RegExp][] = [
+    [["launch", PROGRAMS], /-n : 1 to 64 ranks are possible/],
+    [["launch", "-n", "65", PROGRAMS], /-n 65: 1 to 64/],
+    [["launch", "-n", "2"], /the program is missing/],
+    [["launch", "-n", "2", "no_such.ts"], /there is no such file/],
+    [
+      ["launch", "-n", "2", "--per-rank-lgo=x", PROGRAMS],
+      /did you mean --per-rank-log/,
+    ],
+    [
+      ["launch", "-n", "2", "--collectives", "best", PROGRAMS],
+      /there are auto, ring/,
+    ],
+  ];
+  for (const [args, message] of cases) {
+    const { code, stderr } = await command(args);
+    strictEqual(code, 2, args.join(" "));
+    match(stderr, message);
+  }
+});
