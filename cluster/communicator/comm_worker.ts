@@ -27,6 +27,7 @@ export interface CommWorkerOptions {
 const JOIN_DEFAULTS: Omit<JoinOptions, "size"> = {
   link: "auto",
   generation: 1,
+  algorithm: "auto",
   warnAfterMs: 10_000,
   deadlineMs: 60_000,
 };

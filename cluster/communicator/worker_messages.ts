@@ -2,6 +2,7 @@ import type { Credentials } from "../links/mod.ts";
 import type { LinkWish } from "./choose_link.ts";
 import type { Wait } from "./errors.ts";
 import type { PlainError } from "./plain_error.ts";
+import type { Algorithm } from "./selection.ts";
 
 /** Floats in memory that both threads see. */
 export interface Shared {
@@ -26,6 +27,8 @@ export interface JoinOptions {
   size: number;
   /** Rises each time the set of ranks changes. */
   generation: number;
+  /** How collectives are carried out. */
+  algorithm: Algorithm;
   /** A collective without progress for this long is reported, once. */
   warnAfterMs: number;
   /** A collective without progress for this long fails. */

@@ -148,6 +148,7 @@ async function serve(session: Session): Promise<number> {
     size,
     link: config.link,
     deadlineMs: config.timeouts.collectiveSeconds * 1000,
+    algorithm: config.collectives,
   });
   log.write("info", "joined", { ...worker.link });
   using engine: Engine = await openEngine({

@@ -251,6 +251,16 @@ export const configSchema = z.strictObject({
     ),
   }).prefault({}).describe("keeps small gradients above 0; precision f16 only"),
   wire: z.enum(["f32"]).default("f32").describe("type of sent gradients"),
+  collectives: z.enum([
+    "auto",
+    "ring",
+    "tree",
+    "gather",
+    "chain",
+    "hierarchical",
+  ]).default("auto").describe(
+    "how ranks combine and share data; auto = by size and world",
+  ),
   link: z.enum(["auto", "nats", "direct"]).default("auto").describe(
     "how ranks reach each other",
   ),
