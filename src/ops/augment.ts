@@ -89,7 +89,8 @@ export function augment(program: Program, args: AugmentArgs): void {
       constants: {
         WORKGROUP_SIZE: form === "register" ? 8 : 64,
         LAST: last ? 1 : 0,
-        NOISE: noise ? 1 : 0,
+        COVERED: last && args.covers ? 1 : 0,
+        NOISE: last && noise ? 1 : 0,
         HUE: args.hue ? 1 : 0,
       },
       workgroups: [Math.ceil(height * width / SLICE), batch],

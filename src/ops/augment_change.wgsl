@@ -17,6 +17,7 @@
 override WORKGROUP_SIZE: u32 = 8;
 override LAST: bool = false;
 override NOISE: bool = false;
+override COVERED: bool = false;
 override HUE: bool = false;
 
 const SLICE: u32 = 1024;
@@ -39,6 +40,13 @@ struct Params {
 @group(0) @binding(2) var<storage, read> plan: array<u32>;
 @group(0) @binding(3) var<storage, read> tables: array<u32>;
 @group(0) @binding(4) var<storage, read_write> output: array<u32>;
+
+// Of the row, for `write`: read once, since buffers are slow on CPU adapters.
+var<private> cover0: Cover;
+var<private> cover1: Cover;
+var<private> cover2: Cover;
+var<private> inner: CoverInner;
+var<private> noise_key: u32;
 
 struct Colour {
   brightness: f32,
@@ -118,6 +126,19 @@ fn main(
   let at = row * params.plan_stride + params.change;
   let code = plan[at];
   let table = row * TABLE_WORDS;
+  let means = vec3f(
+    bitcast<f32>(tables[table + 256u]),
+    bitcast<f32>(tables[table + 257u]),
+    bitcast<f32>(tables[table + 258u]),
+  );
+  if (COVERED) {
+    let base = row * params.plan_stride;
+    cover0 = plan_cover(base, 0u);
+    cover1 = plan_cover(base, 1u);
+    cover2 = plan_cover(base, 2u);
+    noise_key = plan[base + 3u];
+    inner.mean = vec3f((means.x + means.y + means.z) / 3.0);
+  }
 
   for (var i = first; i < select(0u, end, code < SHARPNESS); i += WORKGROUP_SIZE) {
     let word = input[start + i];
@@ -127,11 +148,6 @@ fn main(
     write(row, i, unpack(red | green | blue));
   }
 
-  let means = vec3f(
-    bitcast<f32>(tables[table + 256u]),
-    bitcast<f32>(tables[table + 257u]),
-    bitcast<f32>(tables[table + 258u]),
-  );
   let colour = Colour(
     plan_f32(at + 10u),
     plan_f32(at + 11u),
@@ -167,9 +183,9 @@ fn main(
         sum += fetch(start, x + dx, y + dy, vec3f());
       }
     }
-    let inner = x > 0 && y > 0 && x + 1 < i32(params.width)
+    let is_inner = x > 0 && y > 0 && x + 1 < i32(params.width)
       && y + 1 < i32(params.height);
-    let smooth_value = select(value, sum / 13.0, inner);
+    let smooth_value = select(value, sum / 13.0, is_inner);
     let sharp = smooth_value + (value - smooth_value) * factor;
     write(row, i, clamp(sharp, vec3f(), vec3f(1.0)));
   }
@@ -181,19 +197,17 @@ fn write(row: u32, i: u32, original: vec3f) {
     output[row * size + i] = pack4x8unorm(vec4f(original, 0.0));
     return;
   }
-  let base = row * params.plan_stride;
-  let x = i32(i % params.width);
-  let y = i32(i / params.width);
-  let table = row * TABLE_WORDS + 256u;
-  var inner = CoverInner();
-  inner.mean = vec3f((bitcast<f32>(tables[table]) + bitcast<f32>(tables[table + 1u])
-    + bitcast<f32>(tables[table + 2u])) / 3.0);
-  if (NOISE) {
-    inner.noise = noise(plan[base + 3u], x, y);
+  var value = original;
+  if (COVERED) {
+    let x = i32(i % params.width);
+    let y = i32(i / params.width);
+    if (NOISE) {
+      inner.noise = noise(noise_key, x, y);
+    }
+    value = covered(cover0, x, y, inner, original);
+    value = covered(cover1, x, y, inner, value);
+    value = covered(cover2, x, y, inner, value);
   }
-  var value = covered(plan_cover(base, 0u), x, y, inner, original);
-  value = covered(plan_cover(base, 1u), x, y, inner, value);
-  value = covered(plan_cover(base, 2u), x, y, inner, value);
   let start = 3u * row * size + i;
   output[start] = bitcast<u32>(value.x);
   output[start + size] = bitcast<u32>(value.y);

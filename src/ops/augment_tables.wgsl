@@ -21,6 +21,7 @@ const INVERT: u32 = 3;
 const SOLARIZE: u32 = 4;
 const SOLARIZE_ADD: u32 = 5;
 const POSTERIZE: u32 = 6;
+const SHARPNESS: u32 = 7;
 const OUTPUT_WORDS: u32 = 260;
 
 struct Params {
@@ -36,9 +37,20 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> output: array<u32>;
 
 var<workgroup> counts: array<atomic<u32>, 768>;
-var<workgroup> table: array<u32, 768>;
-var<workgroup> sums: array<f32, 3>;
+var<workgroup> equalized: array<u32, 768>;
+var<workgroup> lowest: array<vec3u, WORKGROUP_SIZE>;
+var<workgroup> highest: array<vec3u, WORKGROUP_SIZE>;
+var<workgroup> sums: array<vec3u, WORKGROUP_SIZE>;
 
+fn bytes_of(word: u32) -> vec3u {
+  return (vec3u(word) >> vec3u(0u, 8u, 16u)) & vec3u(255u);
+}
+
+fn word_of(bytes: vec3u) -> u32 {
+  return bytes.x | (bytes.y << 8u) | (bytes.z << 16u);
+}
+
+// The tables that no histogram decides.
 fn entry(code: u32, amount: u32, i: u32) -> u32 {
   switch code {
     case INVERT: {
@@ -68,60 +80,84 @@ fn main(
   let at = row * params.plan_stride + params.change;
   let code = plan[at];
   let amount = plan[at + 1u];
-  let counted = code == AUTO_CONTRAST || code == EQUALIZE || plan[at + 19u] != 0u;
-  for (var i = lane; i < 768u; i += WORKGROUP_SIZE) {
+  let equalizes = code == EQUALIZE;
+  let measures = code == AUTO_CONTRAST || plan[at + 19u] != 0u;
+  let start = row * params.pixels;
+  // Bounds of loops instead of branches: CPU adapters run both sides of a branch.
+  let all = select(0u, params.pixels, measures);
+  var low = vec3u(255u);
+  var high = vec3u();
+  var sum = vec3u();
+  for (var i = lane; i < all; i += WORKGROUP_SIZE) {
+    let bytes = bytes_of(input[start + i]);
+    low = min(low, bytes);
+    high = max(high, bytes);
+    sum += bytes;
+  }
+  lowest[lane] = low;
+  highest[lane] = high;
+  sums[lane] = sum;
+  for (var i = lane; i < select(0u, 768u, equalizes); i += WORKGROUP_SIZE) {
     atomicStore(&counts[i], 0u);
   }
   workgroupBarrier();
-  let start = row * params.pixels;
-  let end = select(0u, params.pixels, counted);
-  for (var i = lane; i < end; i += WORKGROUP_SIZE) {
-    let word = input[start + i];
-    atomicAdd(&counts[word & 255u], 1u);
-    atomicAdd(&counts[256u + ((word >> 8u) & 255u)], 1u);
-    atomicAdd(&counts[512u + ((word >> 16u) & 255u)], 1u);
+
+  for (var i = lane; i < select(0u, params.pixels, equalizes); i += WORKGROUP_SIZE) {
+    let bytes = bytes_of(input[start + i]);
+    atomicAdd(&counts[bytes.x], 1u);
+    atomicAdd(&counts[256u + bytes.y], 1u);
+    atomicAdd(&counts[512u + bytes.z], 1u);
+  }
+  for (var other = 0u; other < WORKGROUP_SIZE; other++) {
+    low = min(low, lowest[other]);
+    high = max(high, highest[other]);
   }
   workgroupBarrier();
 
-  if (lane < 3u) {
-    let first = 256u * lane;
-    var lowest = 255u;
-    var highest = 0u;
-    var sum = 0u;
-    for (var i = 0u; i < select(0u, 256u, counted); i++) {
-      let count = atomicLoad(&counts[first + i]);
-      sum += count * i;
-      if (count > 0u) {
-        lowest = min(lowest, i);
-        highest = i;
-      }
-    }
-    sums[lane] = f32(sum) / (255.0 * f32(params.pixels));
-    let range = max(highest, lowest + 1u) - lowest;
-    let spreads = counted && highest > lowest;
-    let unequal = params.pixels - atomicLoad(&counts[first + highest]);
-    let step = select(0u, unequal / 255u, spreads);
-    var below = step / 2u;
-    for (var i = 0u; i < 256u; i++) {
-      var value = entry(code, amount, i);
-      if (code == AUTO_CONTRAST && spreads) {
-        value = (clamp(i, lowest, highest) - lowest) * 255u / range;
-      }
-      if (code == EQUALIZE && step > 0u) {
-        value = min(below / step, 255u);
-        below += atomicLoad(&counts[first + i]);
-      }
-      table[first + i] = value;
-    }
+  // Equalized tables: a lane each, since every entry needs those below.
+  let first = 256u * lane;
+  let last = select(0u, 256u, equalizes && lane < 3u);
+  var occupied = 0u;
+  var top = 0u;
+  for (var i = 0u; i < last; i++) {
+    let count = atomicLoad(&counts[first + i]);
+    top = select(top, count, count > 0u);
+    occupied += min(count, 1u);
+  }
+  let step = select(0u, (params.pixels - top) / 255u, occupied > 1u);
+  var below = step / 2u;
+  for (var i = 0u; i < last; i++) {
+    equalized[first + i] = select(i, min(below / max(step, 1u), 255u), step > 0u);
+    below += atomicLoad(&counts[first + i]);
   }
   workgroupBarrier();
 
   let target_start = row * OUTPUT_WORDS;
-  for (var i = lane; i < 256u; i += WORKGROUP_SIZE) {
-    output[target_start + i] = table[i] | (table[256u + i] << 8u)
-      | (table[512u + i] << 16u);
+  let range = select(high - low, vec3u(1u), high <= low);
+  let spreads = high > low;
+  let plain_end = select(256u, 0u, equalizes || code >= SHARPNESS);
+  for (var i = lane; i < plain_end; i += WORKGROUP_SIZE) {
+    let spread = (clamp(vec3u(i), low, max(low, high)) - low) * 255u / range;
+    let bytes = select(
+      vec3u(entry(code, amount, i)),
+      spread,
+      spreads & vec3<bool>(code == AUTO_CONTRAST),
+    );
+    output[target_start + i] = word_of(bytes);
   }
-  if (lane < 3u) {
-    output[target_start + 256u + lane] = bitcast<u32>(sums[lane]);
+  for (var i = lane; i < select(0u, 256u, equalizes); i += WORKGROUP_SIZE) {
+    output[target_start + i] = word_of(
+      vec3u(equalized[i], equalized[256u + i], equalized[512u + i]),
+    );
+  }
+  if (lane == 0u) {
+    var total = vec3u();
+    for (var other = 0u; other < WORKGROUP_SIZE; other++) {
+      total += sums[other];
+    }
+    let means = vec3f(total) / (255.0 * f32(params.pixels));
+    output[target_start + 256u] = bitcast<u32>(means.x);
+    output[target_start + 257u] = bitcast<u32>(means.y);
+    output[target_start + 258u] = bitcast<u32>(means.z);
   }
 }
