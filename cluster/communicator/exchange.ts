@@ -120,6 +120,7 @@ export class Exchange {
       ),
       rank: members.indexOf(link.rank),
       maxPayload: link.maxFrame - HEAD_BYTES,
+      usefulPayload: () => link.usefulFrame - HEAD_BYTES,
       segmentBytes,
       now: () => env.clock.now(),
       post: (to, parcel) => this.#transport.post(to, parcel),

@@ -60,7 +60,7 @@ export async function init(options: InitOptions = {}): Promise<Comm> {
     rank,
     size,
     name: `rank-${rank}`,
-    subject: (to) => subjects.data(to, 0),
+    subject: (to, lane) => subjects.data(to, lane),
   });
   const world = { run: runHash(credentials.run), generation: 1 };
   const { onWarning } = settings;

@@ -140,8 +140,9 @@ export class Transport {
   #open(rank: number): Channel {
     return new Channel({
       now: this.#options.now,
-      transmit: (kind, head, payload) =>
-        this.#transmit(rank, kind, head, payload),
+      lanes: this.#options.link.lanes,
+      transmit: (kind, lane, head, payload) =>
+        this.#transmit(rank, kind, head, payload, lane),
       deliver: (head, payload) => this.#options.deliver(head, payload),
       waiting: () => this.#options.waiting(rank),
     });
@@ -152,6 +153,7 @@ export class Transport {
     kind: number,
     head: PartialHead,
     payload: Uint8Array,
+    lane = 0,
   ): void {
     const { world, link } = this.#options;
     encodeHead(
@@ -159,7 +161,7 @@ export class Transport {
       payload,
       this.#head,
     );
-    link.send(to, this.#head, payload);
+    link.send(to, lane, this.#head, payload);
   }
 
   #onFrame(bytes: Uint8Array): void {

@@ -119,7 +119,7 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
     rank,
     size,
     name: `rank-${rank}-data`,
-    subject: (to) => subjects.data(to, 0),
+    subject: (to, lane) => subjects.data(to, lane),
   });
   const warn = (message: string) => post({ kind: "note", message });
   const link = new DirectLink(viaNats, (lost) =>

@@ -2,15 +2,22 @@ import { FRAME, type FrameHead, type PartialHead } from "./frame.ts";
 import { Outbox, type Parcel } from "./outbox.ts";
 import { Inbox } from "./inbox.ts";
 
-/** Bytes on the way to one rank: always fits the buffers of sockets and server. */
+/** Bytes on the way to one rank in a lane: fits the buffers of sockets and server. */
 export const WINDOW_BYTES = 4 * 1024 * 1024;
 /** Frames on the way to one rank: the acknowledgement has a bit for each. */
 export const WINDOW_FRAMES = 256;
 
 export interface ChannelOptions {
   now: () => number;
-  /** Puts a frame on the link. */
-  transmit(kind: number, head: PartialHead, payload: Uint8Array): void;
+  /** Lanes of the link: a frame stays in the lane of its sequence number. */
+  lanes: number;
+  /** Puts a frame on a lane of the link. */
+  transmit(
+    kind: number,
+    lane: number,
+    head: PartialHead,
+    payload: Uint8Array,
+  ): void;
   /**
    * Takes a frame's data, each exactly once, in any order. `false` refuses it:
    * it will come again.
@@ -53,9 +60,11 @@ export class Channel {
     this.#options = options;
     this.#outbox = new Outbox({
       now: options.now,
-      windowBytes: WINDOW_BYTES,
+      lanes: options.lanes,
+      windowBytes: WINDOW_BYTES * options.lanes,
       windowFrames: WINDOW_FRAMES,
-      transmit: (head, payload) => options.transmit(FRAME.data, head, payload),
+      transmit: (head, payload) =>
+        options.transmit(FRAME.data, head.sequence, head, payload),
     });
   }
 
@@ -142,13 +151,16 @@ export class Channel {
     const { next, echo } = this.#inbox;
     this.#inbox.writeBitmap(this.#bitmap);
     const anySet = this.#bitmap.some((byte) => byte !== 0);
-    this.#options.transmit(FRAME.ack, {
+    this.#options.transmit(FRAME.ack, 0, {
       purpose: 0,
       attempt: echo,
       sequence: ++this.#acknowledgements,
       operation: next,
       step: 0,
-      segment: Math.max(0, WINDOW_BYTES - this.#options.waiting()),
+      segment: Math.max(
+        0,
+        WINDOW_BYTES * this.#options.lanes - this.#options.waiting(),
+      ),
       total: 0,
       context: 0,
       signature: 0,

@@ -4,6 +4,7 @@ import { SocketWriter } from "./socket_writer.ts";
 
 const LENGTH_BYTES = 4;
 const QUEUE_BYTES = 64 * 1024 * 1024;
+const USEFUL_FRAME = 1024 * 1024;
 const SMALLEST_BUFFER = 64 * 1024;
 
 /** A TCP connection to one other rank: each frame behind its length. */
@@ -70,6 +71,7 @@ export class DirectLink implements Link {
   readonly rank: number;
   readonly size: number;
   readonly maxFrame: number;
+  readonly lanes: number;
   /** Whether frames use the connections. */
   enabled = true;
   readonly #fallback: Link;
@@ -85,6 +87,13 @@ export class DirectLink implements Link {
     this.rank = fallback.rank;
     this.size = fallback.size;
     this.maxFrame = fallback.maxFrame;
+    this.lanes = fallback.lanes;
+  }
+
+  get usefulFrame(): number {
+    return this.#peers.length > 0 && this.enabled
+      ? USEFUL_FRAME
+      : this.#fallback.usefulFrame;
   }
 
   /** Takes over the connections; entry r leads to rank r. */
@@ -106,10 +115,10 @@ export class DirectLink implements Link {
     this.#fallback.listen(receiver);
   }
 
-  send(to: number, head: Uint8Array, body: Uint8Array): void {
+  send(to: number, lane: number, head: Uint8Array, body: Uint8Array): void {
     const peer = this.enabled ? this.#peers[to] : undefined;
     if (peer?.alive) peer.send(head, body);
-    else this.#fallback.send(to, head, body);
+    else this.#fallback.send(to, lane, head, body);
   }
 
   /** Ends the connection to a rank, as if it had broken. */

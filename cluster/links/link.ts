@@ -11,15 +11,20 @@ export interface Link {
   readonly size: number;
   /** Largest frame, in bytes. */
   readonly maxFrame: number;
+  /** Connections side by side; frames overtake only those of other lanes. */
+  readonly lanes: number;
+  /** Bytes of a frame above which the link gets no faster. */
+  readonly usefulFrame: number;
   /** Sets who receives; called once, before the first frame. */
   listen(receiver: LinkReceiver): void;
   /**
-   * Sends `head` followed by `body` as one frame. The head is copied before the
+   * Sends `head` followed by `body` as one frame in a lane, counted modulo their
+   * number. The head is copied before the
    * call returns; the body is read later: when it changes before it has left,
    * the frame arrives with a wrong checksum. A frame that cannot be sent now is
    * lost without an error.
    */
-  send(to: number, head: Uint8Array, body: Uint8Array): void;
+  send(to: number, lane: number, head: Uint8Array, body: Uint8Array): void;
   close(): Promise<void>;
 }
 

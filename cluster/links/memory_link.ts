@@ -33,11 +33,13 @@ export class MemoryNetwork {
     return {
       rank,
       size: this.#options.size,
+      lanes: 1,
+      usefulFrame: 1024 * 1024,
       maxFrame: this.#options.maxFrame ?? 1024 * 1024,
       listen: (receiver) => {
         this.#receivers[rank] = receiver;
       },
-      send: (to, head, body) => this.#send(rank, to, head, body),
+      send: (to, _lane, head, body) => this.#send(rank, to, head, body),
       close: () => {
         this.#receivers[rank] = undefined;
         return Promise.resolve();

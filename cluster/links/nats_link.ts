@@ -5,13 +5,19 @@ import { NatsWire, pubLine } from "./nats_wire.ts";
 /** Larger frames gain nothing and cost memory. */
 const MAX_FRAME = 4 * 1024 * 1024 + 4096;
 
+/** Bytes of a frame above which the server gets no faster. */
+const USEFUL_FRAME = 4 * 1024 * 1024;
+const LANES = 2;
+
 export interface NatsLinkOptions {
   rank: number;
   size: number;
   /** Name of the connection, as the server reports it. */
   name: string;
-  /** Subject on which the frames of a rank arrive. */
-  subject: (rank: number) => string;
+  /** Subject on which the frames of a rank arrive in a lane. */
+  subject: (rank: number, lane: number) => string;
+  /** Connections side by side: the server serves each on a thread of its own. */
+  lanes?: number;
 }
 
 /**
@@ -23,33 +29,40 @@ export async function openNatsLink(
   credentials: Credentials,
   options: NatsLinkOptions,
 ): Promise<Link> {
-  const { rank, size, name, subject } = options;
+  const { rank, size, name, subject, lanes = LANES } = options;
   let receiver: LinkReceiver | undefined;
-  const wire = await NatsWire.open({
-    credentials,
-    name,
-    subject: subject(rank),
-    maxMessage: MAX_FRAME,
-    onMessage: (bytes) => receiver?.onFrame(bytes),
-    onRestored: () => receiver?.onRestored(),
-  });
-  const subjects = Array.from({ length: size }, (_, to) => subject(to));
+  const wires = await Promise.all(
+    Array.from({ length: lanes }, (_, lane) =>
+      NatsWire.open({
+        credentials,
+        name: lane === 0 ? name : `${name}-${lane}`,
+        subject: subject(rank, lane),
+        maxMessage: MAX_FRAME,
+        onMessage: (bytes) => receiver?.onFrame(bytes),
+        onRestored: () => receiver?.onRestored(),
+      })),
+  );
+  const subjects = wires.map((_, lane) =>
+    Array.from({ length: size }, (_, to) => subject(to, lane))
+  );
   return {
     rank,
     size,
-    maxFrame: Math.min(wire.maxPayload, MAX_FRAME),
+    lanes,
+    maxFrame: Math.min(MAX_FRAME, ...wires.map((wire) => wire.maxPayload)),
+    usefulFrame: USEFUL_FRAME,
     listen: (to) => {
       receiver = to;
     },
-    send: (to, head, body) =>
-      wire.publish(
-        pubLine(subjects[to]!, head.length + body.length),
+    send: (to, lane, head, body) =>
+      wires[lane % lanes]!.publish(
+        pubLine(subjects[lane % lanes]![to]!, head.length + body.length),
         head,
         body,
       ),
-    close: () => {
+    close: async () => {
       receiver = undefined;
-      return wire.close();
+      await Promise.all(wires.map((wire) => wire.close()));
     },
   };
 }

@@ -24,12 +24,16 @@ export interface Acknowledgement {
 interface Sent {
   parcel: Parcel;
   sequence: number;
+  /** Numbers of its first and its latest transmission. */
+  first: number;
   transmission: number;
   sentAt: number;
 }
 
 interface OutboxOptions {
   now: () => number;
+  /** Frame s travels in lane s modulo this and overtakes only those of others. */
+  lanes: number;
   windowBytes: number;
   windowFrames: number;
   transmit(head: PartialHead, payload: Uint8Array): void;
@@ -49,6 +53,8 @@ export class Outbox {
   /** By sequence number, ascending. */
   readonly #flying = new Map<number, Sent>();
   #flyingBytes = 0;
+  /** Highest transmission in each lane that is known to have arrived. */
+  readonly #heard: number[];
   #credit: number;
   #newestAck = 0;
   #sequence = 0;
@@ -61,6 +67,7 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#options = options;
     this.#credit = options.windowBytes;
+    this.#heard = new Array(options.lanes).fill(0);
     this.#probedAt = options.now();
   }
 
@@ -79,6 +86,8 @@ export class Outbox {
     for (const [sequence, sent] of this.#flying) {
       if (!hasArrived(ack, sequence)) continue;
       if (sent.transmission === ack.echo) this.#measure(now - sent.sentAt);
+      const lane = sequence % this.#options.lanes;
+      this.#heard[lane] = Math.max(this.#heard[lane]!, sent.first);
       this.#flying.delete(sequence);
       this.#flyingBytes -= sent.parcel.payload.length;
       arrived.push(sent.parcel);
@@ -86,9 +95,8 @@ export class Outbox {
     if (arrived.length > 0) this.hurry();
     const old = now - Math.max(OVERTAKEN_MS, this.#roundTrip / 2);
     for (const sent of this.#flying.values()) {
-      if (sent.transmission < ack.echo && sent.sentAt <= old) {
-        this.#resend(sent);
-      }
+      const heard = this.#heard[sent.sequence % this.#options.lanes]!;
+      if (sent.transmission < heard && sent.sentAt <= old) this.#resend(sent);
     }
     for (const parcel of arrived) parcel.arrived();
     this.#pump();
@@ -147,6 +155,7 @@ export class Outbox {
     const sent = {
       parcel,
       sequence: ++this.#sequence,
+      first: this.#transmission + 1,
       transmission: 0,
       sentAt: 0,
     };

@@ -32,7 +32,7 @@ async function openWorld(credentials: Credentials, options: Options) {
           rank,
           size,
           name: `rank-${rank}-data`,
-          subject: (to) => subjects.data(to, 0),
+          subject: (to, lane) => subjects.data(to, lane),
         }),
         world: { run: runHash(credentials.run), generation },
         env: realEnv,

@@ -40,7 +40,7 @@ function natsLink(credentials: Credentials, rank: number, size: number) {
     rank,
     size,
     name: `rank-${rank}-data`,
-    subject: (to) => subjects.data(to, 0),
+    subject: (to, lane) => subjects.data(to, lane),
   });
 }
 
