@@ -5,13 +5,7 @@ import { Console } from "../cluster/console.ts";
 import { machineBlock } from "./common/machine.ts";
 import { writeRecord } from "./common/record.ts";
 import { rowTable } from "./common/table.ts";
-import type { Verb } from "./common/verb.ts";
-import { ops } from "./ops/ops.ts";
-import { start } from "./start/start.ts";
-import { step } from "./step/step.ts";
-
-/** All benches by name. */
-const VERBS: Readonly<Record<string, Verb>> = { ops, step, start };
+import { VERBS } from "./verbs.ts";
 
 /** Version of the JSON output; raised when a reader would have to change. */
 const JSON_VERSION = 1;

@@ -1,10 +1,16 @@
 import { bytesOf } from "../../src/gpu/mod.ts";
-import { augment, ImageStore, patchify } from "../../src/ops/mod.ts";
+import {
+  augment,
+  ImageStore,
+  packPlan,
+  patchify,
+  planStride,
+  type ViewPlan,
+} from "../../src/ops/mod.ts";
 import {
   augmentReference,
   patchifyReference,
 } from "../../src/reference/mod.ts";
-import { StepUniform } from "../../src/training/mod.ts";
 import { agree, TOLERANCE, worstOf } from "../common/check.ts";
 import {
   type OpCase,
@@ -15,27 +21,22 @@ import {
   someOf,
 } from "./op_case.ts";
 
-const SEED = 5;
-const STREAM = 1;
-const PADDING = 4;
+const VIEWS = ["augment_weak", "augment_strong"] as const;
+type View = typeof VIEWS[number];
 
 /** From stored bytes to patch rows. */
 export const inputCases: OpFamily = function* (size) {
   const batch = size === "full" ? 128 : 3;
   const side = size === "full" ? 32 : 12;
-  for (const strength of [0, 1]) {
+  for (const view of VIEWS) {
     yield {
-      label: `${viewOf(strength)} b${batch}x${side}x${side}`,
-      make: (context) => augmentCase(context, { batch, side, strength }),
+      label: `${view} b${batch}x${side}x${side}`,
+      make: (context) => augmentCase(context, { batch, side, view }),
     };
   }
   yield plannedPatches({ batch, side, patch: 4 });
   if (size === "full") yield plannedPatches({ batch: 8, side: 224, patch: 16 });
 };
-
-function viewOf(strength: number): string {
-  return strength > 0 ? "augment_strong" : "augment_weak";
-}
 
 interface Patches {
   batch: number;
@@ -54,56 +55,95 @@ function patchesShape({ batch, side, patch }: Patches): string {
   return `b${batch}x${side}x${side}p${patch}`;
 }
 
+/** Shifted and mirrored; the strong view also turned, recoloured and covered in part. */
+function planOf(view: View, side: number, row: number): ViewPlan {
+  const angle = 0.3 * Math.cos(row);
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+  const centre = (side - 1) / 2;
+  const strong = view === "augment_strong";
+  return {
+    crop: { left: 0, top: 0, right: side, bottom: side },
+    shiftX: row % 9 - 4,
+    shiftY: row % 7 - 3,
+    mirrored: row % 2 === 1,
+    changes: !strong ? [] : [{
+      kind: "move",
+      affine: {
+        xx: cos,
+        xy: -sin,
+        yx: sin,
+        yy: cos,
+        x0: centre - cos * centre + sin * centre,
+        y0: centre - sin * centre - cos * centre,
+      },
+      colour: {
+        brightness: 1.1,
+        contrast: 0.9,
+        saturation: 1.2,
+        hue: 0,
+        pivot: [0.299, 0.587, 0.114],
+      },
+      fill: [0.5, 0.5, 0.5],
+    }, { kind: "autoContrast" }],
+    covers: !strong ? [] : [{
+      box: { left: 1, top: 1, right: side / 4, bottom: side / 4 },
+      fill: 0.5,
+    }],
+    noiseKey: 0,
+  };
+}
+
 function augmentCase(
   context: OpContext,
-  { batch, side, strength }: { batch: number; side: number; strength: number },
+  { batch, side, view }: { batch: number; side: number; view: View },
 ): OpCase {
   const { device } = context;
   const operands = new Operands(context);
   const size = 3 * side * side;
   const pixels = Uint8Array.from(
     { length: batch * size },
-    (_, i) => (i * 2654435761 >>> 7) & 255,
+    (_, i) => (Math.imul(i, 2654435761) >>> 7) & 255,
   );
-  const store = ImageStore.create(device, {
+  const images = {
     pixels,
     count: batch,
     channels: 3,
     height: side,
     width: side,
-  });
-  const numbers = Uint32Array.from({ length: batch }, (_, i) => i);
-  const indices = operands.words(numbers);
-  const positions = operands.words(numbers);
-  const step = new StepUniform(device);
-  operands.keep(step.tensor);
-  step.write({
-    seed: SEED,
-    stream: STREAM,
-    step: 0,
-    learningRate: 0,
-    correction1: 1,
-    correction2: 1,
-    emaDecay: 0,
-  });
+  };
+  const store = ImageStore.create(device, images);
+  const indices = operands.words(
+    Uint32Array.from({ length: batch }, (_, i) => i),
+  );
+  const plans = Array.from(
+    { length: batch },
+    (_, row) => planOf(view, side, row),
+  );
+  const changes = plans[0]!.changes.length;
+  const stride = planStride(changes);
+  const words = new Uint32Array(batch * stride);
+  plans.forEach((plan, row) => packPlan(plan, words, row * stride));
+  const plan = operands.words(words);
   const output = operands.floatResult([batch, 3, side, side]);
   return {
-    name: viewOf(strength),
+    name: view,
     shape: `b${batch}x${side}x${side}`,
     unit: "GB/s",
+    // Bytes in, floats out; what a strong view keeps between its passes does not count.
     work: batch * size * (1 + 4),
     ceiling: "copy",
     record(program) {
       augment(program, {
         store,
         indices,
-        positions,
-        step: step.tensor,
+        plan,
         output,
-        padding: PADDING,
-        flip: true,
-        strength,
-        salt: 1,
+        changes,
+        resize: false,
+        reflect: false,
+        covers: changes > 0,
+        noise: false,
+        hue: false,
       });
     },
     async check() {
@@ -114,24 +154,14 @@ function augmentCase(
             views.subarray(image * size, (image + 1) * size),
             augmentReference(
               {
+                ...images,
                 pixels: pixels.subarray(image * size, (image + 1) * size),
-                channels: 3,
-                height: side,
-                width: side,
               },
-              {
-                seed: SEED,
-                stream: STREAM,
-                step: 0,
-                salt: 1,
-                position: image,
-                padding: PADDING,
-                flip: true,
-                strength,
-              },
+              plans[image]!,
+              { height: side, width: side, reflect: false },
             ),
-            // Noise has steep edges: a place off by rounding is a colour off.
-            strength > 0 ? 1e-3 : TOLERANCE.f32,
+            // Between two changes colours are bytes: one may be rounded otherwise.
+            changes > 0 ? 3 / 255 : TOLERANCE.f32,
           )
         ),
       );

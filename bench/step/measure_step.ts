@@ -25,6 +25,8 @@ export interface StepOptions {
   readonly precision: RealType;
   readonly peers: OpenPeers | undefined;
   readonly peerSeconds: number;
+  /** Batches of peers that are not to do the whole one. */
+  readonly peerBatch: ReadonlyMap<string, number>;
   log(line: string): void;
 }
 
@@ -49,6 +51,7 @@ export async function measureStep(
     : await peerSteps(model, {
       peers: options.peers,
       seconds: options.peerSeconds,
+      batches: options.peerBatch,
       losses: [first.loss, second.loss],
       device,
       log,

@@ -23,6 +23,7 @@ export class OurStep {
   readonly #recipe: Recipe;
   readonly #config: Config;
   readonly #weights: ParameterSet;
+  readonly #sections = new Map<string, number>();
   #step = 0;
 
   private constructor(recipe: Recipe, config: Config, weights: ParameterSet) {
@@ -38,7 +39,12 @@ export class OurStep {
   ): Promise<OurStep> {
     const config = configOf(model, problem);
     const context = contextOf(device, config, problem);
-    const parameters = new ParameterSet(device, vitSegments(model.config));
+    const parameters = new ParameterSet(
+      device,
+      vitSegments(model.config),
+      "parameters",
+      problem.precision,
+    );
     parameters.writeAll(problem.weights);
     const recipe = await supervisedRecipe(context, {
       phase: "teacher",
@@ -57,22 +63,40 @@ export class OurStep {
     return new OurStep(recipe, config, parameters);
   }
 
-  /** One step, waiting for its loss; milliseconds of the whole. */
-  async run(): Promise<{ loss: number; ms: number }> {
+  /** One step, waiting for its loss; milliseconds of the whole. Gradients are `lossScale` times too large. */
+  async run(): Promise<
+    { loss: number; lossScale: number; skipped: boolean; ms: number }
+  > {
     const { optimizer, step, emaDecay } = this.#recipe;
     const start = realEnv.clock.now();
     await this.#recipe.prepare(this.#step);
     await step.run({
-      seed: this.#config.seed,
-      stream: STREAMS.teacher,
-      step: this.#step,
-      learningRate: this.#recipe.learningRate,
-      ...optimizer.corrections(this.#step),
-      emaDecay,
+      values: {
+        seed: this.#config.seed,
+        stream: STREAMS.teacher,
+        step: this.#step,
+        learningRate: this.#recipe.learningRate,
+        ...optimizer.corrections(this.#step),
+        emaDecay,
+      },
+      stop: false,
+      next: undefined,
     });
+    step.drain();
+    const [finished] = step.takeFinished();
     this.#step++;
-    const loss = this.#recipe.loss(step.metrics);
-    return { loss, ms: realEnv.clock.now() - start };
+    this.#sections.clear();
+    for (const { label, milliseconds } of finished!.timings) {
+      const before = this.#sections.get(label) ?? 0;
+      this.#sections.set(label, before + milliseconds);
+    }
+    const { metrics } = finished!;
+    return {
+      loss: this.#recipe.loss(metrics),
+      lossScale: metrics.get("lossScale"),
+      skipped: metrics.get("gate") > 0,
+      ms: realEnv.clock.now() - start,
+    };
   }
 
   /** Gradients of the last step. */
@@ -81,8 +105,8 @@ export class OurStep {
   }
 
   /** GPU milliseconds of the last step by section. */
-  sectionTimes(): Map<string, number> {
-    return this.#recipe.step.sectionTimes();
+  sectionTimes(): ReadonlyMap<string, number> {
+    return this.#sections;
   }
 
   [Symbol.dispose](): void {
@@ -139,6 +163,8 @@ function contextOf(
     config,
     communicator: soloCommunicator(),
     runFolder: "",
+    cacheFolder: "",
+    dataHash: "",
     stopRequested: () => false,
     onProgress: () => {},
     onStep: () => {},

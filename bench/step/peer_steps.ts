@@ -20,6 +20,8 @@ export interface PeerStepOptions {
   readonly peers: OpenPeers;
   /** Longest wait for compilation and two steps. */
   readonly seconds: number;
+  /** Batches of peers that are not to do the whole one. */
+  readonly batches: ReadonlyMap<string, number>;
   /** Ours at the first two steps. */
   readonly losses: readonly number[];
   readonly device: Device;
@@ -43,18 +45,18 @@ export async function peerSteps(
   const steps: PeerStep[] = [];
   try {
     for (const peer of peers.list) {
-      const whole = await openPeer(model, peer, options, options.losses);
-      if (whole !== undefined) {
-        steps.push(whole);
+      const batch = options.batches.get(peer.name) ?? model.batch;
+      const first = await openAt(model, batch, peer, options);
+      if (first !== undefined) {
+        steps.push(first);
         continue;
       }
-      if (model.batch < 8) continue;
-      const quarter = { ...model, batch: Math.floor(model.batch / 4) };
+      if (batch < 8) continue;
+      const quarter = Math.floor(batch / 4);
       const again = await peers.restart(peer.name);
       if (again === undefined) continue;
-      log(`${peer.name}: again with batch ${quarter.batch}`);
-      const losses = await ourLosses(options.device, quarter);
-      const part = await openPeer(quarter, again, options, losses);
+      log(`${peer.name}: again with batch ${quarter}`);
+      const part = await openAt(model, quarter, again, options);
       if (part !== undefined) steps.push(part);
     }
   } finally {
@@ -64,6 +66,21 @@ export async function peerSteps(
 }
 
 const FOLDER = `${Deno.env.get("TMPDIR") ?? "/tmp"}/signet-bench-${Deno.pid}`;
+
+/** The peer at a batch, compared with our losses at that batch. */
+async function openAt(
+  model: StepModel,
+  batch: number,
+  peer: Peer,
+  options: PeerStepOptions,
+): Promise<PeerStep | undefined> {
+  if (batch === model.batch) {
+    return await openPeer(model, peer, options, options.losses);
+  }
+  const smaller = { ...model, batch };
+  const losses = await ourLosses(options.device, smaller);
+  return await openPeer(smaller, peer, options, losses);
+}
 
 async function openPeer(
   model: StepModel,

@@ -25,10 +25,11 @@ Peers train the first model: same weights, batch, optimizer and adapter, in turn
   --no-peers         only ours
   --require-peers    exit 3 when a peer is missing
   --peer-seconds N   longest wait for a peer to compile and do two steps, default 600
+  --peer-batch N=B   a smaller batch for one peer, such as tfjs=16
   --runs N           timed steps of each, default 3
   --tiny             a small model: tries the bench, measures nothing
 `,
-  string: ["model", "form", "precision"],
+  string: ["model", "form", "precision", "peer-batch"],
   boolean: ["no-peers", "require-peers", "tiny"],
   number: ["runs", "peer-seconds"],
   async run(options, log) {
@@ -41,6 +42,7 @@ Peers train the first model: same weights, batch, optimizer and adapter, in turn
       : [modelOf(asked)];
     const precision = precisionOf(options.string("precision"));
     const runs = Math.max(1, options.number("runs") ?? 3);
+    const peerBatch = peerBatchOf(options.string("peer-batch"));
     const peerSeconds = options.number("peer-seconds") ?? 600;
     // Started before the device opens: a required peer that is missing ends it all.
     await using peers: OpenPeers = await openPeers({
@@ -77,6 +79,7 @@ Peers train the first model: same weights, batch, optimizer and adapter, in turn
           // Peers have no distillation token; they stop after their model.
           peers: i === 0 && !model.config.distilled ? peers : undefined,
           peerSeconds,
+          peerBatch,
           log,
         }),
       );
@@ -86,6 +89,18 @@ Peers train the first model: same weights, batch, optimizer and adapter, in turn
   },
   table: stepTable,
 };
+
+function peerBatchOf(text: string | undefined): Map<string, number> {
+  if (text === undefined) return new Map();
+  const [name, batch] = text.split("=");
+  if (!PEERS.some((peer) => peer === name) || !/^[1-9]\d*$/.test(batch ?? "")) {
+    throw new ConfigError(
+      `Cannot use --peer-batch ${text}: it needs a peer and a batch`,
+      { hint: `such as tfjs=16; peers: ${PEERS.join(" ")}` },
+    );
+  }
+  return new Map([[name!, Number(batch)]]);
+}
 
 function precisionOf(text: string | undefined): RealType {
   if (text === undefined || text === "f32" || text === "f16") {

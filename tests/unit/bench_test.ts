@@ -16,6 +16,7 @@ import {
   STEP_MODELS,
   stepFlops,
 } from "../../bench/step/models.ts";
+import { VERBS } from "../../bench/verbs.ts";
 import { ConfigError } from "../../src/env/mod.ts";
 
 Deno.test("STEP_MODELS begin with the peers' model and its work", () => {
@@ -89,6 +90,16 @@ Deno.test("someOf() includes the first and the last", () => {
   strictEqual(some.length, 7);
   strictEqual(some[0], 0);
   strictEqual(some.at(-1), 999);
+});
+
+Deno.test("every bench has help that names its options", () => {
+  deepStrictEqual(Object.keys(VERBS), ["ops", "step", "start"]);
+  for (const [name, verb] of Object.entries(VERBS)) {
+    ok(verb.help.startsWith(`Usage: bench ${name} `), name);
+    for (const option of [...verb.string, ...verb.boolean, ...verb.number]) {
+      ok(verb.help.includes(`--${option} `), `${name} --${option}`);
+    }
+  }
 });
 
 Deno.test("figure() keeps three digits", () => {

@@ -1,0 +1,7 @@
+import type { Verb } from "./common/verb.ts";
+import { ops } from "./ops/ops.ts";
+import { start } from "./start/start.ts";
+import { step } from "./step/step.ts";
+
+/** All benches by name. */
+export const VERBS: Readonly<Record<string, Verb>> = { ops, step, start };
