@@ -165,6 +165,7 @@ function contextOf(
     runFolder: "",
     cacheFolder: "",
     dataHash: "",
+    microBatch: 0,
     stopRequested: () => false,
     onProgress: () => {},
     onStep: () => {},
