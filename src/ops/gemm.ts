@@ -78,8 +78,11 @@ export function gemm(program: Program, args: GemmArgs): void {
     bias: realType(args.bias ?? right),
     output: realType(output),
     transposeLeft,
-    // Sums are written by fours of rows, which left's rows are in that case.
-    aligned: leftRow % 4 === 0 && rightRow % 4 === 0 && cols % 4 === 0,
+    // Sums of left go to the side by fours too.
+    aligned: cols % 4 === 0 &&
+      (registers
+        ? !transposeLeft || rows % 4 === 0
+        : leftRow % 4 === 0 && rightRow % 4 === 0),
   });
   // A flag that makes no difference is off, to compile fewer pipelines.
   const flags: Constants = {

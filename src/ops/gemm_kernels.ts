@@ -24,7 +24,7 @@ export interface GemmVariant {
   bias: RealType;
   output: RealType;
   transposeLeft: boolean;
-  /** Rows of all matrices are multiples of 4 long; of no matter in `register` form. */
+  /** Rows of the output, in `tiled` form of all matrices, are multiples of 4 long. */
   aligned: boolean;
 }
 
@@ -33,14 +33,10 @@ const kernels = new Map<string, Kernel>();
 /** Made on first use: few of the combinations occur in a run. */
 export function gemmKernel(variant: GemmVariant): Kernel {
   const { form, left, right, bias, output, transposeLeft, aligned } = variant;
-  const shape = form === "tiled"
-    ? aligned ? "" : "_scalar"
-    : transposeLeft
-    ? "_transposed"
-    : "";
+  const turned = form === "register" && transposeLeft ? "_transposed" : "";
   const types = [left, right, bias, output];
   const suffix = types.includes("f16") ? `_${types.join("_")}` : "";
-  const name = `gemm_${form}${shape}${suffix}`;
+  const name = `gemm_${form}${turned}${aligned ? "" : "_scalar"}${suffix}`;
   let kernel = kernels.get(name);
   if (kernel === undefined) {
     kernel = defineKernel(name, bodyOf(variant), partsOf(variant));
@@ -56,11 +52,10 @@ function bodyOf({ form, transposeLeft }: GemmVariant): string {
 function partsOf(variant: GemmVariant): string[] {
   const { form, aligned } = variant;
   const parts = form === "register"
-    ? [texture, outputsScalar]
-    : aligned
-    ? [vec4, outputsVec4, blocks]
-    : [scalar, outputsScalar, blocks];
-  return [typesOf(variant), gelu, common, ...parts];
+    ? [texture]
+    : [aligned ? vec4 : scalar, blocks];
+  const outputs = aligned ? outputsVec4 : outputsScalar;
+  return [typesOf(variant), gelu, common, ...parts, outputs];
 }
 
 function typesOf({ form, left, right, bias, output }: GemmVariant): string {
