@@ -11,16 +11,20 @@ import {
 } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console, table } from "../console.ts";
+import { preview } from "./data_preview.ts";
 import { parseOptions } from "./options.ts";
 
 const HELP = `Usage: data check PATH [--kind KIND] [--json]
        data split PATH [--kind KIND] [options]
+       data preview [CONFIG] [key=value…] [--out FILE.png|FILE.html]
        data fetch fashion-mnist        (through sh cluster/run.sh)
 
 check  reads every image: counts per class, sizes, unreadable files, duplicates.
        Exit code 1 when an image cannot be read.
 split  shows which training images would be labelled; the same options in a
        configuration give the same split.
+preview  draws what training sees: images as stored, random views, strong or
+       mixed ones. --phase NAME (default selfTrain), --images N (default 10).
 
   --kind KIND                 ${DATA_KINDS.join(" | ")}
                               (default: guessed from the names in PATH)
@@ -186,6 +190,8 @@ export async function data(args: readonly string[]): Promise<number> {
       return await check(rest);
     case "split":
       return await split(rest);
+    case "preview":
+      return await preview(rest);
     case "fetch": {
       const name = rest[0] ?? "";
       const place = `data/${name}`;

@@ -6,6 +6,8 @@
  */
 export type { DrawSource } from "./draws.ts";
 export { symmetricBeta } from "./draws.ts";
+export { contactSheet, previewPage } from "./contact_sheet.ts";
+export { makePreview, type Preview, type PreviewPhase } from "./preview.ts";
 export { Mixing, type MixingOptions } from "./mixing.ts";
 export type { Size } from "./placement.ts";
 export { partnerOf, planMix } from "./plan_mix.ts";

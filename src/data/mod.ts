@@ -21,6 +21,7 @@ export {
   resizeImage,
   type ResizeOptions,
 } from "./resize.ts";
+export { encodePng } from "./encode_png.ts";
 export { decodePicture } from "./decode_picture.ts";
 export { fitPicture } from "./image_size.ts";
 export type { Picture, Size } from "./picture.ts";
