@@ -1,3 +1,4 @@
+import { calls } from "./calls.ts";
 import { GlobalReductions } from "./global_reductions.ts";
 import type { CallOptions, GroupOptions } from "./group.ts";
 
@@ -92,20 +93,41 @@ export class Comm extends GlobalReductions implements AsyncDisposable {
 
   /**
    * Waits for all ranks and leaves (`MPI_Finalize`, `MPI_Comm_free`): of the
-   * whole world, its connection is closed, so that the process can end. Called by
-   * `await using`.
+   * whole world, its connection is closed, so that the process can end.
+   *
+   * @throws If another rank does something else or does not come in time.
    */
   async finalize(): Promise<void> {
-    const { exchange, context } = this.parts;
     try {
-      if (context.failure === undefined) await this.barrier();
+      if (this.parts.context.failure === undefined) await this.#meet();
     } finally {
-      if (context === exchange.world) await this.#finalize();
-      else exchange.release(context);
+      await this.#leave();
     }
   }
 
+  /**
+   * Leaves at the end of `await using`, also after an error: the others are given
+   * a second to come, then they fail, if they still expect something.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.finalize();
+    const { exchange, context } = this.parts;
+    if (context.failure === undefined && context === exchange.world) {
+      // Why this rank leaves is told by its own error, if there is one.
+      await exchange.within(LAST_WAIT_MS, this.#meet().catch(() => {}));
+    }
+    await this.#leave();
+  }
+
+  /** A barrier under a name of its own, for the errors of those who do not come. */
+  #meet(): Promise<void> {
+    return this.call({ ...calls.barrier(), name: "finalize" }, {});
+  }
+
+  async #leave(): Promise<void> {
+    const { exchange, context } = this.parts;
+    if (context === exchange.world) await this.#finalize();
+    else exchange.release(context);
   }
 }
+
+const LAST_WAIT_MS = 1000;

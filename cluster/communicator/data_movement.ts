@@ -88,6 +88,21 @@ export class DataMovement extends PointToPoint {
   /**
    * Everybody's array of one length, one after the other, at the root; or the
    * list of everybody's JSON values (`MPI_Gather`). `undefined` elsewhere.
+   *
+   * @example
+   * ```ts
+   * import { runRanks } from "@signet/signet";
+   * import { deepStrictEqual } from "node:assert";
+   *
+   * const [atRoot, elsewhere] = await runRanks(2, async (comm) => {
+   *   const own = await comm.scatter<Float64Array>(
+   *     comm.rank === 0 ? Float64Array.of(1, 2, 3, 4) : undefined,
+   *   );
+   *   return await comm.gather(own.map((x) => x * x));
+   * });
+   * deepStrictEqual([...atRoot!], [1, 4, 9, 16]);
+   * deepStrictEqual(elsewhere, undefined);
+   * ```
    */
   async gather<T extends TypedArray>(
     data: T,

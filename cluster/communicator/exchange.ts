@@ -180,6 +180,14 @@ export class Exchange {
     return operation.end;
   }
 
+  /** Waits for a promise that never rejects, but not for longer than `ms`. */
+  async within(ms: number, promise: Promise<void>): Promise<void> {
+    const time = Promise.withResolvers<void>();
+    const cancel = this.#options.env.timers.after(ms, time.resolve);
+    await Promise.race([promise, time.promise]);
+    cancel();
+  }
+
   /** Rejects all that waits and all that comes. */
   fail(error: Error): void {
     if (this.#failure !== undefined) return;
@@ -205,7 +213,9 @@ export class Exchange {
   #deliver(head: FrameHead, payload: Uint8Array): boolean {
     const context = this.#contexts.get(head.context);
     const from = context?.placeOf(head.from);
+    // Not for us, or no more.
     if (context !== undefined && from === undefined) return true;
+    if (context?.failure !== undefined) return true;
     if (head.purpose !== PURPOSE.call && head.purpose !== PURPOSE.ready) {
       if (context === undefined) {
         return this.#room.keep(`${head.context}`, head, payload);

@@ -49,6 +49,23 @@ export class GlobalReductions extends DataMovement {
    * `reproducible` combines strictly in the order of the ranks, for the same bits
    * as {@linkcode allReduceShards} with one shard a rank.
    *
+   * @example
+   * ```ts
+   * import { runRanks } from "@signet/signet";
+   * import { deepStrictEqual, strictEqual } from "node:assert";
+   *
+   * await runRanks(3, async (comm) => {
+   *   const gradients = Float32Array.of(comm.rank, 1);
+   *   await comm.allReduce(gradients, { op: "mean" });
+   *   deepStrictEqual([...gradients], [1, 1]);
+   *   strictEqual(await comm.allReduce(comm.rank, { op: "max" }), 2);
+   *   const longest = await comm.allReduce("x".repeat(comm.rank), {
+   *     op: (a: string, b: string) => a.length > b.length ? a : b,
+   *   });
+   *   strictEqual(longest, "xx");
+   * });
+   * ```
+   *
    * @throws {TypeError} If the operation does not fit the elements.
    */
   async allReduce<T extends TypedArray | Json>(

@@ -61,6 +61,23 @@ export class PointToPoint extends Group {
    * ranks that both send first wait for each other until their deadline: use
    * {@linkcode sendRecv}. An aborted send may still be delivered.
    *
+   * @example
+   * ```ts
+   * import { ANY_SOURCE, runRanks } from "@signet/signet";
+   * import { deepStrictEqual } from "node:assert";
+   *
+   * await runRanks(2, async (comm) => {
+   *   if (comm.rank === 1) await comm.send(Int32Array.of(4, 2), { to: 0, tag: 7 });
+   *   else {
+   *     const { data, source, tag } = await comm.recv<Int32Array>({
+   *       from: ANY_SOURCE,
+   *       tag: 7,
+   *     });
+   *     deepStrictEqual([[...data], source, tag], [[4, 2], 1, 7]);
+   *   }
+   * });
+   * ```
+   *
    * @throws {RangeError} If there is no such rank or tag.
    * @throws {CollectiveTimeoutError} If the receiver does not take it in time.
    */
