@@ -457,7 +457,8 @@ function recordLosses(
     const dTokens = program.scratch(own.shape);
     featureMse(program, {
       student: own,
-      teacher: tokens,
+      // Cached tokens are f32, with the values that f16 ones have.
+      teacher: asF32(program, tokens),
       batch: rows,
       rowWeights: everyRow,
       scale: options.feature / globalBatch,

@@ -71,7 +71,7 @@ export class TeacherCache {
     this.widths = widths;
     this.#layout = layout;
     this.figures = { computed: 0, found: 0, bytes: layout.bytes };
-    if (layout.bytes <= heldBytes) {
+    if (layout.bytes <= heldBytes && !context.device.dry) {
       this.#held = new Float32Array(layout.images * layout.width);
     }
   }
@@ -88,7 +88,9 @@ export class TeacherCache {
     const { teacher, tokens, sizes } = options;
     const widths = outputWidths(teacher, tokens);
     const width = widths.logits + widths.feature + widths.tokens;
-    const about = await describe(context, teacher, tokens);
+    const about = context.device.dry
+      ? ""
+      : await describe(context, teacher, tokens);
     const key = createHash("sha256").update(about).digest("hex");
     const layout = new Layout(
       key,
@@ -111,6 +113,8 @@ export class TeacherCache {
       layout,
       sizes?.heldBytes ?? HELD_BYTES,
     );
+    // Only counted: nothing is read, run or written.
+    if (context.device.dry) return cache;
     if (communicator.rank === 0) {
       // For people who wonder what the folder is; nothing depends on it.
       await env.disk.makeFolder(folder)

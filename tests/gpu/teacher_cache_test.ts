@@ -40,9 +40,11 @@ async function distill(
     cacheTeacher?: "auto" | "off";
     padding?: number;
     images?: number;
+    precision?: "f32" | "f16";
   },
 ) {
   const { ranks, cacheTeacher = "auto", padding = 0, images = 144 } = options;
+  const { precision = "f32" } = options;
   const { outcomes, metrics, warnings } = await runTiny({
     ranks,
     folder: `${folder}/${name}`,
@@ -50,6 +52,7 @@ async function distill(
     data: `${folder}/data`,
     phases: ["teacher", "distill"],
     config: {
+      precision,
       data: { padding },
       phases: {
         teacher: { images: 96 },
@@ -100,6 +103,21 @@ Deno.test("distillation from cached teacher outputs has the losses of a teacher 
     deepStrictEqual(second.summary.teacher_images_computed, 0);
     deepStrictEqual(second.summary.teacher_images_cached, IMAGES);
     deepStrictEqual(second.warnings, []);
+  });
+});
+
+Deno.test("distillation in f16 from cached teacher outputs has the losses of a teacher that runs in every step", async () => {
+  using device = await Device.open();
+  if (!device.hasF16) return;
+  await withFolder(async (folder) => {
+    const half = { ranks: 1, precision: "f16" } as const;
+    const live = await distill(folder, "live", {
+      ...half,
+      cacheTeacher: "off",
+    });
+    const cached = await distill(folder, "cached", half);
+    deepStrictEqual(cached.summary.teacher_images_computed, IMAGES);
+    deepStrictEqual(cached.losses, live.losses);
   });
 });
 
