@@ -19,6 +19,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "start any TypeScript program as N ranks, like mpirun",
     load: async () => (await import("./launch.ts")).launch,
   },
+  plan: {
+    about: "what would run: phases, memory, exchanges, before it runs",
+    load: async () => (await import("./plan.ts")).plan,
+  },
   golden: {
     about: "compare kernels and models with golden tensors",
     load: async () => (await import("./golden.ts")).golden,

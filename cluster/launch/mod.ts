@@ -6,7 +6,12 @@ export {
 } from "./launch_program.ts";
 export { findNatsServer } from "./nats_binary.ts";
 export { type NatsServer, startNatsServer } from "./nats_server.ts";
-export { chooseRun, type RunChoice, type RunRequest } from "./run_choice.ts";
+export {
+  chooseRun,
+  requestedConfig,
+  type RunChoice,
+  type RunRequest,
+} from "./run_choice.ts";
 export {
   type RunPlan,
   trainRun,

@@ -74,7 +74,8 @@ function trim(path: string): string {
   return path.replace(/(?<=.)\/+$/, "");
 }
 
-async function requestedConfig(
+/** The configuration that the command line asks for. */
+export async function requestedConfig(
   disk: Disk,
   { path, overrides, fastSteps }: RunRequest,
 ): Promise<Config> {

@@ -50,6 +50,21 @@ const WANTED_LIMITS = [
   "maxTextureDimension2D",
 ] as const;
 
+/** Limits that kernels and buffers depend on. */
+export type DeviceLimits = Record<typeof WANTED_LIMITS[number], number>;
+
+/** What drivers of discrete GPUs report. */
+const COMMON_LIMITS: DeviceLimits = {
+  maxBufferSize: 2 ** 31,
+  maxStorageBufferBindingSize: 2 ** 31 - 4,
+  maxComputeWorkgroupStorageSize: 32768,
+  maxComputeInvocationsPerWorkgroup: 1024,
+  maxComputeWorkgroupSizeX: 1024,
+  maxStorageBuffersPerShaderStage: 8,
+  maxStorageTexturesPerShaderStage: 8,
+  maxTextureDimension2D: 16384,
+};
+
 const WANTED_FEATURES: GPUFeatureName[] = ["timestamp-query", "shader-f16"];
 
 /** One GPU: buffers, compiled kernels and the queue. */
@@ -141,14 +156,15 @@ export class Device {
     });
   }
 
-  /** A device that only counts, with limits as given. */
+  /** A device that only counts; limits that are not given are those of a common GPU. */
   static dry(options: {
     adapter: AdapterFacts;
     form: KernelForm;
-    limits: GPUSupportedLimits;
+    limits?: Partial<DeviceLimits>;
     features?: Iterable<string>;
   }): Device {
-    const { adapter, form, limits, features = ["timestamp-query"] } = options;
+    const { adapter, form, features = WANTED_FEATURES } = options;
+    const limits = { ...COMMON_LIMITS, ...options.limits };
     return new Device(dryGpu({ limits, features }), adapter, {
       form,
       identity: "dry",
@@ -156,11 +172,18 @@ export class Device {
     });
   }
 
-  /** A device that only counts and is otherwise as this one. */
-  rehearsal(): Device {
-    const { adapter, form, limits } = this;
+  /** A device that only counts and is otherwise as this one, but for the limits given. */
+  rehearsal(changes: Partial<DeviceLimits> = {}): Device {
+    const { adapter, form } = this;
     const features = [...this.gpu.features];
-    return Device.dry({ adapter, form, limits, features });
+    const limits: Partial<DeviceLimits> = {};
+    for (const name of WANTED_LIMITS) limits[name] = this.limits[name];
+    return Device.dry({
+      adapter,
+      form,
+      limits: { ...limits, ...changes },
+      features,
+    });
   }
 
   get limits(): GPUSupportedLimits {

@@ -1,6 +1,6 @@
 /** What a device without hardware claims to be. */
 export interface DryGpuOptions {
-  limits: GPUSupportedLimits;
+  limits: Readonly<Record<string, number>>;
   features: Iterable<string>;
 }
 

@@ -2,6 +2,7 @@ export {
   type AdapterFacts,
   describeUse,
   Device,
+  type DeviceLimits,
   type DeviceOptions,
   type KernelForm,
 } from "./device.ts";

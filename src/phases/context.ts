@@ -68,7 +68,7 @@ export function createModel(
     "parameters",
     precision,
   );
-  parameters.writeAll(initialValues(segments, seed));
+  if (!device.dry) parameters.writeAll(initialValues(segments, seed));
   return { config, parameters };
 }
 

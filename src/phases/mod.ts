@@ -10,6 +10,7 @@ export {
 } from "./engine.ts";
 export { type Context, STREAMS } from "./context.ts";
 export { openEngine } from "./open_engine.ts";
+export { type PhasePlan, type Plan, planRun, type RankPlan } from "./plan.ts";
 export type { Recipe } from "./recipe.ts";
 export { supervisedRecipe } from "./supervised.ts";
 export { NumericError } from "./training_loop.ts";

@@ -18,7 +18,7 @@ import { runPhase } from "./run_phase.ts";
 
 /** Opens the GPU, loads and splits the data and uploads it. */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const { config, env, log } = options;
+  const { config } = options;
   const form = options.form ?? await agreeOnForm(options);
   const device = await Device.open({ form });
   try {
@@ -34,56 +34,11 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
         { hint: "set precision=f32" },
       );
     }
-    const data = await loadDataSet(env.disk, {
-      kind: config.data.kind,
-      ...(config.data.path === undefined ? {} : { path: config.data.path }),
-      imageSize: config.data.imageSize,
-      storeSize: config.data.storeSize,
-      testFraction: config.data.testFraction,
-      seed: config.seed,
-      trainPerClass: config.data.trainPerClass,
-      testPerClass: config.data.testPerClass,
-      log: (message) => log("warn", message),
-    });
-    const dataHash = hashDataSet(data);
-    const split = await readOrMakeSplit(options, data, dataHash);
-    if (config.phases.selfTrain.enabled && split.unlabelled.length === 0) {
-      throw new ConfigError(
-        `Cannot self-train on ${data.name}: all ${data.train.count} training images have labels or are held back for validation`,
-        {
-          hint:
-            "set data.labelsPerClass, add an unlabelled/ folder, or phases.selfTrain.enabled=false",
-        },
-      );
-    }
-    log("info", "data is ready", {
-      name: data.name,
-      classes: data.classNames.length,
-      labelled: split.labelled.length,
-      unlabelled: split.unlabelled.length,
-      validation: split.validation.length,
-      test: split.test.length,
-    });
-    const context: Context = {
-      ...options,
-      device,
-      data,
-      dataHash,
-      split,
-      trainStore: ImageStore.create(device, data.train),
-      testStore: ImageStore.create(device, data.test),
-      microBatch: config.microBatch,
-      studentInput: normalisationOf(config.data.normalise, data, split),
-      teacherInput: normalisationOf(
-        config.teacher.normalise ?? config.data.normalise,
-        data,
-        split,
-      ),
-    };
+    const context = await loadContext(options, device);
     return {
       adapter: device.adapter,
       form: device.form,
-      dataHash,
+      dataHash: context.dataHash,
       runPhase: (name: PhaseName) => runPhase(context, name),
       [Symbol.dispose]: () => device[Symbol.dispose](),
     };
@@ -93,11 +48,66 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
+/** Loads and splits the data and uploads it. */
+export async function loadContext(
+  options: EngineOptions,
+  device: Device,
+): Promise<Context> {
+  const { config, env, log } = options;
+  const data = await loadDataSet(env.disk, {
+    kind: config.data.kind,
+    ...(config.data.path === undefined ? {} : { path: config.data.path }),
+    imageSize: config.data.imageSize,
+    storeSize: config.data.storeSize,
+    testFraction: config.data.testFraction,
+    seed: config.seed,
+    trainPerClass: config.data.trainPerClass,
+    testPerClass: config.data.testPerClass,
+    log: (message) => log("warn", message),
+  });
+  const dataHash = hashDataSet(data);
+  const split = await readOrMakeSplit(options, data, dataHash, device.dry);
+  if (config.phases.selfTrain.enabled && split.unlabelled.length === 0) {
+    throw new ConfigError(
+      `Cannot self-train on ${data.name}: all ${data.train.count} training images have labels or are held back for validation`,
+      {
+        hint:
+          "set data.labelsPerClass, add an unlabelled/ folder, or phases.selfTrain.enabled=false",
+      },
+    );
+  }
+  log("info", "data is ready", {
+    name: data.name,
+    classes: data.classNames.length,
+    labelled: split.labelled.length,
+    unlabelled: split.unlabelled.length,
+    validation: split.validation.length,
+    test: split.test.length,
+  });
+  return {
+    ...options,
+    device,
+    data,
+    dataHash,
+    split,
+    trainStore: ImageStore.create(device, data.train),
+    testStore: ImageStore.create(device, data.test),
+    microBatch: config.microBatch,
+    studentInput: normalisationOf(config.data.normalise, data, split),
+    teacherInput: normalisationOf(
+      config.teacher.normalise ?? config.data.normalise,
+      data,
+      split,
+    ),
+  };
+}
+
 /** The split that the run folder holds, or a new one that rank 0 puts there. */
 async function readOrMakeSplit(
   { env, runFolder, config, communicator }: EngineOptions,
   data: DataSet,
   dataHash: string,
+  dry: boolean,
 ): Promise<Split> {
   const path = `${runFolder}/split.json`;
   if (await env.disk.stat(path)) {
@@ -112,7 +122,7 @@ async function readOrMakeSplit(
     labelsPerClass: config.data.labelsPerClass,
     validationPerClass: config.data.validationPerClass,
   });
-  if (communicator.rank === 0) {
+  if (communicator.rank === 0 && !dry) {
     await env.disk.write(path, splitToJson(split, dataHash));
   }
   return split;

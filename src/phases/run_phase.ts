@@ -1,10 +1,16 @@
 import { ConfigError, SignetError } from "../env/mod.ts";
+import { describeUse, DeviceLimitError, OutOfMemoryError } from "../gpu/mod.ts";
 import {
   fitWeights,
   initialValues,
   type Vit,
   vitSegments,
 } from "../model/mod.ts";
+import {
+  largestFitting,
+  shareOf,
+  silentCommunicator,
+} from "../training/mod.ts";
 import { loadCheckpoint, readSafetensorsFile } from "../run/mod.ts";
 import {
   type Context,
@@ -29,6 +35,46 @@ export async function runPhase(
   context: Context,
   name: PhaseName,
 ): Promise<PhaseOutcome> {
+  const microBatch = await chooseMicroBatch(context, name);
+  const { device, log } = context;
+  device.memory.restart();
+  try {
+    using phase = await openPhase({ ...context, microBatch }, name);
+    device.check();
+    log("info", "memory of a phase", {
+      phase: name,
+      bytes: device.memory.bytes,
+      ...device.memory.use,
+    });
+    return await phase.loop.run();
+  } catch (error) {
+    if (!(error instanceof OutOfMemoryError)) throw error;
+    const { peakBytes, atPeak } = device.memory;
+    throw new OutOfMemoryError(
+      `Cannot run phase ${name} on rank ${context.communicator.rank}: ${device.adapter.name} has no memory for ${
+        describeUse(peakBytes, atPeak)
+      }`,
+      {
+        hint: `set microBatch=${
+          Math.max(1, Math.floor(rowsOf(context, microBatch) / 2))
+        } or recompute=true; \`deno task plan\` tells what they need`,
+        cause: error,
+      },
+    );
+  }
+}
+
+/** A recipe with its models and loop, ready to run. */
+export interface OpenPhase {
+  readonly recipe: Recipe;
+  readonly loop: TrainingLoop;
+  [Symbol.dispose](): void;
+}
+
+export async function openPhase(
+  context: Context,
+  name: PhaseName,
+): Promise<OpenPhase> {
   const models: Vit[] = [];
   const own = (model: Vit) => {
     models.push(model);
@@ -36,15 +82,64 @@ export async function runPhase(
   };
   let recipe: Recipe | undefined;
   let loop: TrainingLoop | undefined;
-  try {
-    recipe = await RECIPES[name](context, own);
-    loop = new TrainingLoop(context, recipe);
-    return await loop.run();
-  } finally {
+  const dispose = () => {
     loop?.[Symbol.dispose]();
     recipe?.[Symbol.dispose]();
     for (const { parameters } of models) parameters[Symbol.dispose]();
+  };
+  try {
+    recipe = await RECIPES[name](context, own);
+    loop = new TrainingLoop(context, recipe);
+    return { recipe, loop, [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
   }
+}
+
+/**
+ * Rows that pass through the models together: as configured, or as many of the
+ * rank's share as the adapter's limits allow.
+ */
+export async function chooseMicroBatch(
+  context: Context,
+  name: PhaseName,
+): Promise<number> {
+  const { config, communicator, device } = context;
+  if (config.microBatch > 0) return config.microBatch;
+  const { rank, size } = communicator;
+  const share = rowsOf(context, 0);
+  const quiet = { log: () => {}, communicator: silentCommunicator(rank, size) };
+  try {
+    const rows = await largestFitting(
+      device,
+      share,
+      async (dry, microBatch) => {
+        const trial = { ...context, ...quiet, device: dry, microBatch };
+        const phase = await openPhase(trial, name);
+        phase[Symbol.dispose]();
+      },
+    );
+    if (rows === share) return 0;
+    context.log("info", "the batch is split to fit the adapter's limits", {
+      phase: name,
+      images: share,
+      micro_batch: rows,
+    });
+    return rows;
+  } catch (error) {
+    if (!(error instanceof DeviceLimitError)) throw error;
+    throw new SignetError(
+      `Cannot run phase ${name} on rank ${rank}: not even a micro-batch of one image fits: ${error.message}`,
+      { hint: "use a smaller model or data.imageSize", cause: error },
+    );
+  }
+}
+
+function rowsOf({ config, communicator }: Context, microBatch: number): number {
+  const { rank, size } = communicator;
+  const [first, end] = shareOf(config.globalBatch, rank, size);
+  return microBatch > 0 ? Math.min(microBatch, end - first) : end - first;
 }
 
 type Own = (model: Vit) => Vit;
@@ -184,7 +279,7 @@ async function firstWeights(
     seed,
     context.config.precision,
   );
-  if (weights === undefined) return model;
+  if (weights === undefined || context.device.dry) return model;
   const { env, log, communicator, runFolder } = context;
   const file = await readSafetensorsFile(env.disk, weights).catch((error) => {
     if (error instanceof SignetError) throw error;
@@ -225,6 +320,8 @@ async function finished(
   config: Vit["config"],
 ): Promise<Vit> {
   const { env, runFolder, device } = context;
+  const { precision } = context.config;
+  if (device.dry) return createModel(device, config, 0, precision);
   const checkpoint = await loadCheckpoint(env.disk, runFolder, {
     phase,
     best: true,
@@ -235,7 +332,7 @@ async function finished(
       { hint: `run with phases.${phase}.enabled=true` },
     );
   }
-  const model = createModel(device, config, 0, context.config.precision);
+  const model = createModel(device, config, 0, precision);
   const values = fromTensorMap(checkpoint.parts.model);
   for (
     const { name, shape } of model.parameters.segments.flatMap((s) =>

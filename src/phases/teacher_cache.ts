@@ -111,10 +111,13 @@ export class TeacherCache {
       folder,
       widths,
       layout,
-      sizes?.heldBytes ?? HELD_BYTES,
+      context.device.dry ? 0 : sizes?.heldBytes ?? HELD_BYTES,
     );
-    // Only counted: nothing is read, run or written.
-    if (context.device.dry) return cache;
+    if (context.device.dry) {
+      // Only its memory is asked for.
+      (await cache.#openRun(options))[Symbol.dispose]();
+      return cache;
+    }
     if (communicator.rank === 0) {
       // For people who wonder what the folder is; nothing depends on it.
       await env.disk.makeFolder(folder)

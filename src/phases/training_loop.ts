@@ -1,5 +1,5 @@
 import { SignetError } from "../env/mod.ts";
-import type { NamedValues } from "../model/mod.ts";
+import type { NamedValues, ParameterSet } from "../model/mod.ts";
 import {
   type FinishedStep,
   ReplicaCheck,
@@ -27,6 +27,9 @@ interface Best {
   loss: number;
   values: NamedValues;
 }
+
+/** Bytes in one unit of the first float of a peak. */
+const PEAK_UNIT = 1 << 20;
 
 /** What a checkpoint's `state.json` holds. */
 interface StoredState {
@@ -116,6 +119,14 @@ export class TrainingLoop {
     }
     await this.#profile?.write();
     return { state: "done", summary: await this.#conclude() };
+  }
+
+  /** Allocates what a run of the loop does, on a device that only counts. */
+  async rehearse(): Promise<void> {
+    const { model, optimizer, classifies } = this.#recipe;
+    await model.parameters.read();
+    await readStates(optimizer.state);
+    if (classifies) this.#testEvaluator()[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
@@ -339,13 +350,7 @@ export class TrainingLoop {
       Object.assign(summary, await this.#recipe.conclude());
     }
     if (classifies) {
-      using test = new Evaluator(this.#context, {
-        model: evaluated,
-        input: this.#recipe.input,
-        feature: this.#recipe.feature,
-        part: "test",
-        onBatch: () => this.#context.onStep(phase, this.#step),
-      });
+      using test = this.#testEvaluator();
       const result = await test.run();
       await this.#record("test", result);
       summary.test_accuracy = result.accuracy;
@@ -362,8 +367,39 @@ export class TrainingLoop {
         });
       }
     }
+    summary.peak_gpu_bytes = await this.#gatherPeaks();
     await this.#save(summary);
     return summary;
+  }
+
+  #testEvaluator(): Evaluator {
+    const { evaluated, input, feature, phase } = this.#recipe;
+    return new Evaluator(this.#context, {
+      model: evaluated,
+      input,
+      feature,
+      part: "test",
+      onBatch: () => this.#context.onStep(phase, this.#step),
+    });
+  }
+
+  /** Most bytes that each rank's GPU held during the phase. */
+  async #gatherPeaks(): Promise<number[]> {
+    const { communicator, device } = this.#context;
+    const { rank, size } = communicator;
+    // In two floats a rank, since one holds whole numbers up to 2^24 only.
+    const peaks = communicator.allocate(2 * size);
+    const { peakBytes } = device.memory;
+    peaks[2 * rank] = Math.floor(peakBytes / PEAK_UNIT);
+    peaks[2 * rank + 1] = peakBytes % PEAK_UNIT;
+    await communicator.allGather(
+      peaks,
+      Array.from({ length: size + 1 }, (_, r) => 2 * r),
+    );
+    return Array.from(
+      { length: size },
+      (_, r) => peaks[2 * r]! * PEAK_UNIT + peaks[2 * r + 1]!,
+    );
   }
 
   #elapsed(): number {
@@ -381,14 +417,7 @@ export class TrainingLoop {
           await (summary ? evaluated : model).parameters.read(),
         ),
         ...(summary ? {} : {
-          optimizer: new Map(
-            (await Promise.all(
-              Object.entries(optimizer.state).map(async ([name, set]) =>
-                [...toTensorMap(await set.read())]
-                  .map(([key, value]) => [`${name}.${key}`, value] as const)
-              ),
-            )).flat(),
-          ),
+          optimizer: await readStates(optimizer.state),
           ...(optimizer.average
             ? { ema: toTensorMap(await optimizer.average.read()) }
             : {}),
@@ -461,4 +490,15 @@ export class TrainingLoop {
     log("info", `resumed phase ${phase} after step ${checkpoint.step}`);
     return undefined;
   }
+}
+
+/** Optimizer state by `set.parameter`; a set at a time, to stage little. */
+async function readStates(sets: Record<string, ParameterSet>) {
+  const values: ReturnType<typeof toTensorMap> = new Map();
+  for (const [name, set] of Object.entries(sets)) {
+    for (const [key, value] of toTensorMap(await set.read())) {
+      values.set(`${name}.${key}`, value);
+    }
+  }
+  return values;
 }

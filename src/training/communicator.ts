@@ -31,10 +31,15 @@ export interface Communicator {
 
 /** One rank alone: every collective is the identity. */
 export function soloCommunicator(): Communicator {
+  return silentCommunicator(0, 1);
+}
+
+/** A rank of a world that is not there, for programs that are only recorded. */
+export function silentCommunicator(rank: number, size: number): Communicator {
   const done = () => Promise.resolve();
   return {
-    rank: 0,
-    size: 1,
+    rank,
+    size,
     allocate: (length) => new Float32Array(new SharedArrayBuffer(length * 4)),
     allReduce: done,
     allGather: done,

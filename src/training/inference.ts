@@ -1,5 +1,11 @@
 import { PLAIN_VIEW, Views } from "../augment/mod.ts";
-import { type Device, Program, Readback, type Tensor } from "../gpu/mod.ts";
+import {
+  type Device,
+  DeviceLimitError,
+  Program,
+  Readback,
+  type Tensor,
+} from "../gpu/mod.ts";
 import {
   type FeatureKind,
   headsForward,
@@ -45,44 +51,20 @@ export class Inference {
   #ready = false;
 
   constructor(options: InferenceOptions) {
-    const { device, communicator, model, input, feature, store } = options;
-    const { config } = model;
-    const size = Math.min(BATCH, Math.max(1, options.indices.length));
+    const { device, communicator, model } = options;
+    const size = fittingBatch(options);
     this.#options = options;
-    this.#batch = new Batch(device, size, 0);
-    this.#program = new Program(device);
-    this.#views = new Views(device, {
-      store,
-      policy: PLAIN_VIEW,
-      indices: this.#batch.indices,
-      positions: Array.from({ length: size }, (_, i) => i),
-      size: { height: config.image, width: config.image },
-      seed: 0,
-      stream: 0,
-      salt: 0,
-    });
-    const images = this.#views.record(this.#program);
-    const patches = input.record(
-      this.#program,
-      images,
-      config,
-      model.parameters.precision,
-    );
-    this.#program.release(images);
-    const activations = vitForward(this.#program, model, {
-      patches,
-      batch: size,
-      keep: false,
-    });
-    const heads = headsForward(this.#program, model, activations, feature);
-    const outputs: Tensor[] = [heads.logits];
-    if (heads.distillation) outputs.push(heads.distillation.logits);
-    this.#heads = outputs.length;
-    const bytes = size * config.classes * 4;
-    this.#readback = new Readback(device, bytes * outputs.length);
-    outputs.forEach((logits, i) => {
+    const pass = recordPass(device, options, size);
+    this.#program = pass.program;
+    this.#batch = pass.batch;
+    this.#views = pass.views;
+    this.#heads = pass.outputs.length;
+    const bytes = size * model.config.classes * 4;
+    this.#readback = new Readback(device, bytes * this.#heads);
+    pass.outputs.forEach((logits, i) => {
       this.#program.copy(logits, this.#readback, i * bytes);
     });
+    const { config } = model;
     this.#rows = communicator.allocate(options.indices.length * config.classes);
   }
 
@@ -126,4 +108,52 @@ export class Inference {
     this.#readback[Symbol.dispose]();
     this.#views[Symbol.dispose]();
   }
+}
+
+/** As many rows as the adapter's limits allow, up to {@linkcode BATCH}. */
+function fittingBatch(options: InferenceOptions): number {
+  let size = Math.min(BATCH, Math.max(1, options.indices.length));
+  while (true) {
+    using dry = options.device.rehearsal();
+    try {
+      recordPass(dry, options, size);
+      return size;
+    } catch (error) {
+      if (!(error instanceof DeviceLimitError) || size === 1) throw error;
+      size = Math.ceil(size / 2);
+    }
+  }
+}
+
+/** Records the forward pass on plain views; `outputs` are the logits of each head. */
+function recordPass(
+  device: Device,
+  { model, input, feature, store }: InferenceOptions,
+  size: number,
+) {
+  const { config, parameters } = model;
+  const batch = new Batch(device, size, 0);
+  const program = new Program(device);
+  const views = new Views(device, {
+    store,
+    policy: PLAIN_VIEW,
+    indices: batch.indices,
+    positions: Array.from(batch.places),
+    size: { height: config.image, width: config.image },
+    seed: 0,
+    stream: 0,
+    salt: 0,
+  });
+  const images = views.record(program);
+  const patches = input.record(program, images, config, parameters.precision);
+  program.release(images);
+  const activations = vitForward(program, model, {
+    patches,
+    batch: size,
+    keep: false,
+  });
+  const heads = headsForward(program, model, activations, feature);
+  const outputs: Tensor[] = [heads.logits];
+  if (heads.distillation) outputs.push(heads.distillation.logits);
+  return { batch, program, views, outputs };
 }

@@ -5,9 +5,14 @@ export {
   SplitBatch,
   splitRows,
 } from "./batch.ts";
-export { type Communicator, soloCommunicator } from "./communicator.ts";
+export {
+  type Communicator,
+  silentCommunicator,
+  soloCommunicator,
+} from "./communicator.ts";
 export { shareOf, shareOffsets } from "./division.ts";
 export { Inference, type InferenceOptions } from "./inference.ts";
+export { largestFitting } from "./largest_fitting.ts";
 export { inGroup, PassGradients } from "./pass_gradients.ts";
 export { CONSTANTS, type Normalisation, PatchInput } from "./input.ts";
 export { LossScale, type LossScaleOptions } from "./loss_scale.ts";

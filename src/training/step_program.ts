@@ -94,6 +94,20 @@ export class StepProgram {
     this.#log = new StepLog(device, this.program, this.metrics);
   }
 
+  /** Bytes that a rank gives to each exchange of a step. */
+  get traffic(): { buckets: number[]; gathers: number[] } {
+    const buckets: number[] = [];
+    const gathers: number[] = [];
+    for (const exchange of this.#exchanges.values()) {
+      if (exchange.kind === "bucket") {
+        buckets.push(exchange.bucket.shared.byteLength);
+      } else if (exchange.kind === "gather") {
+        gathers.push(exchange.gather.readback.buffer.size);
+      }
+    }
+    return { buckets, gathers };
+  }
+
   /** Several ranks take part. */
   get distributed(): boolean {
     return this.#communicator.size > 1;

@@ -106,6 +106,6 @@ function dryDevice(): Device {
       maxBufferSize: 1 << 20,
       maxStorageBufferBindingSize: 1 << 19,
       maxTextureDimension2D: 8192,
-    } as GPUSupportedLimits,
+    },
   });
 }

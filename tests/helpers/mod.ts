@@ -8,7 +8,7 @@ export {
   type ViewsCase,
   viewsOnGpu,
 } from "./views.ts";
-export { runTiny, type TinyRun } from "./tiny_engine.ts";
+export { runTiny, tinyConfig, type TinyRun } from "./tiny_engine.ts";
 export {
   gzip,
   idxFile,

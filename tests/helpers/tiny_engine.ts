@@ -1,6 +1,6 @@
 import { LinkCommunicator } from "../../cluster/communicator/mod.ts";
 import { MemoryNetwork } from "../../cluster/links/mod.ts";
-import { parseConfig } from "../../src/config/mod.ts";
+import { type Config, parseConfig } from "../../src/config/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import {
   openEngine,
@@ -24,6 +24,14 @@ const TINY: Record<string, unknown> = {
   checkpoint: { everySteps: 1000, keep: 2 },
   checksum: { everySteps: 5 },
 };
+
+/** The configuration of {@linkcode runTiny}. */
+export function tinyConfig(
+  data: string,
+  changes: Record<string, unknown> = {},
+): Config {
+  return parseConfig(merge(merge(TINY, changes), { data: { path: data } }));
+}
 
 /** One rank's part of a run in this process. */
 export interface TinyRun {
@@ -49,9 +57,7 @@ export async function runTiny(
   },
 ): Promise<TinyRun> {
   const { ranks, folder, data, phases } = options;
-  const config = parseConfig(
-    merge(merge(TINY, options.config ?? {}), { data: { path: data } }),
-  );
+  const config = tinyConfig(data, options.config);
   await Deno.mkdir(folder, { recursive: true });
   const network = new MemoryNetwork({ size: ranks, timers: realEnv.timers });
   const communicators: (Communicator & { close?: () => Promise<void> })[] =

@@ -1,0 +1,221 @@
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import {
+  AdapterUnavailableError,
+  Device,
+  type KernelForm,
+  MEMORY_KINDS,
+} from "../../src/gpu/mod.ts";
+import { type Plan, planRun, type RankPlan } from "../../src/phases/mod.ts";
+import { Console, table } from "../console.ts";
+import { requestedConfig } from "../launch/mod.ts";
+import { type Options, parseOptions } from "./options.ts";
+
+const HELP = `Usage: plan [CONFIG] [key=value…] [options]
+
+Shows what \`train\` would run with the same arguments, before it runs: phases,
+steps, parameters, memory of each rank by kind, micro-batches, and the bytes that
+ranks exchange in a step. Every phase is recorded, and its buffers are counted
+instead of made; the peaks are those of a run within 5 %. Images are read, since
+their number and size decide; nothing is written.
+
+  CONFIG              a JSON file (default: configs/default.json)
+  key=value           overrides a key, as in globalBatch=512
+  --ranks N           ranks (default: the configuration's; auto = 2 on a CPU)
+  --adapter auto|none limits of this machine's adapter, or of a common GPU
+                      (auto: a common GPU where there is no adapter)
+  --form FORM         register (CPU adapters) or tiled (GPUs): textures that
+                      kernels need (default: by the adapter)
+  --verbose           every scratch buffer of each step's pool
+  --json              one JSON object on stdout
+
+Memory too large? microBatch=N splits a rank's images, recompute=true keeps only
+the inputs of blocks.
+
+Examples:
+  deno task plan
+  deno task plan configs/cifar10.json student.dim=384 globalBatch=512 --ranks 8`;
+
+const FORMS: readonly KernelForm[] = ["register", "tiled"];
+
+/** Shows what a configuration would run and hold; resolves with the exit code. */
+export async function plan(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args, {
+    verb: "plan",
+    string: ["adapter", "form"],
+    number: ["ranks"],
+    boolean: ["verbose", "json", "help"],
+  });
+  const terminal = new Console(realEnv);
+  if (options.boolean("help")) {
+    terminal.result(HELP);
+    return 0;
+  }
+  const overrides = options.positional.filter((text) => text.includes("="));
+  const [path, ...more] = options.positional.filter((text) =>
+    !text.includes("=")
+  );
+  if (more.length > 0) {
+    throw new ConfigError(`Cannot plan "${more[0]}" too: one configuration`);
+  }
+  const config = await requestedConfig(realEnv.disk, {
+    ...(path === undefined ? {} : { path }),
+    overrides,
+  });
+  using device = await dryDevice(options);
+  const ranks = options.number("ranks") ??
+    (config.ranks === "auto" ? device.adapter.cpu ? 2 : 1 : config.ranks);
+  if (ranks < 1 || ranks > config.globalBatch) {
+    throw new ConfigError(
+      `Cannot plan ${ranks} ranks: each needs an image of globalBatch=${config.globalBatch}`,
+    );
+  }
+  const made = await planRun({ env: realEnv, config, ranks, device });
+  if (options.boolean("json")) {
+    const { name } = device.adapter;
+    const { form } = device;
+    terminal.result(JSON.stringify({ adapter: { name, form }, ...made }));
+    return 0;
+  }
+  const verbose = options.boolean("verbose");
+  for (const line of describe(made, device, verbose)) terminal.result(line);
+  return 0;
+}
+
+/** A device that counts, with the limits that a run would meet. */
+async function dryDevice(options: Options): Promise<Device> {
+  const adapter = options.string("adapter") ?? "auto";
+  const form = FORMS.find((name) => name === options.string("form"));
+  if (options.string("form") !== undefined && form === undefined) {
+    throw new ConfigError(
+      `Cannot use --form ${options.string("form")}: forms are ${
+        FORMS.join(", ")
+      }`,
+    );
+  }
+  if (adapter !== "auto" && adapter !== "none") {
+    throw new ConfigError(`Cannot use --adapter ${adapter}: auto or none`);
+  }
+  if (adapter === "auto") {
+    try {
+      using device = await Device.open(form === undefined ? {} : { form });
+      return device.rehearsal();
+    } catch (error) {
+      if (!(error instanceof AdapterUnavailableError)) throw error;
+    }
+  }
+  return Device.dry({
+    adapter: { name: "a common GPU", vendor: 0, device: 0, cpu: false },
+    form: form ?? "tiled",
+  });
+}
+
+function describe(plan: Plan, device: Device, verbose: boolean): string[] {
+  const { data, ranks, phases } = plan;
+  const lines = [
+    `plan  ${ranks} rank${
+      ranks === 1 ? "" : "s"
+    }  global batch ${plan.global_batch}  ${device.adapter.name}, ${device.form} kernels${
+      plan.recompute ? "  blocks run again in backward" : ""
+    }`,
+    `data  ${data.name}: ${data.train} + ${data.test} images, ${
+      size(data.bytes)
+    } on every GPU`,
+    "",
+    ...table([
+      [
+        "phase",
+        "images",
+        "steps",
+        "parameters",
+        "images/rank",
+        "micro-batch",
+        "peak/rank",
+        "all-reduce/step",
+        "buckets",
+        "gather/step",
+      ],
+      ...phases.map((phase) => {
+        const [largest] = phase.ranks;
+        const gathered = phase.gather_bytes.reduce((sum, b) => sum + b, 0);
+        return [
+          phase.phase,
+          String(phase.images),
+          String(phase.steps),
+          `${(phase.parameters / 1e6).toFixed(2)} M`,
+          phase.ranks.map(({ images }) => images).join(" or "),
+          batches(largest!),
+          size(largest!.peak_bytes),
+          size(phase.all_reduce_bytes),
+          String(phase.bucket_bytes.length),
+          size(gathered),
+        ];
+      }),
+    ]),
+    "",
+  ];
+  const kinds = MEMORY_KINDS.filter((kind) =>
+    phases.some(({ ranks }) => ranks.some(({ memory }) => memory[kind]))
+  );
+  lines.push(
+    ...table([
+      ["at the peak", "ranks", ...kinds, "all"],
+      ...phases.flatMap(({ phase, ranks }) =>
+        ranks.map((rank) => [
+          phase,
+          span(rank.ranks),
+          ...kinds.map((kind) => size(rank.memory[kind] ?? 0)),
+          size(rank.peak_bytes),
+        ])
+      ),
+    ]),
+  );
+  if (!verbose) return lines;
+  for (const { phase, ranks, bucket_bytes } of phases) {
+    const { pool } = ranks[0]!;
+    lines.push(
+      "",
+      `${phase}: ${pool.buffers.length} scratch buffers, ${
+        size(pool.bytes)
+      }; lifetimes allow ${size(pool.lower_bound)}`,
+      ...table(
+        grouped(pool.buffers).map(([bytes, count]) => [
+          `  ${count} x`,
+          size(bytes),
+        ]),
+      ),
+    );
+    if (bucket_bytes.length > 0) {
+      lines.push(`  buckets: ${bucket_bytes.map(size).join(", ")}`);
+    }
+  }
+  return lines;
+}
+
+function batches({ micro_batch, micro_batches, images }: RankPlan): string {
+  return micro_batches === 1
+    ? String(images)
+    : `${micro_batches} x ${micro_batch}`;
+}
+
+function span(ranks: readonly number[]): string {
+  const [first = 0] = ranks;
+  const last = ranks.at(-1)!;
+  return ranks.length === 1
+    ? String(first)
+    : last - first + 1 === ranks.length
+    ? `${first}-${last}`
+    : `${ranks.length} of them`;
+}
+
+function grouped(sizes: readonly number[]): [bytes: number, count: number][] {
+  const counts = new Map<number, number>();
+  for (const bytes of sizes) counts.set(bytes, (counts.get(bytes) ?? 0) + 1);
+  return [...counts];
+}
+
+function size(bytes: number): string {
+  if (bytes === 0) return "-";
+  if (bytes < 1e5) return `${(bytes / 1e3).toFixed(1)} kB`;
+  if (bytes < 1e9) return `${(bytes / 1e6).toFixed(1)} MB`;
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}

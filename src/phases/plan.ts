@@ -1,0 +1,153 @@
+import type { Env } from "../env/mod.ts";
+import type { Config } from "../config/mod.ts";
+import type { Device, MemoryUse } from "../gpu/mod.ts";
+import { countParameters } from "../model/mod.ts";
+import { shareOf, silentCommunicator } from "../training/mod.ts";
+import type { Context } from "./context.ts";
+import { type EngineOptions, type PhaseName, PHASES } from "./engine.ts";
+import { loadContext } from "./open_engine.ts";
+import { chooseMicroBatch, openPhase } from "./run_phase.ts";
+
+/** What one rank holds during a phase. */
+export interface RankPlan {
+  ranks: number[];
+  /** Images of each step. */
+  images: number;
+  /** Images that pass through the models together. */
+  micro_batch: number;
+  micro_batches: number;
+  peak_bytes: number;
+  /** Bytes by kind at the peak. */
+  memory: MemoryUse;
+  /** Scratch buffers of the step: their bytes, and the least that lifetimes allow. */
+  pool: { bytes: number; lower_bound: number; buffers: number[] };
+}
+
+/** What a phase would do and hold. */
+export interface PhasePlan {
+  phase: PhaseName;
+  steps: number;
+  images: number;
+  images_per_step: number;
+  parameters: number;
+  /** Bytes of the gradients that each step sums over the ranks, in the order they leave. */
+  all_reduce_bytes: number;
+  bucket_bytes: number[];
+  /** Bytes of a rank's rows that each step hands to the others. */
+  gather_bytes: number[];
+  ranks: RankPlan[];
+}
+
+/** What a configuration would run. */
+export interface Plan {
+  ranks: number;
+  global_batch: number;
+  recompute: boolean;
+  data: { name: string; train: number; test: number; bytes: number };
+  phases: PhasePlan[];
+}
+
+/**
+ * Records every phase on a device that only counts, with each size of share
+ * that ranks have, and tells what was allocated.
+ */
+export async function planRun(
+  { env, config, ranks, device }: {
+    env: Env;
+    config: Config;
+    ranks: number;
+    /** Dry. */
+    device: Device;
+  },
+): Promise<Plan> {
+  const options = (rank: number): EngineOptions => ({
+    env,
+    config,
+    communicator: silentCommunicator(rank, ranks),
+    runFolder: "",
+    cacheFolder: "",
+    stopRequested: () => false,
+    onProgress: () => {},
+    onStep: () => {},
+    log: () => {},
+  });
+  const loaded = await loadContext(options(0), device);
+  const { data } = loaded;
+  const phases: PhasePlan[] = [];
+  for (const phase of PHASES) {
+    if (!config.phases[phase].enabled) continue;
+    if (phase === "teacher" && config.phases.teacher.images === 0) continue;
+    let planned: PhasePlan | undefined;
+    for (const sharers of equalShares(config.globalBatch, ranks)) {
+      const context = { ...loaded, ...options(sharers[0]!) };
+      const { rank, ...rest } = await planPhase(context, phase);
+      planned ??= { ...rest, ranks: [] };
+      planned.ranks.push({ ...rank, ranks: sharers });
+    }
+    phases.push(planned!);
+  }
+  return {
+    ranks,
+    global_batch: config.globalBatch,
+    recompute: config.recompute,
+    data: {
+      name: data.name,
+      train: data.train.count,
+      test: data.test.count,
+      bytes: loaded.trainStore.bytes + loaded.testStore.bytes,
+    },
+    phases,
+  };
+}
+
+async function planPhase(
+  context: Context,
+  name: PhaseName,
+): Promise<Omit<PhasePlan, "ranks"> & { rank: Omit<RankPlan, "ranks"> }> {
+  const { device, communicator, config } = context;
+  const [first, end] = shareOf(
+    config.globalBatch,
+    communicator.rank,
+    communicator.size,
+  );
+  const microBatch = await chooseMicroBatch(context, name);
+  device.memory.restart();
+  using phase = await openPhase({ ...context, microBatch }, name);
+  const { recipe, loop } = phase;
+  await loop.rehearse();
+  const { peakBytes, atPeak } = device.memory;
+  const { buckets, gathers } = recipe.step.traffic;
+  const { bytes, lowerBound, sizes } = recipe.step.program.scratchPool;
+  const images = end - first;
+  const rows = microBatch > 0 ? Math.min(microBatch, images) : images;
+  return {
+    phase: name,
+    steps: recipe.steps,
+    images: recipe.steps * recipe.imagesPerStep,
+    images_per_step: recipe.imagesPerStep,
+    parameters: countParameters(recipe.model.parameters.segments),
+    all_reduce_bytes: buckets.reduce((sum, size) => sum + size, 0),
+    bucket_bytes: buckets,
+    gather_bytes: gathers,
+    rank: {
+      images,
+      micro_batch: rows,
+      micro_batches: Math.ceil(images / rows),
+      peak_bytes: peakBytes,
+      memory: atPeak,
+      pool: { bytes, lower_bound: lowerBound, buffers: sizes },
+    },
+  };
+}
+
+/** Ranks by the size of their share, larger shares first. */
+function equalShares(globalBatch: number, ranks: number): number[][] {
+  const sizes = new Map<number, number[]>();
+  for (let rank = 0; rank < ranks; rank++) {
+    const [first, end] = shareOf(globalBatch, rank, ranks);
+    const sharers = sizes.get(end - first) ?? [];
+    sharers.push(rank);
+    sizes.set(end - first, sharers);
+  }
+  return [...sizes].sort((a, b) => b[0] - a[0]).map(([, sharers]) => sharers);
+}

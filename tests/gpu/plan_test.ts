@@ -1,0 +1,122 @@
+import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { realEnv } from "../../src/env/mod.ts";
+import { Device, type DeviceLimits } from "../../src/gpu/mod.ts";
+import { PHASES, planRun } from "../../src/phases/mod.ts";
+import { runTiny, tinyConfig, writeTinyCifar } from "../helpers/mod.ts";
+
+/** Every loss and both kinds of state, few steps. */
+const CONFIG = {
+  phases: {
+    teacher: { images: 48 },
+    distill: {
+      images: 96,
+      labels: 0.5,
+      hard: 0.5,
+      soft: 0.5,
+      feature: 0.1,
+      relationalDistance: 2,
+      relationalAngle: 4,
+    },
+    classify: { images: 48, backbone: "finetune" },
+    selfTrain: { images: 48, threshold: 0.3, consistency: 1 },
+    baseline: { images: 48 },
+  },
+};
+
+async function withData(work: (data: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  try {
+    await writeTinyCifar(`${folder}/data`, { train: 12, test: 4 });
+    await work(`${folder}/data`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function planOf(
+  data: string,
+  ranks: number,
+  config: Record<string, unknown>,
+  limits: Partial<DeviceLimits> = {},
+) {
+  using device = await Device.open({ form: "register" });
+  using dry = device.rehearsal(limits);
+  return await planRun({
+    env: realEnv,
+    config: tinyConfig(data, config),
+    ranks,
+    device: dry,
+  });
+}
+
+Deno.test("planRun() predicts the peak of every phase within 5 %", async () => {
+  await withData(async (data) => {
+    for (
+      const [name, ranks, config] of [
+        ["whole", 1, CONFIG],
+        ["split", 2, { ...CONFIG, microBatch: 5, recompute: true }],
+        ["cached", 1, { ...CONFIG, data: { padding: 0 } }],
+      ] as const
+    ) {
+      const plan = await planOf(data, ranks, config);
+      deepStrictEqual(plan.phases.map(({ phase }) => phase), [...PHASES]);
+      const run = await runTiny({
+        ranks,
+        folder: `${data}-${name}`,
+        data,
+        phases: PHASES,
+        config,
+      });
+      run.outcomes.forEach((outcome, i) => {
+        if (outcome.state !== "done") throw new Error(`${name} stopped`);
+        const peaks = outcome.summary.peak_gpu_bytes as number[];
+        strictEqual(peaks.length, ranks);
+        peaks.forEach((peak, rank) => {
+          const planned = plan.phases[i]!.ranks.find((share) =>
+            share.ranks.includes(rank)
+          )!.peak_bytes;
+          ok(
+            Math.abs(planned - peak) <= 0.05 * peak,
+            `${name}, ${
+              PHASES[i]
+            }, rank ${rank}: planned ${planned}, was ${peak}`,
+          );
+        });
+      });
+    }
+  });
+});
+
+Deno.test("planRun() splits a batch that the adapter's bindings cannot hold", async () => {
+  await withData(async (data) => {
+    const whole = await planOf(data, 1, CONFIG);
+    const [teacher] = whole.phases;
+    strictEqual(teacher!.ranks[0]!.micro_batch, 24);
+    // The largest activation holds the images: 3 * 32 * 32 floats each.
+    const limit = { maxStorageBufferBindingSize: 10 * 3 * 32 * 32 * 4 };
+    const split = await planOf(data, 1, CONFIG, limit);
+    strictEqual(split.phases[0]!.ranks[0]!.micro_batch, 10);
+    strictEqual(split.phases[0]!.ranks[0]!.micro_batches, 3);
+    ok(
+      split.phases[0]!.ranks[0]!.memory.activations! <
+        teacher!.ranks[0]!.memory.activations!,
+    );
+  });
+});
+
+Deno.test("planRun() lists shares, parameters and what ranks exchange", async () => {
+  await withData(async (data) => {
+    const plan = await planOf(data, 5, CONFIG);
+    for (const { ranks, all_reduce_bytes, parameters } of plan.phases) {
+      // 24 images on 5 ranks.
+      deepStrictEqual(ranks.map(({ images }) => images), [5, 4]);
+      deepStrictEqual(ranks.map((share) => share.ranks.length), [4, 1]);
+      ok(all_reduce_bytes >= 4 * parameters);
+    }
+    const alone = await planOf(data, 1, CONFIG);
+    for (const { all_reduce_bytes, gather_bytes } of alone.phases) {
+      strictEqual(all_reduce_bytes, 0);
+      ok(gather_bytes.length <= 1);
+    }
+  });
+});
