@@ -130,6 +130,69 @@ for (const form of FORMS) {
   });
 }
 
+// Outputs of more than 1024 tiles get the high tiles of the `tiled` form.
+for (const [long, short] of [[2052, 20], [2049, 19]] as const) {
+  Deno.test(`linear ops in tiled form match the f64 reference on outputs of ${long} x ${long}`, async () => {
+    using device = await Device.open({ form: "tiled" });
+    const few = gaussian(long * short, { seed: 1 });
+    const other = gaussian(long * short, { seed: 2 });
+    const output = device.tensor([long, long]);
+    const close = { atol: 2e-5, rtol: 1e-5 };
+
+    const input = device.tensor([long, short], few);
+    const weight = device.tensor([long, short], other);
+    device.run((program) => linearForward(program, { input, weight, output }));
+    assertClose(
+      await device.read(output),
+      linearReference(few, other, undefined, {
+        rows: long,
+        inner: short,
+        outer: long,
+      }),
+      close,
+      "output",
+    );
+
+    const wide = device.tensor([short, long], other);
+    device.run((program) =>
+      linearInputGradient(program, {
+        dOutput: input,
+        weight: wide,
+        dInput: output,
+      })
+    );
+    assertClose(
+      await device.read(output),
+      linearBackwardReference(new Float32Array(long * long), other, few, {
+        rows: long,
+        inner: long,
+        outer: short,
+      }).dInput,
+      close,
+      "dInput",
+    );
+
+    const dOutput = device.tensor([short, long], few);
+    const dBias = device.tensor([long]);
+    device.run((program) =>
+      linearWeightGradient(program, {
+        input: wide,
+        dOutput,
+        dWeight: output,
+        dBias,
+      })
+    );
+    const expected = linearBackwardReference(
+      other,
+      new Float32Array(long * long),
+      few,
+      { rows: short, inner: long, outer: long },
+    );
+    assertClose(await device.read(output), expected.dWeight, close, "dWeight");
+    assertClose(await device.read(dBias), expected.dBias, close, "dBias");
+  });
+}
+
 Deno.test("linearWeightGradient() gives the same bits when run again with other buffers", async () => {
   using device = await Device.open();
   const input = device.tensor([700, 12], gaussian(700 * 12, { seed: 1 }));
