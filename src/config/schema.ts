@@ -250,6 +250,12 @@ export const configSchema = z.strictObject({
       "steps without overflow after which the factor doubles",
     ),
   }).prefault({}).describe("keeps small gradients above 0; precision f16 only"),
+  bucketBytes: z.union([
+    z.literal("auto"),
+    z.int().min(4).max(1 << 30),
+  ]).default("auto").describe(
+    "gradients sent in one message while backward goes on; auto = a quarter of all, 256 KiB to 4 MiB",
+  ),
   wire: z.enum(["f32"]).default("f32").describe("type of sent gradients"),
   collectives: z.enum([
     "auto",

@@ -90,7 +90,10 @@ export async function distillRecipe(
   });
   const step = new StepProgram(device, communicator, env.clock);
   const { program } = step;
-  const buckets = new GradientBuckets(step, gradients, optimizer);
+  const buckets = new GradientBuckets(step, gradients, {
+    optimizer,
+    bytes: config.bucketBytes,
+  });
   const figures = new RowFigures(step, size, ranges.length);
   const everyRow = ranges.map(({ size }) =>
     device.tensor([size], new Float32Array(size).fill(1))

@@ -59,8 +59,14 @@ export interface Recipe {
   [Symbol.dispose](): void;
 }
 
-/** Bytes from which a bucket is worth its message. */
-const BUCKET_BYTES = 4 * 1024 * 1024;
+/**
+ * Least and largest bucket of `auto`, in bytes. Each bucket costs the GPU a pause
+ * of about a millisecond; without several no sum travels during backward.
+ */
+const LEAST_BUCKET = 256 * 1024;
+const LARGEST_BUCKET = 4 * 1024 * 1024;
+/** Buckets that `auto` aims at. */
+const BUCKETS = 4;
 
 /** The backward pass of one micro-batch. */
 export interface BackwardPass {
@@ -77,16 +83,23 @@ export class GradientBuckets {
   readonly #step: StepProgram;
   readonly #gradients: ParameterSet;
   readonly #optimizer: Optimizer;
+  /** Bytes from which a bucket is sent. */
+  readonly #bytes: number;
   #waiting: Tensor[] = [];
 
   constructor(
     step: StepProgram,
     gradients: ParameterSet,
-    optimizer: Optimizer,
+    { optimizer, bytes }: {
+      optimizer: Optimizer;
+      bytes: Config["bucketBytes"];
+    },
   ) {
     this.#step = step;
     this.#gradients = gradients;
     this.#optimizer = optimizer;
+    const trained = gradients.tensors.filter((_, i) => optimizer.trains(i));
+    this.#bytes = bytes === "auto" ? bucketBytes(trained) : bytes;
   }
 
   /** The pass of one of `count` micro-batches, in order from 0. */
@@ -109,11 +122,9 @@ export class GradientBuckets {
         this.#waiting.push(this.#gradients.tensors[i]!);
       }
     });
-    const bytes = this.#waiting.reduce(
-      (sum, { length }) => sum + length * 4,
-      0,
-    );
-    if (bytes >= BUCKET_BYTES) this.#step.bucket(this.#waiting.splice(0));
+    if (totalBytes(this.#waiting) >= this.#bytes) {
+      this.#step.bucket(this.#waiting.splice(0));
+    }
   }
 
   /** Sends the rest with the metrics, then waits for all sums. */
@@ -121,6 +132,16 @@ export class GradientBuckets {
     this.#step.bucket([...this.#waiting.splice(0), this.#step.metrics.tensor]);
     this.#step.awaitBuckets();
   }
+}
+
+/** The bucket of `auto`: depends on the model only, since the order of sums does on it. */
+function bucketBytes(gradients: readonly Tensor[]): number {
+  const share = totalBytes(gradients) / BUCKETS;
+  return Math.min(LARGEST_BUCKET, Math.max(LEAST_BUCKET, share));
+}
+
+function totalBytes(tensors: readonly Tensor[]): number {
+  return tensors.reduce((sum, { length }) => sum + length * 4, 0);
 }
 
 /** Learning rate at a step, from 0. */

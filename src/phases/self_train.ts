@@ -233,7 +233,10 @@ export async function selfTrainRecipe(
       )
     );
   const figures = new RowFigures(step, size, ranges.length);
-  const buckets = new GradientBuckets(step, gradients, optimizer);
+  const buckets = new GradientBuckets(step, gradients, {
+    optimizer,
+    bytes: config.bucketBytes,
+  });
 
   const recordPass = (index: number) => {
     const part = batch.parts[index]!;

@@ -81,7 +81,10 @@ export async function supervisedRecipe(
   });
   const step = new StepProgram(device, communicator, env.clock);
   const { program } = step;
-  const buckets = new GradientBuckets(step, gradients, optimizer);
+  const buckets = new GradientBuckets(step, gradients, {
+    optimizer,
+    bytes: config.bucketBytes,
+  });
   const figures = new RowFigures(step, size, ranges.length);
   const regularised = !frozen && (options.dropPath > 0 || options.dropout > 0);
   const recordPass = (index: number) => {
