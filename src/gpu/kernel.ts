@@ -25,13 +25,18 @@ export function defineKernel(
 }
 
 const REALS: Record<RealType, string> = {
-  f32: "alias Real = f32;\nalias Real4 = vec4<f32>;",
-  f16: "enable f16;\nalias Real = f16;\nalias Real4 = vec4<f16>;",
+  f32: `alias Real = f32;
+alias Real4 = vec4<f32>;
+alias RealTexels = texture_storage_2d<rgba32float, read>;`,
+  f16: `enable f16;
+alias Real = f16;
+alias Real4 = vec4<f16>;
+alias RealTexels = texture_storage_2d<rgba16float, read>;`,
 };
 
 /**
  * A kernel for activations of either type. It stores `Real` and `Real4` in its
- * buffers and computes in f32: `f32(x[i])`, `vec4f(x[i])` on the way in,
+ * buffers, reads textures as `RealTexels` and computes in f32: `f32(x[i])`, `vec4f(x[i])` on the way in,
  * `Real(value)`, `Real4(value)` on the way out.
  */
 export function defineRealKernel(

@@ -8,7 +8,7 @@ import {
   type Tensor,
 } from "../gpu/mod.ts";
 import { realTypeOf } from "./real_type.ts";
-import texels from "./common/texels.wgsl" with { type: "text" };
+import joined from "./common/joined_texels.wgsl" with { type: "text" };
 import forward from "./attention_forward.wgsl" with { type: "text" };
 import heads from "./attention_heads.wgsl" with { type: "text" };
 import keyGradient from "./attention_key_gradient.wgsl" with { type: "text" };
@@ -42,13 +42,13 @@ const KERNELS: Record<KernelForm, { aligned: Kernels; unaligned: Kernels }> = {
   register: {
     aligned: define("register", [
       storesAligned,
-      texels,
+      joined,
       texture,
       streamRegister,
     ]),
     unaligned: define("register_any", [
       storesAny,
-      texels,
+      joined,
       texture,
       streamRegister,
     ]),
@@ -184,7 +184,13 @@ function planOf(
         u32: [batch, tokens, heads, headDim, groups],
         f32: [1 / Math.sqrt(headDim)],
       },
-      constants: { BLOCKS: blocks, ROWS: ownRows },
+      constants: {
+        BLOCKS: blocks,
+        ROWS: ownRows,
+        ...(form === "register"
+          ? { WHOLE: Number([16, 32, 64, 128].includes(headDim)) }
+          : {}),
+      },
       workgroups: batch * heads * groups,
     },
   };

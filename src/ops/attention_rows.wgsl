@@ -163,7 +163,7 @@ fn add(slot: u32, weight_s: vec3f, keep: vec3f, weight_t: vec3f) {
 
 fn add_block(slot: u32, c: u32, weight_s: vec3f, keep: vec3f, weight_t: vec3f) {
   if (SUMS_S) {
-    let s = s_block(slot, c);
+    let s = s_again(slot, c);
     x0[c] = add_scaled(x0[c], weight_s.x, s);
     if (ROWS > 1) {
       x1[c] = add_scaled(x1[c], weight_s.y, s);
@@ -173,7 +173,12 @@ fn add_block(slot: u32, c: u32, weight_s: vec3f, keep: vec3f, weight_t: vec3f) {
     }
   }
   if (SUMS_T) {
-    let t = t_block(slot, c);
+    var t = mat4x4f();
+    if (USES_B) {
+      t = t_again(slot, c);
+    } else {
+      t = t_block(slot, c);
+    }
     y0[c] = add_scaled(keep.x * y0[c], weight_t.x, t);
     if (ROWS > 1) {
       y1[c] = add_scaled(keep.y * y1[c], weight_t.y, t);

@@ -12,24 +12,39 @@ fn tile_rows() -> u32 {
 fn fill_tile(first: u32, lane: u32) {
 }
 
+// Of the row that is visited.
+var<private> s_now: array<mat4x4f, MAX_BLOCKS>;
+var<private> t_now: array<mat4x4f, MAX_BLOCKS>;
+
 fn s_block(slot: u32, block: u32) -> mat4x4f {
   let at = block * 16;
-  return mat4x4f(
+  s_now[block] = mat4x4f(
     s_quad(slot, at),
     s_quad(slot, at + 4),
     s_quad(slot, at + 8),
     s_quad(slot, at + 12),
   );
+  return s_now[block];
 }
 
 fn t_block(slot: u32, block: u32) -> mat4x4f {
   let at = block * 16;
-  return mat4x4f(
+  t_now[block] = mat4x4f(
     t_quad(slot, at),
     t_quad(slot, at + 4),
     t_quad(slot, at + 8),
     t_quad(slot, at + 12),
   );
+  return t_now[block];
+}
+
+// Blocks that were read before at this row: Mesa would read them from the texture again.
+fn s_again(slot: u32, block: u32) -> mat4x4f {
+  return s_now[block];
+}
+
+fn t_again(slot: u32, block: u32) -> mat4x4f {
+  return t_now[block];
 }
 
 fn scalars_of(slot: u32) -> vec2f {

@@ -44,6 +44,15 @@ fn t_block(slot: u32, block: u32) -> mat4x4f {
   return mat4x4f(t_tile[i], t_tile[i + 1], t_tile[i + 2], t_tile[i + 3]);
 }
 
+// Blocks that were read before at this row: cheaper to read again than to keep.
+fn s_again(slot: u32, block: u32) -> mat4x4f {
+  return s_block(slot, block);
+}
+
+fn t_again(slot: u32, block: u32) -> mat4x4f {
+  return t_block(slot, block);
+}
+
 fn scalars_of(slot: u32) -> vec2f {
   return scalar_tile[slot];
 }
