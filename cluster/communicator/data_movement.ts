@@ -1,6 +1,11 @@
 import { calls } from "./calls.ts";
 import {
-  allocateLike,
+  divideEvenly,
+  partPerRank,
+  refuseOtherArrays,
+  resultFor,
+} from "./arguments.ts";
+import {
   bytesOf,
   isTypedArray,
   type Json,
@@ -67,8 +72,8 @@ export class DataMovement extends PointToPoint {
     let parts: (TypedArray | Json)[] | undefined;
     if (this.rank === root) {
       parts = isTypedArray(data)
-        ? this.#divide(data, "scatter")
-        : this.#perRank(data as readonly Json[], "scatter");
+        ? divideEvenly(data, this.size, "scatter")
+        : partPerRank(data as readonly Json[], this.size, "scatter");
     }
     return await this.#scatterParts<T>(parts, into, root, options);
   }
@@ -80,7 +85,7 @@ export class DataMovement extends PointToPoint {
   ): Promise<T> {
     this.checkRank("scatter from", root);
     const given = this.rank === root
-      ? this.#perRank(parts, "scatterv")
+      ? partPerRank(parts, this.size, "scatterv")
       : undefined;
     return await this.#scatterParts<T>(given, into, root, options);
   }
@@ -119,7 +124,7 @@ export class DataMovement extends PointToPoint {
     this.checkRank("gather to", root);
     if (isTypedArray(data)) {
       const target = this.rank === root
-        ? this.#target(data, into, data.length * this.size, "gather")
+        ? resultFor(data, into, data.length * this.size, "gather")
         : undefined;
       await this.call(calls.gather(data, target, root, this.size), options);
       return target;
@@ -156,7 +161,7 @@ export class DataMovement extends PointToPoint {
   ): Promise<unknown> {
     if (isTypedArray(data)) {
       const length = data.length * this.size;
-      const target = this.#target(data, into, length, "all-gather");
+      const target = resultFor(data, into, length, "all-gather");
       await this.call(calls.allGather(data, target, this.parts), options);
       return target;
     }
@@ -197,12 +202,12 @@ export class DataMovement extends PointToPoint {
     { into, ...options }: CallOptions & IntoOptions<TypedArray> = {},
   ): Promise<unknown> {
     if (isTypedArray(data)) {
-      this.#divide(data, "all-to-all");
-      const target = this.#target(data, into, data.length, "all-to-all");
+      divideEvenly(data, this.size, "all-to-all");
+      const target = resultFor(data, into, data.length, "all-to-all");
       await this.call(calls.allToAll(data, target, this.size), options);
       return target;
     }
-    const parts = this.#perRank(data, "all-to-all").map(encodeJson);
+    const parts = partPerRank(data, this.size, "all-to-all").map(encodeJson);
     const call = calls.allToAllBytes("values", parts);
     return (await this.call(call, options)).map(decodeJson);
   }
@@ -212,7 +217,7 @@ export class DataMovement extends PointToPoint {
     parts: readonly T[],
     options: CallOptions = {},
   ): Promise<T[]> {
-    const given = this.#perRank(parts, "all-to-all");
+    const given = partPerRank(parts, this.size, "all-to-all");
     const type = typeOf(given[0]);
     const call = calls.allToAllBytes(type, given.map(bytesOf));
     const all = await this.call(call, options);
@@ -240,44 +245,4 @@ export class DataMovement extends PointToPoint {
     (target as Float32Array).set(got as Float32Array);
     return into;
   }
-
-  #divide<T extends TypedArray>(data: T, what: string): T[] {
-    const length = data.length / this.size;
-    if (!Number.isInteger(length)) {
-      throw new RangeError(
-        `Cannot ${what} ${data.length} elements evenly over ${this.size} ranks`,
-      );
-    }
-    return Array.from(
-      { length: this.size },
-      (_, rank) => data.subarray(rank * length, (rank + 1) * length) as T,
-    );
-  }
-
-  #perRank<T>(parts: readonly T[] | undefined, what: string): T[] {
-    if (Array.isArray(parts) && parts.length === this.size) return [...parts];
-    throw new RangeError(
-      `Cannot ${what}: a list with a part for each of ${this.size} ranks is needed`,
-    );
-  }
-
-  #target<T extends TypedArray>(
-    like: T,
-    into: T | undefined,
-    length: number,
-    what: string,
-  ): T {
-    if (into === undefined) return allocateLike(like, length);
-    if (typeOf(into) === typeOf(like) && into.length === length) return into;
-    throw new RangeError(
-      `Cannot ${what} into ${typeOf(into)}[${into.length}]: ${
-        typeOf(like)
-      }[${length}] is needed`,
-    );
-  }
-}
-
-/** Arrays of other elements would lose their type as JSON. */
-function refuseOtherArrays(value: unknown): void {
-  if (ArrayBuffer.isView(value)) typeOf(value);
 }

@@ -5,10 +5,11 @@ import {
   type Link,
   type World,
 } from "../links/mod.ts";
-import { type Call, signatureOf } from "./call.ts";
+import type { Call } from "./call.ts";
+import { CallCheck } from "./call_check.ts";
 import { Context } from "./context.ts";
 import { RankFailedError, type Wait } from "./errors.ts";
-import { decodeText, encodeText, mismatch } from "./frames.ts";
+import { encodeText } from "./frames.ts";
 import { nameOf, type Operation } from "./operation.ts";
 import { PURPOSE } from "./purpose.ts";
 import { ScratchPool } from "./scratch_pool.ts";
@@ -51,10 +52,7 @@ export class Exchange {
   readonly #stopTicking: () => void;
   /** Running operations, oldest first. */
   readonly #running = new Map<Operation, Context>();
-  /** The first frame of each call that another rank has made before this one. */
-  readonly #early = new Map<string, FrameHead>();
-  /** Frames of other calls than those made here. */
-  readonly #strangers: { context: Context; head: FrameHead }[] = [];
+  readonly #check: CallCheck;
   #failure: Error | undefined;
 
   constructor(options: ExchangeOptions) {
@@ -71,6 +69,11 @@ export class Exchange {
         this.#watch.hasEntered(from, context, operation),
       onAbort: (error) => this.fail(error),
       onHeard: (rank) => this.#watch.heard(rank),
+    });
+    this.#check = new CallCheck({
+      rank: link.rank,
+      query: (to, about) => this.#transport.query(to, about),
+      fail: (error) => this.#abort(error),
     });
     this.#watch = new Watch({
       ...options,
@@ -160,11 +163,7 @@ export class Exchange {
       failed: (error) =>
         this.#abort(error instanceof Error ? error : new Error(String(error))),
     });
-    const first = this.#early.get(key);
-    this.#early.delete(key);
-    if (first !== undefined && !this.#matches(context, first)) {
-      this.#strangers.push({ context, head: first });
-    }
+    this.#check.enter(context, operation.number);
     const earlier = [...this.#running.keys()]
       .filter((other) => other.sharesMemory(operation as Operation))
       .map((other) => other.end);
@@ -227,7 +226,7 @@ export class Exchange {
     const isReady = head.purpose === PURPOSE.ready;
     if (context !== undefined && head.operation <= context.entered) {
       const operation = context.operations.get(head.operation);
-      if (!this.#matches(context, head)) return false;
+      if (!this.#check.matches(context, head)) return false;
       if (operation === undefined) return true;
       if (operation.begun) {
         const taken = this.#attempt(() =>
@@ -239,39 +238,18 @@ export class Exchange {
     const name = nameOf(head.from, isReady ? "ready" : head.step);
     const key = `${head.context}:${head.operation}:`;
     if (!this.#room.keep(key + name, head, payload)) return false;
-    if (head.operation > (context?.entered ?? 0)) {
-      if (!this.#early.has(key)) this.#early.set(key, head);
-    }
+    if (head.operation > (context?.entered ?? 0)) this.#check.keep(head);
     return true;
   }
 
-  /** Whether a frame belongs to the call made here; if not, its sender is told. */
-  #matches(context: Context, head: FrameHead): boolean {
-    const mine = context.describe(head.operation);
-    if (mine === undefined || signatureOf(mine) === head.signature) return true;
-    this.#transport.query(head.from, {
-      context: context.id,
-      operation: head.operation,
-      text: encodeText(mine),
-    });
-    return false;
-  }
-
-  /** Another rank waits in a call: was it the same one here? */
+  /** Another rank asks how far this one has come, and tells its call. */
   #onQuery(head: FrameHead, text: Uint8Array): void {
     const context = this.#contexts.get(head.context);
     this.#transport.status(head.from, {
       context: head.context,
       operation: context?.entered ?? 0,
     });
-    const mine = context?.describe(head.operation);
-    const theirs = decodeText(text);
-    if (theirs === "" || mine === undefined || mine === theirs) return;
-    this.#abort(mismatch(
-      head.operation,
-      { rank: this.#options.link.rank, call: mine },
-      { rank: head.from, call: theirs },
-    ));
+    this.#check.onQuery(context, head, text);
   }
 
   #attempt<T>(action: () => T): T | undefined {
@@ -301,9 +279,7 @@ export class Exchange {
 
   #tick(): void {
     this.#transport.tick();
-    for (const { context, head } of this.#strangers) {
-      this.#matches(context, head);
-    }
+    this.#check.tick();
     const [oldest] = this.#running;
     if (oldest !== undefined) this.#watch.check(oldest[1], oldest[0]);
     for (const context of this.#contexts.values()) {

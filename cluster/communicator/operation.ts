@@ -9,14 +9,12 @@ import {
 } from "./elements.ts";
 import { CollectiveMismatchError } from "./errors.ts";
 import { ArrayLanding, BytesLanding, type Landing } from "./landing.ts";
+import { EAGER_BYTES, LongMessages } from "./long_messages.ts";
 import type { Port, Use } from "./port.ts";
 import { PURPOSE } from "./purpose.ts";
 import type { ScratchPool } from "./scratch_pool.ts";
 import { segmentBytesFor, type SegmentLimits } from "./segments.ts";
 import type { Entry } from "./waiting_room.ts";
-
-/** Longer messages leave only when the receiver has begun the call too. */
-export const EAGER_BYTES = 256 * 1024;
 
 export interface OperationOptions extends SegmentLimits {
   rank: number;
@@ -50,10 +48,9 @@ export class Operation<T = unknown> implements Port {
   readonly #options: OperationOptions;
   readonly #end = Promise.withResolvers<T>();
   readonly #landings = new Map<string, Landing>();
-  /** Ranks that have begun the call and expect long messages. */
-  readonly #ready = new Set<number>();
-  readonly #readied = new Set<number>();
-  readonly #held: { to: number; parcel: Parcel }[] = [];
+  readonly #long: LongMessages;
+  /** Ranks that know that long messages can come here. */
+  readonly #told = new Set<number>();
   readonly #scratch: TypedArray[] = [];
   /** Parcels that the other ranks do not have yet. */
   #unarrived = 0;
@@ -70,6 +67,10 @@ export class Operation<T = unknown> implements Port {
     this.description = describeCall(call);
     this.signature = signatureOf(this.description);
     this.movedAt = options.now();
+    this.#long = new LongMessages({
+      post: (to, parcel) => this.#post(to, parcel),
+      readyEarly: (rank) => options.early(rank, "ready").length > 0,
+    });
   }
 
   /** "all-reduce 12" */
@@ -90,8 +91,8 @@ export class Operation<T = unknown> implements Port {
     const waiting = [...this.#landings.keys()].map((name) =>
       Number(name.split("/")[0])
     );
-    const held = this.#held.map(({ to }) => to);
-    return [...new Set([...waiting, ...held])].sort((a, b) => a - b);
+    return [...new Set([...waiting, ...this.#long.receivers])]
+      .sort((a, b) => a - b);
   }
 
   begin(): void {
@@ -131,8 +132,8 @@ export class Operation<T = unknown> implements Port {
     do {
       const until = Math.min(at + segment, last);
       const parcel = this.#parcel(step, at, total, bytes.subarray(at, until));
-      if (total <= EAGER_BYTES || this.#isReady(to)) this.#post(to, parcel);
-      else this.#held.push({ to, parcel });
+      if (total <= EAGER_BYTES) this.#post(to, parcel);
+      else this.#long.send(to, parcel);
       at = until;
     } while (at < last);
   }
@@ -156,7 +157,7 @@ export class Operation<T = unknown> implements Port {
   }
 
   async sent(): Promise<void> {
-    if (this.#unarrived === 0 && this.#held.length === 0) return;
+    if (this.#unarrived === 0 && this.#long.isEmpty) return;
     this.#sent ??= Promise.withResolvers<void>();
     await this.#sent.promise;
   }
@@ -171,7 +172,7 @@ export class Operation<T = unknown> implements Port {
   arrive(from: number, head: FrameHead, payload: Uint8Array): boolean {
     this.movedAt = this.#options.now();
     if (head.purpose === PURPOSE.ready) {
-      this.#onReady(from);
+      this.#long.onReady(from);
       return true;
     }
     const name = nameOf(from, head.step);
@@ -184,8 +185,8 @@ export class Operation<T = unknown> implements Port {
   #expect(from: number, step: number, landing: Landing, long: boolean): void {
     const name = nameOf(from, step);
     this.#landings.set(name, landing);
-    if (long && !this.#readied.has(from)) {
-      this.#readied.add(from);
+    if (long && !this.#told.has(from)) {
+      this.#told.add(from);
       this.#post(from, {
         ...this.#parcel(0, 0, 0, NOTHING),
         purpose: PURPOSE.ready,
@@ -214,20 +215,6 @@ export class Operation<T = unknown> implements Port {
         : error;
     }
     if (landing.complete) this.#landings.delete(name);
-  }
-
-  #isReady(rank: number): boolean {
-    if (this.#options.early(rank, "ready").length > 0) this.#ready.add(rank);
-    return this.#ready.has(rank);
-  }
-
-  #onReady(from: number): void {
-    this.#ready.add(from);
-    const held = this.#held.splice(0);
-    for (const { to, parcel } of held) {
-      if (to === from) this.#post(to, parcel);
-      else this.#held.push({ to, parcel });
-    }
   }
 
   #parcel(
@@ -260,7 +247,7 @@ export class Operation<T = unknown> implements Port {
   }
 
   #settle(): void {
-    if (this.#unarrived > 0 || this.#held.length > 0) return;
+    if (this.#unarrived > 0 || !this.#long.isEmpty) return;
     this.#sent?.resolve();
     this.#sent = undefined;
     if (this.#result === undefined) return;
