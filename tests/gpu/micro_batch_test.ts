@@ -104,3 +104,27 @@ Deno.test("runPhase() gives the same bits when it runs blocks again in backward"
     deepStrictEqual(again, kept);
   });
 });
+
+Deno.test("runPhase() gives the same figures for a micro-batch with a cached teacher", async () => {
+  await withData(async (data) => {
+    const config = {
+      data: { padding: 0 },
+      phases: { ...ALL_LOSSES.phases, teacher: { images: 72 } },
+    };
+    const whole = await figuresOf(data, "whole", { ranks: 1, config });
+    const split = await figuresOf(data, "split", {
+      ranks: 2,
+      config: { ...config, microBatch: 5 },
+    });
+    split.forEach(({ at, figures }, i) => {
+      for (const [key, value] of Object.entries(figures)) {
+        assertClose(
+          [value],
+          [whole[i]!.figures[key]!],
+          { rtol: 1e-4, atol: 1e-5 },
+          `${key} at ${at}`,
+        );
+      }
+    });
+  });
+});

@@ -120,3 +120,47 @@ Deno.test("planRun() lists shares, parameters and what ranks exchange", async ()
     }
   });
 });
+
+Deno.test("plan prints what a run would hold, with or without an adapter", async () => {
+  await withData(async (data) => {
+    const plan = async (...args: string[]) => {
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "-q",
+          "-A",
+          "--no-check",
+          "cluster/main.ts",
+          "plan",
+          "configs/cifar10.json",
+          `data.path=${data}`,
+          "data.labelsPerClass=4",
+          "data.validationPerClass=3",
+          ...args,
+        ],
+        env: { DENO_WEBGPU_BACKEND: "vulkan", NO_COLOR: "1" },
+      }).output();
+      const text = new TextDecoder().decode(stdout);
+      return { code, text, error: new TextDecoder().decode(stderr) };
+    };
+    const { code, text, error } = await plan("--adapter", "none", "--json");
+    strictEqual(code, 0, error);
+    const made = JSON.parse(text);
+    strictEqual(made.ranks, 1);
+    strictEqual(made.adapter.form, "tiled");
+    for (const { phase, ranks } of made.phases) {
+      const kinds = Object.values(ranks[0].memory as Record<string, number>);
+      strictEqual(
+        kinds.reduce((sum, bytes) => sum + bytes, 0),
+        ranks[0].peak_bytes,
+        phase,
+      );
+    }
+    const shown = await plan("--ranks", "3", "microBatch=8", "--verbose");
+    strictEqual(shown.code, 0, shown.error);
+    ok(/^teacher .* x 8 /m.test(shown.text), shown.text);
+    ok(/scratch buffers/.test(shown.text), shown.text);
+    const wrong = await plan("--adapter", "some");
+    strictEqual(wrong.code, 2, wrong.error);
+  });
+});
