@@ -26,7 +26,7 @@ step_packages() {
   key=$(cksum <"$ROOT/bench/deno.lock")
   if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
     echo "setup  jax-js and tfjs found: bench/node_modules" >&2
-  elif "$DENO" install --quiet --frozen --node-modules-dir=auto \
+  elif "$DENO" install --quiet --node-modules-dir=auto \
     --config "$ROOT/bench/deno.json" >>"$LOG" 2>&1; then
     echo "$key" >"$stamp"
     echo "setup  jax-js and tfjs installed: bench/node_modules" >&2

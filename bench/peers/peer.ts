@@ -26,6 +26,7 @@ function commandOf(name: PeerName): [string, string[]] {
     "--quiet",
     "--no-check",
     "--cached-only",
+    "--no-lock",
     "--allow-all",
     `--config=${FOLDER}../deno.json`,
     `${FOLDER}${file}`,

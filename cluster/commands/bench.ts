@@ -10,6 +10,8 @@ export async function bench(args: readonly string[]): Promise<number> {
       "run",
       "--quiet",
       "--cached-only",
+      // The lock is for installing; what runs is what was installed.
+      "--no-lock",
       `--config=${BENCH}deno.json`,
       "--permission-set=bench",
       `${BENCH}main.ts`,

@@ -30,6 +30,7 @@ async function bench(
       "--quiet",
       "--no-check",
       "--cached-only",
+      "--no-lock",
       `--config=${root}/bench/deno.json`,
       "--permission-set=bench",
       `${root}/bench/main.ts`,
