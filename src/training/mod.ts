@@ -25,5 +25,6 @@ export {
   type MetricValues,
   StepMetrics,
 } from "./step_metrics.ts";
-export { type FinishedStep, StepProgram } from "./step_program.ts";
+export { StepProgram } from "./step_program.ts";
+export type { FinishedStep } from "./step_queue.ts";
 export { StepUniform, type StepValues } from "./step_uniform.ts";

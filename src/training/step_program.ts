@@ -9,8 +9,9 @@ import {
 } from "../gpu/mod.ts";
 import type { Communicator } from "./communicator.ts";
 import { Bucket, Gather } from "./exchange.ts";
-import { LOG_DEPTH, StepLog, type StepRecord } from "./step_log.ts";
+import { StepLog } from "./step_log.ts";
 import { StepMetrics } from "./step_metrics.ts";
+import { type FinishedStep, StepQueue } from "./step_queue.ts";
 import { StepUniform, type StepValues } from "./step_uniform.ts";
 
 /** What the host does between two pieces of the program. */
@@ -18,16 +19,6 @@ type Exchange =
   | { kind: "bucket"; bucket: Bucket }
   | { kind: "await" }
   | { kind: "gather"; gather: Gather; then: (rows: Float32Array) => void };
-
-/** A step that the GPU has finished. */
-export interface FinishedStep extends StepRecord {
-  /** From 0. */
-  step: number;
-  /** Wall time; the mean when several steps were waited for together. */
-  totalMs: number;
-  /** Of it, waiting for other ranks. */
-  communicationMs: number;
-}
 
 /** What {@linkcode StepProgram.run} needs for one step. */
 export interface StepRequest {
@@ -43,12 +34,6 @@ export interface StepRequest {
 
 /** Host time of a part of a step, for a trace. */
 export type OnSpan = (name: string, start: number, end: number) => void;
-
-/**
- * Work that may be queued before the host looks at it, in ms: long enough that
- * its look costs nothing, short enough for a progress line and Ctrl-C.
- */
-const QUEUE_MS = 250;
 
 /**
  * One training step: a recorded program and the exchanges with other ranks
@@ -71,19 +56,13 @@ export class StepProgram {
   readonly #communicator: Communicator;
   readonly #clock: Clock;
   readonly #log: StepLog;
+  readonly #queue: StepQueue;
   readonly #exchanges = new Map<number, Exchange>();
   readonly #readbacks: Readback[] = [];
   /** Last piece of the prefix. */
   #prefix: number | undefined;
   /** The prefix of the coming step is submitted. */
   #ahead = false;
-  /** Steps on the GPU whose figures are not read. */
-  #queued: { step: number; communicationMs: number }[] = [];
-  #finished: FinishedStep[] = [];
-  /** Until when wall time is in finished steps. */
-  #since = 0;
-  #stepMs = 0;
-
   constructor(device: Device, communicator: Communicator, clock: Clock) {
     this.#device = device;
     this.#communicator = communicator;
@@ -92,6 +71,7 @@ export class StepProgram {
     this.uniform = new StepUniform(device);
     this.metrics = new StepMetrics(device);
     this.#log = new StepLog(device, this.program, this.metrics);
+    this.#queue = new StepQueue(this.#log, clock);
   }
 
   /** Bytes that a rank gives to each exchange of a step. */
@@ -188,7 +168,7 @@ export class StepProgram {
   async run({ values, stop, next }: StepRequest): Promise<boolean> {
     let votes = Number(stop);
     let communicationMs = 0;
-    if (this.#queued.length === 0) this.#since = this.#clock.now();
+    this.#queue.start();
     const wait = async (work: Promise<void>) => {
       const before = this.#clock.now();
       await work;
@@ -232,27 +212,24 @@ export class StepProgram {
         }
       }
     }
-    this.#queued.push({ step: values.step, communicationMs });
+    this.#queue.push(values.step, communicationMs);
     return votes > 0;
   }
 
   /** Enough is queued: call {@linkcode StepProgram.drain}. */
   get full(): boolean {
     // An exchange within each step waits for the one before.
-    if (this.#exchanges.size > 0) return false;
-    const { length } = this.#queued;
-    return length === LOG_DEPTH || this.#stepMs === 0 ||
-      (length + 1) * this.#stepMs > QUEUE_MS;
+    return this.#exchanges.size === 0 && this.#queue.full;
   }
 
   /** Waits for all queued steps. */
   drain(): void {
-    if (this.#queued.length > 0) this.#collect();
+    this.#collect();
   }
 
   /** Steps that ended since the last call, in order. */
   takeFinished(): FinishedStep[] {
-    return this.#finished.splice(0);
+    return this.#queue.take();
   }
 
   [Symbol.dispose](): void {
@@ -276,7 +253,7 @@ export class StepProgram {
     const start = this.#clock.now();
     source.read();
     this.#span("read", start);
-    if (this.#queued.length > 0) this.#collect();
+    this.#collect();
   }
 
   async #runAhead(
@@ -293,15 +270,9 @@ export class StepProgram {
   }
 
   #collect(): void {
+    if (this.#queue.empty) return;
     const start = this.#clock.now();
-    const queued = this.#queued.splice(0);
-    const records = this.#log.read(queued.map(({ step }) => step));
-    const now = this.#clock.now();
-    this.#stepMs = (now - this.#since) / queued.length;
-    this.#since = now;
-    records.forEach((record, i) => {
-      this.#finished.push({ ...record, ...queued[i]!, totalMs: this.#stepMs });
-    });
+    this.#queue.collect();
     this.#span("read", start);
   }
 
