@@ -48,7 +48,8 @@ function permissions(
   if (denoOptions.some((option) => ALLOWS_ALL.test(option))) return [];
   return [
     "--allow-read",
-    `--allow-net=${server}`,
+    // The server, and the other ranks where they talk directly.
+    `--allow-net=${server},127.0.0.1`,
     "--allow-env",
     "--allow-sys=hostname",
   ];
