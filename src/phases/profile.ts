@@ -78,8 +78,11 @@ export class Profile {
   add(finished: FinishedStep): void {
     const { step, timings } = finished;
     if (step < this.#first || step >= this.#end) return;
-    this.#steps.push(finished);
-    for (const { label, start, milliseconds } of timings) {
+    // A prefix that ran ahead was timed with the step before and not again.
+    const before = new Set(this.#steps.at(-1)?.timings.map(startOf));
+    const fresh = timings.filter((timing) => !before.has(timing.start));
+    this.#steps.push({ ...finished, timings: fresh });
+    for (const { label, start, milliseconds } of fresh) {
       this.#spans.push({
         track: "gpu",
         name: label,
@@ -104,6 +107,10 @@ export class Profile {
     };
     await writeProfilePart(env.disk, runFolder, part);
   }
+}
+
+function startOf({ start }: Timing): number {
+  return start;
 }
 
 interface Sums {
