@@ -17,13 +17,13 @@ const COMMON =
 
 function overview(): string {
   return [
-    "Measures the kernels and the training step; every figure is checked first.",
+    "Measures kernels, training steps and collectives; every figure is checked.",
     "",
     "Usage: deno task bench <name> [options]",
     "       sh cluster/run.sh bench <name> [options]   installs what is missing first",
     "",
     ...Object.entries(VERBS).map(([name, verb]) =>
-      `  ${name.padEnd(8)}${verb.about}`
+      `  ${name.padEnd(13)}${verb.about}`
     ),
     "",
     "`bench <name> --help` tells more. Exit codes: 0 measured, 1 a result was wrong,",

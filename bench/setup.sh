@@ -1,8 +1,9 @@
 #!/bin/sh
-# The peers of the bench:  sh bench/setup.sh [packages] [torch]      (default: all)
+# The peers of the bench:  sh bench/setup.sh [packages] [torch] [mpi]     (default: all)
 #
 #   packages   jax-js and TensorFlow.js from npm, into bench/node_modules
-#   torch      PyTorch for the CPU, python3-torch from Debian; needs root
+#   torch      PyTorch for the CPU with gloo, python3-torch from Debian; needs root
+#   mpi        Open MPI with mpi4py from Debian; needs root
 #
 # A peer that cannot be installed here is named and left out: the bench goes on
 # without it. Exact versions are in bench/deno.json and bench/deno.lock.
@@ -12,7 +13,7 @@ ROOT=$(cd "$(dirname "$0")/.." && pwd)
 TOOLS=$ROOT/.tools
 LOG=$TOOLS/bench-setup.log
 DENO=${DENO:-deno}
-[ $# -gt 0 ] || set -- packages torch
+[ $# -gt 0 ] || set -- packages torch mpi
 mkdir -p "$TOOLS"
 : >"$LOG"
 . "$ROOT/cluster/setup/packages.sh"
@@ -49,12 +50,27 @@ step_torch() {
   fi
 }
 
+has_mpi() {
+  command -v mpirun >/dev/null && /usr/bin/python3 -c 'import mpi4py, numpy' >/dev/null 2>&1
+}
+
+step_mpi() {
+  if has_mpi; then
+    echo "setup  Open MPI found: $(command -v mpirun)" >&2
+  elif may_install && apt_install openmpi-bin python3-mpi4py python3-numpy && has_mpi; then
+    echo "setup  Open MPI installed: $(command -v mpirun)" >&2
+  else
+    no_peer openmpi "as root: apt-get install openmpi-bin python3-mpi4py"
+  fi
+}
+
 for peer in "$@"; do
   case $peer in
   packages) step_packages ;;
   torch) step_torch ;;
+  mpi) step_mpi ;;
   *)
-    echo "error: no peer is named $peer; there are: packages torch" >&2
+    echo "error: no peer is named $peer; there are: packages torch mpi" >&2
     exit 2
     ;;
   esac

@@ -1,7 +1,13 @@
+import { collectives } from "./collectives/collectives.ts";
 import type { Verb } from "./common/verb.ts";
 import { ops } from "./ops/ops.ts";
 import { start } from "./start/start.ts";
 import { step } from "./step/step.ts";
 
 /** All benches by name. */
-export const VERBS: Readonly<Record<string, Verb>> = { ops, step, start };
+export const VERBS: Readonly<Record<string, Verb>> = {
+  ops,
+  step,
+  start,
+  collectives,
+};

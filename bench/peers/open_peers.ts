@@ -2,7 +2,7 @@ import { Peer, PeerMissingError, type PeerName, PEERS } from "./peer.ts";
 
 /** A peer that takes no part, and why. */
 export interface Missing {
-  readonly peer: PeerName;
+  readonly peer: string;
   readonly reason: string;
 }
 
@@ -22,9 +22,13 @@ export class OpenPeers {
     return [...this.#open];
   }
 
-  async start(name: PeerName): Promise<void> {
+  /** Starts a peer by its own command, or by another. */
+  async start(
+    name: PeerName,
+    start: () => Promise<Peer> = () => Peer.start(name),
+  ): Promise<void> {
     try {
-      this.#open.push(await Peer.start(name));
+      this.#open.push(await start());
     } catch (error) {
       this.#drop(name, error);
     }
@@ -72,7 +76,7 @@ export class OpenPeers {
   }
 
   /** Takes a peer out for a reason that is printed. */
-  #drop(name: PeerName, error: unknown): void {
+  #drop(name: string, error: unknown): void {
     if (!(error instanceof PeerMissingError)) throw error;
     const index = this.#open.findIndex((peer) => peer.name === name);
     if (index >= 0) this.#open.splice(index, 1);

@@ -8,7 +8,9 @@ export class PeerMissingError extends SignetError {
 }
 
 export const PEERS = ["jax-js", "tfjs", "torch-cpu"] as const;
-export type PeerName = typeof PEERS[number];
+/** Programs of message passing, beside our collectives. */
+export const MESSAGE_PEERS = ["openmpi-tcp", "openmpi-shm", "gloo"] as const;
+export type PeerName = typeof PEERS[number] | typeof MESSAGE_PEERS[number];
 
 /** Peers on the same adapter; the others are context. */
 export const WEBGPU_PEERS: readonly PeerName[] = ["jax-js", "tfjs"];
@@ -35,7 +37,7 @@ function commandOf(name: PeerName): [string, string[]] {
 
 /** Another implementation as a process that answers one request at a time. */
 export class Peer {
-  readonly name: PeerName;
+  readonly name: string;
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #replies: ReadableStreamDefaultReader<string>;
@@ -44,7 +46,7 @@ export class Peer {
   readonly #reading: Promise<void>;
   #about: Record<string, unknown> = {};
 
-  private constructor(name: PeerName, child: Deno.ChildProcess) {
+  private constructor(name: string, child: Deno.ChildProcess) {
     this.name = name;
     this.#child = child;
     this.#writer = child.stdin.getWriter();
@@ -53,12 +55,16 @@ export class Peer {
   }
 
   /** @throws {PeerMissingError} If it does not answer. */
-  static async start(name: PeerName): Promise<Peer> {
-    const [command, args] = commandOf(name);
+  static async start(
+    name: string,
+    [command, args]: readonly [string, readonly string[]] = commandOf(
+      name as PeerName,
+    ),
+  ): Promise<Peer> {
     let child: Deno.ChildProcess;
     try {
       child = new Deno.Command(command, {
-        args,
+        args: [...args],
         stdin: "piped",
         stdout: "piped",
         stderr: "piped",
