@@ -98,7 +98,7 @@ function workOf(options: BenchOptions): { name: CallName; bytes: number }[] {
     throw new ConfigError(`Cannot measure ${call}`, { hint: CALLS.join(", ") });
   }
   return CALLS.filter((name) => call === undefined || name === call)
-    .flatMap((name) => {
+    .flatMap((name): { name: CallName; bytes: number }[] => {
       if (name === "barrier") return [{ name, bytes: 8 }];
       const bytes = sizes ??
         (name === "all_reduce" ? SIZES : [OTHER_CALLS_BYTES]);

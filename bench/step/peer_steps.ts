@@ -53,7 +53,7 @@ export async function peerSteps(
       }
       if (batch < 8) continue;
       const quarter = Math.floor(batch / 4);
-      const again = await peers.restart(peer.name);
+      const again = await peers.restart(peer.name as PeerName);
       if (again === undefined) continue;
       log(`${peer.name}: again with batch ${quarter}`);
       const part = await openAt(model, quarter, again, options);
@@ -112,7 +112,7 @@ async function openPeer(
     } as ours; first step ${(firstMs / 1000).toFixed(1)} s`,
   );
   return {
-    name: peer.name,
+    name: peer.name as PeerName,
     batch: model.batch,
     facts: {
       parameters,
