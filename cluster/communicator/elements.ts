@@ -6,10 +6,22 @@ export type TypedArray =
   | Int32Array
   | Uint32Array
   | Uint8Array
-  | BigInt64Array;
+  | BigInt64Array
+  | Uint16Array;
 
-/** Names of the element types, as messages and errors show them. */
-export type ElementType = "f32" | "f16" | "f64" | "i32" | "u32" | "u8" | "i64";
+/**
+ * Names of the element types, as messages and errors show them. `bf16` has no
+ * array of its own: its bits are in a `Uint16Array`.
+ */
+export type ElementType =
+  | "f32"
+  | "f16"
+  | "f64"
+  | "i32"
+  | "u32"
+  | "u8"
+  | "i64"
+  | "bf16";
 
 /** Values that travel as JSON text. */
 export type Json =
@@ -35,6 +47,7 @@ const TYPES: readonly (readonly [ElementType, ArrayType])[] = [
   ["u32", Uint32Array],
   ["u8", Uint8Array],
   ["i64", BigInt64Array],
+  ["bf16", Uint16Array],
 ];
 
 /** Stands for JSON text where the number of a type is expected. */

@@ -1,5 +1,9 @@
-import type { Communicator } from "../../src/training/communicator.ts";
+import type {
+  Communicator,
+  Summands,
+} from "../../src/training/communicator.ts";
 import { calls } from "./calls.ts";
+import { typeOf } from "./elements.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { reducingCalls } from "./reducing_calls.ts";
 import { reductionOf } from "./reductions.ts";
@@ -9,8 +13,6 @@ export interface LinkCommunicatorOptions extends ExchangeOptions {
   /** How collectives are carried out; `auto` by default. */
   algorithm?: Algorithm | undefined;
 }
-
-const SUM = reductionOf("sum", "f32");
 
 /** What training needs of the collectives, in the thread that owns the link. */
 export class LinkCommunicator implements Communicator {
@@ -30,10 +32,11 @@ export class LinkCommunicator implements Communicator {
     return new Float32Array(new SharedArrayBuffer(length * 4));
   }
 
-  allReduce(buffer: Float32Array): Promise<void> {
+  allReduce(buffer: Summands): Promise<void> {
     const { world } = this.exchange;
     const wish = { algorithm: this.#algorithm, nodes: world.nodes };
-    const call = reducingCalls.allReduce(buffer, buffer, SUM, wish);
+    const sum = reductionOf("sum", typeOf(buffer));
+    const call = reducingCalls.allReduce(buffer, buffer, sum, wish);
     return this.exchange.run(world, call);
   }
 

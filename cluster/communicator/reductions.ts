@@ -53,6 +53,36 @@ function addFloat32(
   for (let i = 0; i < o!.length; i++) o![i] = a![i]! + b![i]!;
 }
 
+/** What is narrowed or widened at a time. */
+const BLOCK = 1024;
+const lowerBits = new Uint32Array(BLOCK);
+const lowerFloats = new Float32Array(lowerBits.buffer);
+const upperBits = new Uint32Array(BLOCK);
+const upperFloats = new Float32Array(upperBits.buffer);
+
+/** Sums of bf16, the upper halves of f32: added in f32, rounded to nearest, ties to even. */
+function addBfloat16(
+  out: TypedArray,
+  lower: TypedArray,
+  upper: TypedArray,
+): void {
+  const [o, a, b] = [out, lower, upper] as Uint16Array[];
+  for (let start = 0; start < o!.length; start += BLOCK) {
+    const size = Math.min(BLOCK, o!.length - start);
+    for (let i = 0; i < size; i++) {
+      lowerBits[i] = a![start + i]! << 16;
+      upperBits[i] = b![start + i]! << 16;
+    }
+    for (let i = 0; i < size; i++) lowerFloats[i]! += upperFloats[i]!;
+    for (let i = 0; i < size; i++) {
+      const bits = lowerBits[i]!;
+      o![start + i] = (bits & 0x7fffffff) > 0x7f800000
+        ? bits >>> 16 | 0x40
+        : (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
+    }
+  }
+}
+
 const NUMBERS: Record<string, (a: number, b: number) => number> = {
   sum: (a, b) => a + b,
   product: (a, b) => a * b,
@@ -86,6 +116,12 @@ function elementwise(f: (a: never, b: never) => unknown): Combine {
   };
 }
 
+/** Sums with a loop of their own. */
+const SUMS: Partial<Record<ElementType, Combine>> = {
+  f32: addFloat32,
+  bf16: addBfloat16,
+};
+
 const FLOATS: readonly ElementType[] = ["f32", "f16", "f64"];
 const BITWISE = /^bitwise/;
 
@@ -110,13 +146,13 @@ export function reductionOf(
     : NUMBERS[op];
   if (
     f === undefined || (op === "mean" && !isFloat) ||
+    (type === "bf16" && op !== "sum") ||
     (BITWISE.test(op) && isFloat)
   ) {
     throw new TypeError(`Cannot reduce ${type} elements with "${op}"`);
   }
-  const combine = type === "f32" && (op === "sum" || op === "mean")
-    ? addFloat32
-    : elementwise(f as (a: never, b: never) => unknown);
+  const sum = op === "sum" || op === "mean" ? SUMS[type] : undefined;
+  const combine = sum ?? elementwise(f as (a: never, b: never) => unknown);
   return {
     name: op,
     commutative: true,

@@ -4,6 +4,7 @@
  * carries collectives on while the main thread waits for its GPU.
  */
 import { realEnv } from "../../src/env/mod.ts";
+import type { Summands } from "../../src/training/communicator.ts";
 import {
   connectControl,
   type Control,
@@ -163,22 +164,27 @@ function collective(call: CollectiveCall): Promise<void> {
     case "barrier":
       return communicator.barrier();
     case "broadcast":
-      return communicator.broadcast(floatsOf(call.buffer), call.root);
+      return communicator.broadcast(viewOf(call.buffer), call.root);
     case "all-reduce":
-      return communicator.allReduce(floatsOf(call.buffer));
+      return communicator.allReduce(viewOf(call.buffer));
     case "all-gather":
-      return communicator.allGather(floatsOf(call.buffer), call.offsets);
+      return communicator.allGather(viewOf(call.buffer), call.offsets);
   }
 }
 
 /** A view on the one SharedArrayBuffer that stands for the memory in this thread. */
-function floatsOf({ values, memory }: Shared): Float32Array {
+function viewOf<T extends Summands>({ values, memory }: Shared<T>): T {
   const known = memories.get(memory)?.deref();
   if (known === undefined) {
     memories.set(memory, new WeakRef(values.buffer));
     return values;
   }
-  return new Float32Array(known, values.byteOffset, values.length);
+  const View = values.constructor as new (
+    buffer: SharedArrayBuffer,
+    offset: number,
+    length: number,
+  ) => T;
+  return new View(known, values.byteOffset, values.length);
 }
 
 function subscribe(subscription: number, subject: string): void {

@@ -1,4 +1,7 @@
-import type { Communicator } from "../../src/training/communicator.ts";
+import type {
+  Communicator,
+  Summands,
+} from "../../src/training/communicator.ts";
 import type { CollectiveCall, Shared } from "./worker_messages.ts";
 
 type Floats = Float32Array<SharedArrayBuffer>;
@@ -27,7 +30,7 @@ export class WorkerCommunicator implements Communicator {
     return new Float32Array(new SharedArrayBuffer(length * 4));
   }
 
-  allReduce(buffer: Floats): Promise<void> {
+  allReduce(buffer: Summands): Promise<void> {
     return this.#run({ name: "all-reduce", buffer: this.#shared(buffer) });
   }
 
@@ -47,7 +50,7 @@ export class WorkerCommunicator implements Communicator {
     return this.#run({ name: "barrier" });
   }
 
-  #shared(values: Floats): Shared {
+  #shared<T extends Summands>(values: T): Shared<T> {
     let memory = this.#memories.get(values.buffer);
     if (memory === undefined) {
       memory = this.#memoryCount++;

@@ -1,12 +1,13 @@
+import type { Summands } from "../../src/training/communicator.ts";
 import type { Credentials } from "../links/mod.ts";
 import type { LinkWish } from "./choose_link.ts";
 import type { Wait } from "./errors.ts";
 import type { PlainError } from "./plain_error.ts";
 import type { Algorithm } from "./selection.ts";
 
-/** Floats in memory that both threads see. */
-export interface Shared {
-  values: Float32Array<SharedArrayBuffer>;
+/** Values in memory that both threads see. */
+export interface Shared<T = Float32Array<SharedArrayBuffer>> {
+  values: T;
   /**
    * Number of the memory: a message makes a new SharedArrayBuffer each time, so
    * that identity does not tell which calls are on the same memory.
@@ -18,7 +19,7 @@ export interface Shared {
 export type CollectiveCall =
   | { name: "barrier" }
   | { name: "broadcast"; buffer: Shared; root: number }
-  | { name: "all-reduce"; buffer: Shared }
+  | { name: "all-reduce"; buffer: Shared<Summands> }
   | { name: "all-gather"; buffer: Shared; offsets: readonly number[] };
 
 export interface JoinOptions {

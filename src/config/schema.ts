@@ -249,14 +249,18 @@ export const configSchema = z.strictObject({
     growthInterval: count(500, { min: 1 }).describe(
       "steps without overflow after which the factor doubles",
     ),
-  }).prefault({}).describe("keeps small gradients above 0; precision f16 only"),
+  }).prefault({}).describe(
+    "keeps small gradients above 0; only where precision or wire is f16",
+  ),
   bucketBytes: z.union([
     z.literal("auto"),
     z.int().min(4).max(1 << 30),
   ]).default("auto").describe(
     "gradients sent in one message while backward goes on; auto = a quarter of all, 256 KiB to 4 MiB",
   ),
-  wire: z.enum(["f32"]).default("f32").describe("type of sent gradients"),
+  wire: z.enum(["f32", "bf16", "f16"]).default("f32").describe(
+    "type of sent gradients: bf16 and f16 halve the bytes and round each sum; f16 scales the loss",
+  ),
   collectives: z.enum([
     "auto",
     "ring",

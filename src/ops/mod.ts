@@ -107,5 +107,6 @@ export {
   assembleTokensBackward,
   type AssembleTokensBackwardArgs,
 } from "./tokens.ts";
+export { type HalfType, packedWords, packWire, unpackWire } from "./wire.ts";
 export { zero } from "./zero.ts";
 export { probeForm } from "./probe.ts";

@@ -56,7 +56,7 @@ export async function distillRecipe(
   const optimizer = new Optimizer(
     device,
     student.parameters,
-    { ...options.optimizer, lossScale: config.lossScale },
+    { ...options.optimizer, lossScale: config.lossScale, wire: config.wire },
     ({ name }) => classifies || !name.startsWith("heads"),
   );
   const studentInput = new PatchInput(device, context.studentInput);
@@ -67,7 +67,11 @@ export async function distillRecipe(
     ranges,
     image: student.config.image,
   });
-  const step = new StepProgram(device, communicator, env.clock);
+  const step = new StepProgram(device, {
+    communicator,
+    clock: env.clock,
+    wire: config.wire,
+  });
   const { program } = step;
   const buckets = new GradientBuckets(step, gradients, {
     optimizer,

@@ -129,8 +129,7 @@ export class GradientBuckets {
 
   /** Sends the rest with the metrics, then waits for all sums. */
   finish(): void {
-    this.#step.bucket([...this.#waiting.splice(0), this.#step.metrics.tensor]);
-    this.#step.awaitBuckets();
+    this.#step.lastBucket(this.#waiting.splice(0));
   }
 }
 

@@ -73,6 +73,7 @@ export async function selfTrainRecipe(
     ...options.optimizer,
     ema: emaDecay,
     lossScale: config.lossScale,
+    wire: config.wire,
   });
   const evaluated = optimizer.average
     ? { config: model.config, parameters: optimizer.average }
@@ -106,7 +107,11 @@ export async function selfTrainRecipe(
     splitRows(rows.unlabelled, context.microBatch),
   );
   const unlabelled = new Unlabelled(context, evaluated, input);
-  const step = new StepProgram(device, communicator, env.clock);
+  const step = new StepProgram(device, {
+    communicator,
+    clock: env.clock,
+    wire: config.wire,
+  });
   const { program } = step;
   const labels = new Uint32Array(size);
   const weights = new Float32Array(size).fill(1);

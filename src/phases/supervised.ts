@@ -68,7 +68,7 @@ export async function supervisedRecipe(
   const optimizer = new Optimizer(
     device,
     model.parameters,
-    { ...options.optimizer, lossScale: config.lossScale },
+    { ...options.optimizer, lossScale: config.lossScale, wire: config.wire },
     ({ name }) => !frozen || name.startsWith("heads"),
   );
   const input = new PatchInput(device, options.normalisation);
@@ -79,7 +79,11 @@ export async function supervisedRecipe(
     ranges,
     image: model.config.image,
   });
-  const step = new StepProgram(device, communicator, env.clock);
+  const step = new StepProgram(device, {
+    communicator,
+    clock: env.clock,
+    wire: config.wire,
+  });
   const { program } = step;
   const buckets = new GradientBuckets(step, gradients, {
     optimizer,

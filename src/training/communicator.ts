@@ -1,3 +1,9 @@
+/** What can be summed over ranks: f32, f16, or the bits of bf16. */
+export type Summands =
+  | Float32Array<SharedArrayBuffer>
+  | Float16Array<SharedArrayBuffer>
+  | Uint16Array<SharedArrayBuffer>;
+
 /**
  * The other ranks, as training sees them: implemented by `cluster/`.
  *
@@ -10,8 +16,11 @@ export interface Communicator {
   readonly size: number;
   /** Memory that the collectives can work on; every rank asks for the same sizes in the same order. */
   allocate(length: number): Float32Array<SharedArrayBuffer>;
-  /** Sums over all ranks, in place, bit-identical on every rank. */
-  allReduce(buffer: Float32Array<SharedArrayBuffer>): Promise<void>;
+  /**
+   * Sums over all ranks, in place, bit-identical on every rank. Narrow values are
+   * added in f32 and rounded after each addition, to nearest, ties to even.
+   */
+  allReduce(buffer: Summands): Promise<void>;
   /**
    * Fills `buffer` on every rank: rank r contributes the elements
    * `[offsets[r], offsets[r + 1])`, where it wrote its own before the call.

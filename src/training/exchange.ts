@@ -2,10 +2,26 @@ import type { Device, Program, Tensor } from "../gpu/mod.ts";
 import { elements, Readback } from "../gpu/mod.ts";
 import type { Communicator } from "./communicator.ts";
 
-/** Gradients that travel together. */
-export class Bucket {
+/** Tensors that are summed over ranks together. */
+export interface Bucket {
   readonly readback: Readback;
-  readonly shared: Float32Array<SharedArrayBuffer>;
+  /** What a rank gives. */
+  readonly bytes: number;
+  /** Waits for the queue. */
+  read(): void;
+  /** Sums what was read, in place. */
+  sum(): Promise<void>;
+  /** Queues the sums for the GPU. */
+  write(): void;
+  /** Records what makes tensors of the sums that were written. */
+  recordSums(program: Program): void;
+}
+
+/** Tensors that travel together, as they are. */
+export class ExactBucket implements Bucket {
+  readonly readback: Readback;
+  readonly #shared: Float32Array<SharedArrayBuffer>;
+  readonly #communicator: Communicator;
   readonly #device: Device;
   readonly #tensors: readonly Tensor[];
 
@@ -16,6 +32,7 @@ export class Bucket {
     tensors: readonly Tensor[],
   ) {
     this.#device = program.device;
+    this.#communicator = communicator;
     this.#tensors = tensors;
     const length = tensors.reduce((sum, tensor) => sum + tensor.length, 0);
     this.readback = new Readback(program.device, length * 4);
@@ -24,22 +41,32 @@ export class Bucket {
       program.copy(tensor, this.readback, offset);
       offset += tensor.length * 4;
     }
-    this.shared = communicator.allocate(length);
+    this.#shared = communicator.allocate(length);
   }
 
-  /** Waits for the queue. */
+  get bytes(): number {
+    return this.#shared.byteLength;
+  }
+
   read(): void {
-    this.readback.read(bytesOf(this.shared));
+    this.readback.read(bytesOf(this.#shared));
   }
 
-  /** Queues the sums for the GPU. */
+  sum(): Promise<void> {
+    return this.#communicator.allReduce(this.#shared);
+  }
+
   write(): void {
     let offset = 0;
     for (const tensor of this.#tensors) {
       const end = offset + tensor.length;
-      this.#device.write(tensor, this.shared.subarray(offset, end));
+      this.#device.write(tensor, this.#shared.subarray(offset, end));
       offset = end;
     }
+  }
+
+  recordSums(): void {
+    // They are in their tensors already.
   }
 
   /** The sums of one tensor, or undefined when it is not in this bucket. */
@@ -47,7 +74,7 @@ export class Bucket {
     let offset = 0;
     for (const tensor of this.#tensors) {
       const end = offset + tensor.length;
-      if (tensor === wanted) return this.shared.subarray(offset, end);
+      if (tensor === wanted) return this.#shared.subarray(offset, end);
       offset = end;
     }
     return undefined;

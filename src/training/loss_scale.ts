@@ -1,4 +1,4 @@
-import type { Device, Program, Tensor } from "../gpu/mod.ts";
+import type { Device, Program, RealType, Tensor } from "../gpu/mod.ts";
 import type { HeadGradients } from "../model/mod.ts";
 import { cast, type LossScaleRule } from "../ops/mod.ts";
 
@@ -14,8 +14,7 @@ export interface LossScaleOptions {
 const LARGEST = 2 ** 24;
 
 /**
- * Factor of the loss in backward, so that small activation gradients do not
- * vanish in f16: dynamic, doubled after good steps, halved and the step skipped
+ * Factor of the loss in backward, so that small gradients do not vanish in f16: dynamic, doubled after good steps, halved and the step skipped
  * after one whose summed gradient is not finite. All ranks see the same sums,
  * so all skip the same steps.
  */
@@ -24,9 +23,15 @@ export class LossScale {
   readonly state: Tensor;
   readonly rule: LossScaleRule;
   readonly #device: Device;
+  readonly #activations: RealType;
 
-  constructor(device: Device, options: LossScaleOptions) {
+  constructor(
+    device: Device,
+    options: LossScaleOptions,
+    activations: RealType,
+  ) {
     this.#device = device;
+    this.#activations = activations;
     this.rule = {
       growthInterval: options.growthInterval,
       growth: 2,
@@ -47,7 +52,7 @@ export class LossScale {
       const key = name as keyof HeadGradients;
       const output = program.scratch(
         input.shape,
-        key === "dTokens" ? "f16" : "f32",
+        key === "dTokens" ? this.#activations : "f32",
       );
       cast(program, { input, output, factor: this.state });
       scaled[key] = output;

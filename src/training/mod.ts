@@ -9,6 +9,7 @@ export {
   type Communicator,
   silentCommunicator,
   soloCommunicator,
+  type Summands,
 } from "./communicator.ts";
 export { shareOf, shareOffsets } from "./division.ts";
 export { Inference, type InferenceOptions } from "./inference.ts";
@@ -28,3 +29,4 @@ export {
 export { StepProgram } from "./step_program.ts";
 export type { FinishedStep } from "./step_queue.ts";
 export { StepUniform, type StepValues } from "./step_uniform.ts";
+export type { Wire } from "./wire.ts";

@@ -6,6 +6,7 @@ import {
   type Segment,
 } from "../model/mod.ts";
 import { adamw, gradientNorm, sgd, updateLossScale } from "../ops/mod.ts";
+import type { Wire } from "./wire.ts";
 import { LossScale, type LossScaleOptions } from "./loss_scale.ts";
 
 /** As in the configuration, `phases.*.optimizer`. */
@@ -22,8 +23,10 @@ export interface OptimizerOptions {
   layerDecay: number;
   /** Decay of the moving average of the parameters; 0 = none is kept. */
   ema: number;
-  /** Used with activations of f16. */
+  /** Used where activations or sent gradients are f16. */
   lossScale?: LossScaleOptions;
+  /** As what gradients are sent. */
+  wire?: Wire;
 }
 
 /** Moments and averages of the trained parameters, and how a step changes them. */
@@ -31,7 +34,7 @@ export class Optimizer {
   readonly options: OptimizerOptions;
   /** Global gradient norm before clipping and the gate of the update, `[4]`: see `gradientNorm`. */
   readonly norm: Tensor;
-  /** Only with activations of f16. */
+  /** Only where activations or sent gradients are f16. */
   readonly lossScale: LossScale | undefined;
   /** Moving average of the parameters. */
   readonly average: ParameterSet | undefined;
@@ -54,11 +57,15 @@ export class Optimizer {
       trained(segments[i]!)
     );
     this.norm = device.tensor([4]);
-    if (parameters.precision === "f16") {
+    if (parameters.precision === "f16" || options.wire === "f16") {
       if (options.lossScale === undefined) {
         throw new Error("Cannot train in f16 without a loss scale");
       }
-      this.lossScale = new LossScale(device, options.lossScale);
+      this.lossScale = new LossScale(
+        device,
+        options.lossScale,
+        parameters.precision,
+      );
     }
     const moments = options.kind === "adamw" ? 2 : 1;
     this.#moments = Array.from(

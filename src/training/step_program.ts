@@ -8,15 +8,17 @@ import {
   type TimingLevel,
 } from "../gpu/mod.ts";
 import type { Communicator } from "./communicator.ts";
-import { Bucket, Gather } from "./exchange.ts";
+import { type Bucket, ExactBucket, Gather } from "./exchange.ts";
+import { PackedBucket } from "./packed_bucket.ts";
 import { StepLog } from "./step_log.ts";
 import { StepMetrics } from "./step_metrics.ts";
 import { type FinishedStep, StepQueue } from "./step_queue.ts";
+import type { Wire } from "./wire.ts";
 import { StepUniform, type StepValues } from "./step_uniform.ts";
 
 /** What the host does between two pieces of the program. */
 type Exchange =
-  | { kind: "bucket"; bucket: Bucket }
+  | { kind: "bucket"; buckets: readonly Bucket[] }
   | { kind: "await" }
   | { kind: "gather"; gather: Gather; then: (rows: Float32Array) => void };
 
@@ -55,6 +57,7 @@ export class StepProgram {
   readonly #device: Device;
   readonly #communicator: Communicator;
   readonly #clock: Clock;
+  readonly #wire: Wire;
   readonly #log: StepLog;
   readonly #queue: StepQueue;
   readonly #exchanges = new Map<number, Exchange>();
@@ -63,7 +66,19 @@ export class StepProgram {
   #prefix: number | undefined;
   /** The prefix of the coming step is submitted. */
   #ahead = false;
-  constructor(device: Device, communicator: Communicator, clock: Clock) {
+  /** The bucket with the metrics. */
+  #exact: ExactBucket | undefined;
+
+  constructor(
+    device: Device,
+    { communicator, clock, wire = "f32" }: {
+      communicator: Communicator;
+      clock: Clock;
+      /** As what gradients travel. */
+      wire?: Wire;
+    },
+  ) {
+    this.#wire = wire;
     this.#device = device;
     this.#communicator = communicator;
     this.#clock = clock;
@@ -80,7 +95,7 @@ export class StepProgram {
     const gathers: number[] = [];
     for (const exchange of this.#exchanges.values()) {
       if (exchange.kind === "bucket") {
-        buckets.push(exchange.bucket.shared.byteLength);
+        buckets.push(...exchange.buckets.map(({ bytes }) => bytes));
       } else if (exchange.kind === "gather") {
         gathers.push(exchange.gather.readback.buffer.size);
       }
@@ -137,15 +152,26 @@ export class StepProgram {
   /** The gradients in `tensors` are complete: sums them over ranks. */
   bucket(tensors: readonly Tensor[]): void {
     if (!this.distributed) return;
-    const bucket = new Bucket(this.program, this.#communicator, tensors);
-    this.#readbacks.push(bucket.readback);
-    this.#exchanges.set(this.program.cut(), { kind: "bucket", bucket });
+    this.#send(this.#gradients(tensors));
   }
 
-  /** From here on the gradients and metrics are the sums over all ranks. */
-  awaitBuckets(): void {
+  /**
+   * The last gradients, which take the metrics along. From here on all are the
+   * sums over all ranks.
+   */
+  lastBucket(tensors: readonly Tensor[]): void {
     if (!this.distributed) return;
-    this.#exchanges.set(this.program.cut(), { kind: "await" });
+    const metrics = this.metrics.tensor;
+    const { program } = this;
+    const joined = this.#wire === "f32" ? [...tensors, metrics] : [metrics];
+    this.#exact = new ExactBucket(program, this.#communicator, joined);
+    const packed = this.#wire === "f32" ? [] : this.#gradients(tensors);
+    this.#send([...packed, this.#exact]);
+    this.#exchanges.set(program.cut(), { kind: "await" });
+    for (const exchange of this.#exchanges.values()) {
+      if (exchange.kind !== "bucket") continue;
+      for (const bucket of exchange.buckets) bucket.recordSums(program);
+    }
   }
 
   /** Call once, when everything is recorded; `norm` is the optimizer's. */
@@ -182,7 +208,7 @@ export class StepProgram {
     const send = () => {
       for (const bucket of unread.splice(0)) {
         this.#read(bucket);
-        const done = this.#communicator.allReduce(bucket.shared);
+        const done = bucket.sum();
         // Awaited below; until then a failure must not count as unhandled.
         done.catch(() => {});
         sums.push({ bucket, done });
@@ -195,7 +221,7 @@ export class StepProgram {
       this.#submit(piece, piece === last ? values.step : undefined);
       send();
       const exchange = this.#exchanges.get(piece);
-      if (exchange?.kind === "bucket") unread.push(exchange.bucket);
+      if (exchange?.kind === "bucket") unread.push(...exchange.buckets);
       else if (exchange?.kind === "gather") {
         const { gather, then } = exchange;
         this.#read(gather);
@@ -207,9 +233,9 @@ export class StepProgram {
         for (const { bucket, done } of sums.splice(0)) {
           await wait(done);
           bucket.write();
-          const figures = bucket.of(this.metrics.tensor);
-          if (figures) votes = figures[this.metrics.slot("stop")]!;
         }
+        const figures = this.#exact?.of(this.metrics.tensor);
+        votes = figures?.[this.metrics.slot("stop")] ?? votes;
       }
     }
     this.#queue.push(values.step, communicationMs);
@@ -238,6 +264,24 @@ export class StepProgram {
     this.uniform.tensor.buffer.destroy();
     for (const readback of this.#readbacks) readback[Symbol.dispose]();
     this.#log[Symbol.dispose]();
+  }
+
+  #gradients(tensors: readonly Tensor[]): Bucket[] {
+    if (tensors.length === 0) return [];
+    const [program, communicator] = [this.program, this.#communicator];
+    return [
+      this.#wire === "f32"
+        ? new ExactBucket(program, communicator, tensors)
+        : new PackedBucket(program, communicator, {
+          tensors,
+          type: this.#wire,
+        }),
+    ];
+  }
+
+  #send(buckets: readonly Bucket[]): void {
+    for (const { readback } of buckets) this.#readbacks.push(readback);
+    this.#exchanges.set(this.program.cut(), { kind: "bucket", buckets });
   }
 
   #submit(piece: number, step: number | undefined): void {

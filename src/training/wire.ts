@@ -1,0 +1,4 @@
+import type { HalfType } from "../ops/mod.ts";
+
+/** As what gradients travel between ranks. */
+export type Wire = "f32" | HalfType;
