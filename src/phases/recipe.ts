@@ -60,8 +60,8 @@ export interface Recipe {
 }
 
 /**
- * Least and largest bucket of `auto`, in bytes. Each bucket costs the GPU a pause
- * of about a millisecond; without several no sum travels during backward.
+ * Least and largest bucket of `auto`, in bytes. Each bucket costs the GPU a pause;
+ * without several no sum travels during backward.
  */
 const LEAST_BUCKET = 256 * 1024;
 const LARGEST_BUCKET = 4 * 1024 * 1024;
