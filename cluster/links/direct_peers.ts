@@ -85,7 +85,11 @@ async function accept(
   took: (from: number, socket: Deno.Conn) => void,
 ): Promise<void> {
   try {
-    for await (const socket of listener) welcome(socket);
+    for await (const socket of listener) {
+      // Or the kernel holds the end of a frame back until an acknowledgement, 40 ms.
+      socket.setNoDelay();
+      welcome(socket);
+    }
   } catch {
     // The listener was closed.
   }
