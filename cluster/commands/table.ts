@@ -19,6 +19,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "start any TypeScript program as N ranks, like mpirun",
     load: async () => (await import("./launch.ts")).launch,
   },
+  ca: {
+    about: "an authority and certificates for runs over several machines",
+    load: async () => (await import("./ca.ts")).ca,
+  },
   plan: {
     about: "what would run: phases, memory, exchanges, before it runs",
     load: async () => (await import("./plan.ts")).plan,

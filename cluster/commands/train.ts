@@ -37,6 +37,8 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
                       writes trace.json (chrome://tracing, ui.perfetto.dev)
   --fast-dev-run N    N steps a phase, to see whether all works
   --nats URL          use this NATS server (NATS_USER, NATS_PASSWORD)
+  --tls DIR           encrypt: certificates of deno task ca; with --nats, the
+                      ca.pem in DIR must have signed the server's certificate
   --quiet             only results and errors
   --json              the result as one JSON object on stdout
 
@@ -69,7 +71,7 @@ const ECHO_MS = 500;
 export async function train(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "train",
-    string: ["run-dir", "resume", "nats"],
+    string: ["run-dir", "resume", "nats", "tls"],
     number: ["ranks", "fast-dev-run"],
     boolean: ["profile", "quiet", "json", "help"],
   });
@@ -82,6 +84,7 @@ export async function train(args: readonly string[]): Promise<number> {
   const size = await sizeOf(choice.config);
   const view = new TrainConsole(terminal, realEnv.clock, size);
   const nats = options.string("nats");
+  const tls = options.string("tls");
   using signals = new Signals();
   let plan: RunPlan | undefined;
   const end = await trainRun({
@@ -90,6 +93,7 @@ export async function train(args: readonly string[]): Promise<number> {
     size,
     version: project.version,
     ...(nats === undefined ? {} : { nats }),
+    ...(tls === undefined ? {} : { tls }),
     observer: view,
     onPlan(made) {
       plan = made;

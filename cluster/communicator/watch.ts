@@ -18,6 +18,8 @@ export interface WatchOptions {
 const ASK_EVERY_MS = 1000;
 /** Queries without an answer after which a rank counts as silent. */
 const UNANSWERED = 3;
+/** A busy machine answers late: short deadlines leave it this long, in ms. */
+const LATE_MS = 500;
 
 /**
  * Finds out whom a call waits for. In a ring every rank waits for the one before
@@ -115,7 +117,10 @@ export class Watch {
   #describe(context: Context, operation: Operation, waited: number): Wait {
     const { rank, now } = this.#options;
     const others = context.members.filter((other) => other !== rank);
-    const silence = this.#askEvery * UNANSWERED;
+    const silence = Math.max(
+      this.#askEvery * UNANSWERED,
+      Math.min(LATE_MS, waited / 2),
+    );
     const silent = others.filter((other) =>
       now() - this.#heardAt[other]! > silence
     );

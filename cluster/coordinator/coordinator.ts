@@ -128,6 +128,23 @@ export class Coordinator {
     this.#submit({ kind: "stop", request });
   }
 
+  /** The server has refused someone; the run goes on. */
+  async stranger(
+    refusal: { client: string; reason: string; count: number },
+  ): Promise<void> {
+    const { observer } = this.#options;
+    const { client, reason, count } = refusal;
+    observer.onWarning(
+      `the NATS server refused ${client}: ${reason}${
+        count > 1 ? ` (${count} times)` : ""
+      }`,
+    );
+    await this.#journal.append({ event: "stranger", ...refusal }).catch(
+      (error) =>
+        observer.onWarning(`cannot write the journal: ${error.message}`),
+    );
+  }
+
   /** The run has ended; what stops now does so on purpose. */
   get over(): boolean {
     return this.#over;

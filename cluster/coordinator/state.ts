@@ -76,6 +76,8 @@ export type JournalRecord =
     /** Its work was done, but its process did not end as it should. */
     warning?: string;
   }
+  /** The server did not let someone in, or not do something. */
+  | { event: "stranger"; client: string; reason: string; count: number }
   | { event: "finished"; code: number };
 
 /** What happened, with the monotonic time in ms at which it did. */

@@ -6,6 +6,7 @@ import {
   startProgramRank,
   type Stream,
 } from "./program_rank.ts";
+import { watchRefusals } from "./refusals.ts";
 import { openOwnServer, type RunServer } from "./run_server.ts";
 
 /** A server of our own that ends is started again at most this often. */
@@ -73,9 +74,18 @@ export async function launchProgram(
     }));
   const ending = { over: false };
   keepServer(server, ending, options.onWarning);
+  const lastLook = watchRefusals({
+    env,
+    log: server.log!,
+    onRefusal: ({ client, reason, count }) =>
+      options.onWarning(
+        `the NATS server refused ${client}: ${reason} (${count} times)`,
+      ),
+  });
   try {
     return await wait(ranks, signal);
   } finally {
+    await lastLook();
     ending.over = true;
     logs.close();
   }

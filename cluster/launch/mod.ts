@@ -4,6 +4,7 @@ export {
   type LaunchOptions,
   launchProgram,
 } from "./launch_program.ts";
+export { certificatesIn, makeCertificates } from "./certificates.ts";
 export { findNatsServer } from "./nats_binary.ts";
 export { type NatsServer, startNatsServer } from "./nats_server.ts";
 export {

@@ -20,6 +20,8 @@ const POLL_MS = 20;
 export interface NatsProcess {
   /** Address that clients connect to. */
   url: string;
+  /** `host:port` for other servers, when it has a cluster. */
+  cluster?: string;
   /** Of the server itself. */
   pid: number;
   /** Resolves with the exit code when the server has ended. */
@@ -86,12 +88,19 @@ async function portsFiles(folder: string): Promise<string[]> {
 /** The ports file, once the server has written it completely. */
 async function readPorts(
   folder: string,
-): Promise<{ url: string; pid: number } | undefined> {
+): Promise<{ url: string; pid: number; cluster?: string } | undefined> {
   for (const file of await portsFiles(folder)) {
     try {
-      const url = JSON.parse(await Deno.readTextFile(file)).nats?.[0];
+      const ports = JSON.parse(await Deno.readTextFile(file));
+      const url = ports.nats?.[0];
+      const cluster = ports.cluster?.[0];
       const pid = Number(file.match(/_(\d+)\.ports$/)?.[1]);
-      if (typeof url === "string") return { url, pid };
+      if (typeof url !== "string") continue;
+      return {
+        url,
+        pid,
+        ...(cluster === undefined ? {} : { cluster: new URL(cluster).host }),
+      };
     } catch {
       // Half written: the next look finds it whole.
     }

@@ -1,7 +1,13 @@
 import { type Env, EnvironmentError } from "../../src/env/mod.ts";
 import type { Credentials } from "../links/mod.ts";
 import { findNatsServer } from "./nats_binary.ts";
-import { natsConfig, type NatsUser, type NatsUsers } from "./nats_config.ts";
+import {
+  natsConfig,
+  type NatsUser,
+  type NatsUsers,
+  type ServerCluster,
+  type ServerTls,
+} from "./nats_config.ts";
 import { type NatsProcess, startNatsProcess } from "./nats_process.ts";
 
 export interface NatsServerOptions {
@@ -12,6 +18,12 @@ export interface NatsServerOptions {
   run: string;
   /** Address to listen on; only this machine by default. */
   host?: string;
+  /** Encrypts all connections. */
+  tls?: ServerTls;
+  /** Joins the servers of the run's other machines; {@linkcode host} and users must suit. */
+  cluster?: ServerCluster;
+  /** Who may connect, equal on all servers of a cluster; random ones by default. */
+  users?: NatsUsers;
   /** The server binary; by default found on the PATH or in `.tools/bin`. */
   binary?: string;
 }
@@ -20,6 +32,11 @@ export interface NatsServerOptions {
 export interface NatsServer extends AsyncDisposable {
   readonly url: string;
   readonly pid: number;
+  /** `host:port` for the routes of other servers, when it has a cluster. */
+  readonly clusterAddress: string | undefined;
+  readonly users: NatsUsers;
+  /** Its log. */
+  readonly log: string;
   /** File, readable by its owner only, with the {@linkcode Credentials} of the ranks. */
   readonly credentialsFile: string;
   readonly coordinator: Credentials;
@@ -44,18 +61,22 @@ export async function startNatsServer(
   const binary = options.binary ?? await findNatsServer();
   await env.disk.makeFolder(options.folder);
   const folder = await Deno.realPath(options.folder);
-  const users: NatsUsers = {
-    coordinator: user(env, "coordinator", `_INBOX.${run}.coordinator`),
-    rank: user(env, "rank", `_INBOX.${run}.rank`),
-    system: user(env, "system", `_INBOX.${run}.system`),
-  };
+  const users = options.users ?? newUsers(env, run);
   const config = `${folder}/nats.conf`;
-  await writeSecret(config, natsConfig({ run, host, port: -1, users }));
+  const { tls, cluster } = options;
+  const ca = tls === undefined ? {} : { ca: await env.disk.readText(tls.ca) };
+  const common = { run, name: env.randomBytes(4).toHex(), host, users, tls };
+  await writeSecret(config, natsConfig({ ...common, port: -1, cluster }));
   await validate(binary, config);
   const start = () => startNatsProcess({ env, binary, config, folder });
   let process: NatsProcess = await start();
-  const { url } = process;
-  const credentials = (user: NatsUser): Credentials => ({ url, run, ...user });
+  const { url, cluster: clusterAddress } = process;
+  const credentials = (user: NatsUser): Credentials => ({
+    url,
+    run,
+    ...user,
+    ...ca,
+  });
   const credentialsFile = `${folder}/rank.json`;
   await writeSecret(
     credentialsFile,
@@ -66,6 +87,9 @@ export async function startNatsServer(
     get pid() {
       return process.pid;
     },
+    clusterAddress,
+    users,
+    log: `${folder}/nats-server.log`,
     credentialsFile,
     coordinator: credentials(users.coordinator),
     rank: credentials(users.rank),
@@ -76,11 +100,25 @@ export async function startNatsServer(
     async restart() {
       await process.stop();
       const port = Number(new URL(url).port);
-      await writeSecret(config, natsConfig({ run, host, port, users }));
+      const again = cluster &&
+        { ...cluster, port: Number(new URL(`nats://${clusterAddress}`).port) };
+      await writeSecret(
+        config,
+        natsConfig({ ...common, port, cluster: again }),
+      );
       process = await start();
     },
     stop: () => process.stop(),
     [Symbol.asyncDispose]: () => process.stop(),
+  };
+}
+
+/** Random credentials for the users of a run. */
+export function newUsers(env: Env, run: string): NatsUsers {
+  return {
+    coordinator: user(env, "coordinator", `_INBOX.${run}.coordinator`),
+    rank: user(env, "rank", `_INBOX.${run}.rank`),
+    system: user(env, "system", `_INBOX.${run}.system`),
   };
 }
 

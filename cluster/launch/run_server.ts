@@ -1,5 +1,6 @@
 import { ConfigError, type Env } from "../../src/env/mod.ts";
 import type { Credentials } from "../links/mod.ts";
+import { certificatesIn } from "./certificates.ts";
 import { startNatsServer } from "./nats_server.ts";
 
 /** The NATS server that a run uses: its own, or one that is there. */
@@ -11,6 +12,8 @@ export interface RunServer extends AsyncDisposable {
   credentialsFile: string;
   coordinator: Credentials;
   system: Credentials | undefined;
+  /** Log of a server of our own. */
+  log: string | undefined;
   /** Resolves with the exit code each time a server of our own ends. */
   ended(): Promise<number>;
   restart(): Promise<void>;
@@ -19,15 +22,28 @@ export interface RunServer extends AsyncDisposable {
 /** Starts a server of our own; its files lie in `folder` until the run ends. */
 export async function openOwnServer(
   env: Env,
-  { folder, run }: { folder: string; run: string },
+  { folder, run, tls }: {
+    folder: string;
+    run: string;
+    /** Folder of certificates. */
+    tls?: string | undefined;
+  },
 ): Promise<RunServer> {
-  const server = await startNatsServer({ env, folder, run });
+  const server = await startNatsServer({
+    env,
+    folder,
+    run,
+    ...(tls === undefined
+      ? {}
+      : { tls: certificatesIn((await authorityIn(env, tls)).folder) }),
+  });
   return {
     url: server.url,
     address: new URL(server.url).host,
     credentialsFile: server.credentialsFile,
     coordinator: server.coordinator,
     system: server.system,
+    log: server.log,
     ended: () => server.ended,
     restart: () => server.restart(),
     async [Symbol.asyncDispose]() {
@@ -43,7 +59,13 @@ export async function openOwnServer(
  */
 export async function openForeignServer(
   env: Env,
-  { url, folder, run }: { url: string; folder: string; run: string },
+  { url, folder, run, tls }: {
+    url: string;
+    folder: string;
+    run: string;
+    /** Folder with the `ca.pem` that signed the server's certificate. */
+    tls?: string | undefined;
+  },
 ): Promise<RunServer> {
   if (!URL.canParse(url) || !/^(nats|tls):$/.test(new URL(url).protocol)) {
     throw new ConfigError(`Cannot use --nats ${url}: it is no address`, {
@@ -58,12 +80,16 @@ export async function openForeignServer(
   }
   const port = parsed.port === "" ? "4222" : parsed.port;
   const address = `${parsed.hostname}:${port}`;
+  const authority = tls === undefined
+    ? {}
+    : { ca: (await authorityIn(env, tls)).ca };
   const credentials = (role: string): Credentials => ({
     url,
     run,
     user: Deno.env.get("NATS_USER") ?? "",
     password: Deno.env.get("NATS_PASSWORD") ?? "",
     inbox: `_INBOX.${run}.${role}`,
+    ...authority,
   });
   await env.disk.makeFolder(folder);
   const credentialsFile = `${folder}/rank.json`;
@@ -79,8 +105,26 @@ export async function openForeignServer(
     credentialsFile,
     coordinator: credentials("coordinator"),
     system: undefined,
+    log: undefined,
     ended: () => Promise.withResolvers<number>().promise,
     restart: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => env.disk.remove(folder),
+  };
+}
+
+/** The authority in a folder of certificates, and the folder's full path. */
+async function authorityIn(
+  env: Env,
+  folder: string,
+): Promise<{ ca: string; folder: string }> {
+  const { ca } = certificatesIn(folder);
+  if (await env.disk.stat(ca) === undefined) {
+    throw new ConfigError(`Cannot use --tls ${folder}: there is no ${ca}`, {
+      hint: "deno task ca makes certificates",
+    });
+  }
+  return {
+    ca: await env.disk.readText(ca),
+    folder: await Deno.realPath(folder),
   };
 }

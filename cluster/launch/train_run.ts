@@ -23,6 +23,7 @@ import { codeHash, hashOf } from "../version.ts";
 import { cacheFolderOf } from "./cache_folder.ts";
 import { type RankProcess, spawnRank } from "./local.ts";
 import type { RunChoice } from "./run_choice.ts";
+import { watchRefusals } from "./refusals.ts";
 import { lockRun } from "./run_lock.ts";
 import {
   openForeignServer,
@@ -42,6 +43,8 @@ export interface TrainRunOptions {
   version: string;
   /** Address of a server that is there; left out, one is started. */
   nats?: string;
+  /** Folder of certificates: the run's connections are encrypted. */
+  tls?: string;
   observer: Observer;
   /** Called once, with what has been decided, before anything is started. */
   onPlan(plan: RunPlan): void;
@@ -149,11 +152,12 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
 
   const files = `${path}/nats`;
   await using server = options.nats === undefined
-    ? await openOwnServer(env, { folder: files, run: life })
+    ? await openOwnServer(env, { folder: files, run: life, tls: options.tls })
     : await openForeignServer(env, {
       url: options.nats,
       folder: files,
       run: life,
+      tls: options.tls,
     });
   await using control = await connectControl(server.coordinator, {
     name: "coordinator",
@@ -194,7 +198,13 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     coordinator.serverLost(`another coordinator has taken ${path} over`);
   options.onStoppable((request) => coordinator.stop(request));
   keepServer(server, coordinator, observer);
+  const lastLook = server.log === undefined ? undefined : watchRefusals({
+    env,
+    log: server.log,
+    onRefusal: (refusal) => coordinator.stranger(refusal),
+  });
   const end = await coordinator.run();
+  await lastLook?.();
   await Promise.all(processes.map(({ exited }) => exited));
   const culprit = processes.find(({ rank }) => rank === end.failure?.rank);
   return {

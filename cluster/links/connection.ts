@@ -46,6 +46,8 @@ export async function openConnection(
       name,
       user: credentials.user,
       pass: credentials.password,
+      // With an authority known, a server without TLS is not the right one.
+      ...(credentials.ca === undefined ? {} : { tls: { ca: credentials.ca } }),
       inboxPrefix: credentials.inbox,
       maxReconnectAttempts: -1,
       reconnectTimeWait: RECONNECT_MS,

@@ -132,6 +132,9 @@ export class NatsWire {
       const info: ServerInfo = JSON.parse(
         decoder.decode(await reader.line()).replace(/^INFO /, ""),
       );
+      if (credentials.ca !== undefined && !info.tls_required) {
+        throw new Error("the server offers no TLS, so it gets no password");
+      }
       if (info.tls_required) {
         this.#socket = await Deno.startTls(tcp, {
           hostname,

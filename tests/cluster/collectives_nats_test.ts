@@ -107,7 +107,7 @@ Deno.test("Communicator fails naming the rank whose link is gone", async () => {
   const world = await openWorld(shared.server!.rank, {
     size: 3,
     generation: ++generation,
-    deadlineMs: 1200,
+    deadlineMs: 4000,
   });
   await Promise.all(world.ranks.map((rank) => rank.barrier()));
   await world.ranks[1]!.close();
