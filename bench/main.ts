@@ -2,7 +2,7 @@ import { nearest } from "../src/config/mod.ts";
 import { ConfigError, realEnv, SignetError } from "../src/env/mod.ts";
 import { parseOptions } from "../cluster/commands/options.ts";
 import { Console } from "../cluster/console.ts";
-import { machineBlock } from "./common/machine.ts";
+import { machineFacts } from "./common/machine.ts";
 import { writeRecord } from "./common/record.ts";
 import { rowTable } from "./common/table.ts";
 import { VERBS } from "./verbs.ts";
@@ -59,8 +59,9 @@ async function main(args: readonly string[]): Promise<number> {
     terminal.result(verb.help + COMMON.trimEnd());
     return 0;
   }
+  const machineWith = await machineFacts();
   const report = await verb.run(options, (line) => terminal.note(line));
-  const machine = await machineBlock(report.adapter);
+  const machine = machineWith(report.adapter);
   const command = ["bench", ...args].join(" ");
   const result = { version: JSON_VERSION, command, machine, ...report };
   const lines = (verb.table ?? rowTable)(report);

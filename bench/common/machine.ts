@@ -19,25 +19,35 @@ export interface Machine {
   readonly load: number;
 }
 
-/** Facts about this machine; what cannot be found out is null. */
-export async function machineBlock(adapter: AdapterFacts): Promise<Machine> {
+/**
+ * Facts about this machine and the code, to be asked before anything is
+ * measured; the adapter is named once it is known. What cannot be found out is
+ * null.
+ */
+export async function machineFacts(): Promise<
+  (adapter: AdapterFacts) => Machine
+> {
   const cpuinfo = await realEnv.disk.readText("/proc/cpuinfo").catch(() => "");
   const model = /^model name\s*:\s*(.*)$/m.exec(cpuinfo)?.[1] ??
     Deno.build.arch;
   const changes = await output("git", ["status", "--porcelain"]);
-  return {
+  const mesa = await mesaVersion();
+  const facts = {
     cpu: model,
     cores: navigator.hardwareConcurrency,
     memory_gib: Math.round(Deno.systemMemoryInfo().total / 2 ** 30),
-    adapter: adapter.name,
     os: `${Deno.build.os} ${Deno.build.arch} ${Deno.osRelease()}`,
     deno: Deno.version.deno,
-    mesa: adapter.cpu ? await mesaVersion() : null,
     commit: await output("git", ["rev-parse", "HEAD"]),
     modified: changes !== null && changes !== "",
     date: new Date(realEnv.clock.wall()).toISOString(),
     load: Deno.loadavg()[0]!,
   };
+  return ({ name, cpu }) => ({
+    ...facts,
+    adapter: name,
+    mesa: cpu ? mesa : null,
+  });
 }
 
 async function mesaVersion(): Promise<string | null> {

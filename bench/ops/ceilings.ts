@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/env/mod.ts";
+import { type Clock, SignetError } from "../../src/env/mod.ts";
 import { defineKernel, type Device, type Program } from "../../src/gpu/mod.ts";
 import { agree } from "../common/check.ts";
 import { median, takeTurns } from "../common/measure.ts";
@@ -57,9 +57,12 @@ export async function measureCeilings(
     for (const { name, record } of [own, ...others]) {
       const runner = await Runner.create(device, { name, clock, record });
       const { wrong } = await product.check();
-      // A wrong design is no ceiling.
-      if (wrong === 0) runners.push(runner);
-      else runner[Symbol.dispose]();
+      if (wrong > 0) {
+        throw new SignetError(
+          `Cannot take ${name} as a ceiling: ${wrong} of its values are wrong`,
+        );
+      }
+      runners.push(runner);
     }
   }
   const operands = new Operands(context);

@@ -124,8 +124,14 @@ export class Peer {
       cancel();
     }
     await this.#reading;
+    if (late) {
+      throw this.#missing(
+        `it took longer than ${seconds} s`,
+        "give it fewer images with --peer-batch, or try on a quieter machine",
+      );
+    }
     throw this.#missing(
-      late ? `it took longer than ${seconds} s` : this.#reason() ??
+      this.#reason() ??
         `it ended with code ${(await this.#child.status).code}`,
     );
   }
@@ -148,9 +154,12 @@ export class Peer {
     }
   }
 
-  #missing(reason: string): PeerMissingError {
+  #missing(
+    reason: string,
+    hint = "sh bench/setup.sh installs the peers",
+  ): PeerMissingError {
     return new PeerMissingError(`Cannot compare with ${this.name}: ${reason}`, {
-      hint: "sh bench/setup.sh installs the peers",
+      hint,
       exitCode: 3,
     });
   }
