@@ -1,63 +1,12 @@
 import {
-  defineRealKernel,
-  type Kernel,
   type KernelForm,
   type Program,
-  type RealType,
   shapeError,
   type Tensor,
 } from "../gpu/mod.ts";
+import { attentionKernel } from "./attention_kernels.ts";
 import { realTypeOf } from "./real_type.ts";
-import joined from "./common/joined_texels.wgsl" with { type: "text" };
-import forward from "./attention_forward.wgsl" with { type: "text" };
-import heads from "./attention_heads.wgsl" with { type: "text" };
-import keyGradient from "./attention_key_gradient.wgsl" with { type: "text" };
-import scalar from "./attention_operands_scalar.wgsl" with { type: "text" };
-import texture from "./attention_operands_texture.wgsl" with { type: "text" };
-import vec4 from "./attention_operands_vec4.wgsl" with { type: "text" };
-import queryGradient from "./attention_query_gradient.wgsl" with {
-  type: "text",
-};
-import rows from "./attention_rows.wgsl" with { type: "text" };
-import storesAligned from "./attention_stores_aligned.wgsl" with {
-  type: "text",
-};
-import storesAny from "./attention_stores_any.wgsl" with { type: "text" };
-import streamRegister from "./attention_stream_register.wgsl" with {
-  type: "text",
-};
-import streamTiled from "./attention_stream_tiled.wgsl" with { type: "text" };
-
 const MAX_HEAD_DIM = 128;
-
-/** The three kernels of a form, for one layout of the operands. */
-interface Kernels {
-  readonly forward: Record<RealType, Kernel>;
-  readonly queryGradient: Record<RealType, Kernel>;
-  readonly keyGradient: Record<RealType, Kernel>;
-}
-
-/** For head dimensions that are multiples of 4, and others. */
-const KERNELS: Record<KernelForm, { aligned: Kernels; unaligned: Kernels }> = {
-  register: {
-    aligned: define("register", [
-      storesAligned,
-      joined,
-      texture,
-      streamRegister,
-    ]),
-    unaligned: define("register_any", [
-      storesAny,
-      joined,
-      texture,
-      streamRegister,
-    ]),
-  },
-  tiled: {
-    aligned: define("tiled", [storesAligned, vec4, streamTiled]),
-    unaligned: define("tiled_any", [storesAny, scalar, streamTiled]),
-  },
-};
 
 /** Invocations of a workgroup, as in the kernels. */
 const LANES: Record<KernelForm, number> = { register: 8, tiled: 64 };
@@ -96,7 +45,7 @@ export function attentionForward(
     logSumExp,
   });
   const type = realTypeOf("attentionForward", { qkv, output }, { logSumExp });
-  program.dispatch(plan.kernels.forward[type], {
+  program.dispatch(attentionKernel("forward", { ...plan.variant, type }), {
     ...plan.dispatch,
     ...read(program, [qkv], [output, logSumExp]),
     cost: { flops: 2 * plan.product },
@@ -126,12 +75,15 @@ export function attentionBackward(
     { logSumExp },
   );
   const deltas = program.scratch(logSumExp.shape);
-  program.dispatch(plan.kernels.queryGradient[type], {
-    ...plan.dispatch,
-    ...read(program, [qkv, dOutput, output], [logSumExp, dQkv, deltas]),
-    cost: { flops: 3 * plan.product },
-  });
-  program.dispatch(plan.kernels.keyGradient[type], {
+  program.dispatch(
+    attentionKernel("query_gradient", { ...plan.variant, type }),
+    {
+      ...plan.dispatch,
+      ...read(program, [qkv, dOutput, output], [logSumExp, dQkv, deltas]),
+      cost: { flops: 3 * plan.product },
+    },
+  );
+  program.dispatch(attentionKernel("key_gradient", { ...plan.variant, type }), {
     ...plan.dispatch,
     ...read(program, [qkv, dOutput], [logSumExp, deltas, dQkv]),
     cost: { flops: 4 * plan.product },
@@ -171,44 +123,20 @@ function planOf(
     );
   }
   const { form } = program.device;
-  const aligned = headDim % 4 === 0;
   const blocks = Math.ceil(headDim / 16);
   const ownRows = rowsOf(form, blocks);
   const groups = Math.ceil(tokens / (LANES[form] * ownRows));
   return {
     /** Operations of one product of scores: `tokens x tokens x head dim` for each head. */
     product: 2 * batch * heads * tokens * tokens * headDim,
-    kernels: KERNELS[form][aligned ? "aligned" : "unaligned"],
+    variant: { form, headDim },
     dispatch: {
       uniforms: {
         u32: [batch, tokens, heads, headDim, groups],
         f32: [1 / Math.sqrt(headDim)],
       },
-      constants: {
-        BLOCKS: blocks,
-        ROWS: ownRows,
-        ...(form === "register"
-          ? { WHOLE: Number([16, 32, 64, 128].includes(headDim)) }
-          : {}),
-      },
+      constants: { ROWS: ownRows },
       workgroups: batch * heads * groups,
     },
-  };
-}
-
-function define(end: string, parts: readonly string[]): Kernels {
-  const common = [heads, ...parts, rows];
-  return {
-    forward: defineRealKernel(`attention_forward_${end}`, forward, common),
-    queryGradient: defineRealKernel(
-      `attention_query_gradient_${end}`,
-      queryGradient,
-      common,
-    ),
-    keyGradient: defineRealKernel(
-      `attention_key_gradient_${end}`,
-      keyGradient,
-      common,
-    ),
   };
 }

@@ -1,12 +1,8 @@
 // What the attention kernels share: parameters, addresses and blocks of 16
-// elements of a head's row, kept as 4x4 matrices.
+// elements of a head's row, kept as 4x4 matrices. BLOCKS, how many a row takes, is
+// put before this text; what is past the row is 0.
 //
 // Columns of qkv and its gradient: q, then k, then v, each [heads, head_dim].
-
-// Blocks of 16 that a head's row takes, at most 8. What is past the row is 0.
-override BLOCKS: u32 = 1;
-
-const MAX_BLOCKS: u32 = 8;
 
 // Parts of qkv.
 const Q: u32 = 0;

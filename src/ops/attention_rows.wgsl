@@ -12,18 +12,18 @@
 override ROWS: u32 = 1;
 
 // Of the first, second and third own row.
-var<private> a0: array<mat4x4f, MAX_BLOCKS>;
-var<private> a1: array<mat4x4f, MAX_BLOCKS>;
-var<private> a2: array<mat4x4f, MAX_BLOCKS>;
-var<private> b0: array<mat4x4f, MAX_BLOCKS>;
-var<private> b1: array<mat4x4f, MAX_BLOCKS>;
-var<private> b2: array<mat4x4f, MAX_BLOCKS>;
-var<private> x0: array<mat4x4f, MAX_BLOCKS>;
-var<private> x1: array<mat4x4f, MAX_BLOCKS>;
-var<private> x2: array<mat4x4f, MAX_BLOCKS>;
-var<private> y0: array<mat4x4f, MAX_BLOCKS>;
-var<private> y1: array<mat4x4f, MAX_BLOCKS>;
-var<private> y2: array<mat4x4f, MAX_BLOCKS>;
+var<private> a0: array<mat4x4f, BLOCKS>;
+var<private> a1: array<mat4x4f, BLOCKS>;
+var<private> a2: array<mat4x4f, BLOCKS>;
+var<private> b0: array<mat4x4f, BLOCKS>;
+var<private> b1: array<mat4x4f, BLOCKS>;
+var<private> b2: array<mat4x4f, BLOCKS>;
+var<private> x0: array<mat4x4f, BLOCKS>;
+var<private> x1: array<mat4x4f, BLOCKS>;
+var<private> x2: array<mat4x4f, BLOCKS>;
+var<private> y0: array<mat4x4f, BLOCKS>;
+var<private> y1: array<mat4x4f, BLOCKS>;
+var<private> y2: array<mat4x4f, BLOCKS>;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -64,7 +64,8 @@ fn finish_inside(token: u32, i: u32) {
 }
 
 // Blocks are unrolled by hand, here and below: an array that a variable indexes
-// does not stay in registers.
+// does not stay in registers. Lines of blocks that a row does not have are taken out
+// before compilation, see attention_kernels.ts.
 fn load_own(own: vec3u) {
   load_block(own, 0);
   if (BLOCKS > 1) { load_block(own, 1); }

@@ -1,7 +1,5 @@
 // Results of attention where the head dimension is a multiple of 4.
 
-const ALIGNED: bool = true;
-
 alias Stored = Real4;
 
 // Elements at .. at + 3 of a head's row that starts at `start`, if they are in it.

@@ -1,7 +1,5 @@
 // Results of attention with any head dimension.
 
-const ALIGNED: bool = false;
-
 alias Stored = Real;
 
 // Elements at .. at + 3 of a head's row that starts at `start`, those that are in it.

@@ -13,8 +13,8 @@ fn fill_tile(first: u32, lane: u32) {
 }
 
 // Of the row that is visited.
-var<private> s_now: array<mat4x4f, MAX_BLOCKS>;
-var<private> t_now: array<mat4x4f, MAX_BLOCKS>;
+var<private> s_now: array<mat4x4f, BLOCKS>;
+var<private> t_now: array<mat4x4f, BLOCKS>;
 
 fn s_block(slot: u32, block: u32) -> mat4x4f {
   let at = block * 16;
