@@ -17,10 +17,10 @@ const COMMON =
 
 function overview(): string {
   return [
-    "Measures kernels, training steps and collectives; every figure is checked.",
-    "",
     "Usage: deno task bench <name> [options]",
     "       sh cluster/run.sh bench <name> [options]   installs what is missing first",
+    "",
+    "Measures kernels, training steps and collectives; every figure is checked.",
     "",
     ...Object.entries(VERBS).map(([name, verb]) =>
       `  ${name.padEnd(13)}${verb.about}`
