@@ -4,7 +4,7 @@ import {
   type KernelForm,
   type RealType,
 } from "../gpu/mod.ts";
-import joined from "./common/joined_texels.wgsl" with { type: "text" };
+import texels from "./common/texels.wgsl" with { type: "text" };
 import forward from "./attention_forward.wgsl" with { type: "text" };
 import heads from "./attention_heads.wgsl" with { type: "text" };
 import keyGradient from "./attention_key_gradient.wgsl" with { type: "text" };
@@ -86,7 +86,7 @@ function partsOf(
 ): string[] {
   const stores = layout === "any" ? storesAny : storesAligned;
   const operands = form === "register"
-    ? [joined, texture, QUADS[layout], streamRegister]
+    ? [texels, texture, QUADS[layout], streamRegister]
     : [layout === "any" ? scalar : vec4, streamTiled];
   const constant = `const BLOCKS: u32 = ${blocks};`;
   return [constant, heads, stores, ...operands, unrolled(blocks)];

@@ -5,7 +5,7 @@
 @group(0) @binding(3) var outputs: RealTexels;
 
 fn texel(source: RealTexels, i: u32) -> vec4f {
-  return textureLoad(source, vec2u(i % TEXTURE_WIDTH, i / TEXTURE_WIDTH));
+  return textureLoad(source, texel_place(i));
 }
 
 fn qkv_quad(start: u32, at: u32) -> vec4f {

@@ -3,12 +3,12 @@ import {
   defineKernel,
   type KernelForm,
   type Matrix,
-  matrixLayout,
   type Program,
   type RealType,
   type Tensor,
 } from "../gpu/mod.ts";
 import { gemmKernel } from "./gemm_kernels.ts";
+import { matrixOf } from "./matrix_source.ts";
 import splits from "./gemm_splits.wgsl" with { type: "text" };
 
 /** Workgroups that keep an adapter of a form busy: the depth is split to get them. */
@@ -101,14 +101,8 @@ export function gemm(program: Program, args: GemmArgs): void {
     cost: { flops: 2 * rows * cols * depth },
   };
   if (registers) {
-    const matrix = (tensor: Tensor, width: number): Matrix => ({
-      tensor,
-      layout: matrixLayout(
-        [tensor.length / width, width],
-        realType(tensor),
-        program.device.limits.maxTextureDimension2D,
-      ),
-    });
+    const matrix = (tensor: Tensor, width: number) =>
+      matrixOf(program, tensor, width);
     const leftMatrix = matrix(left, leftRow);
     const rightMatrix = matrix(right, rightRow);
     const optional = (tensor?: Tensor) =>

@@ -6,6 +6,7 @@ import columns from "./layer_norm_columns.wgsl" with { type: "text" };
 import parameters from "./layer_norm_parameters.wgsl" with { type: "text" };
 import textures from "./layer_norm_texels.wgsl" with { type: "text" };
 import forward from "./layer_norm.wgsl" with { type: "text" };
+import { matrixOf } from "./matrix_source.ts";
 import { realTypeOf } from "./real_type.ts";
 import { chooseWide, defineWideKernel, rowGroups } from "./wide_kernel.ts";
 
@@ -71,9 +72,10 @@ export function layerNormForward(
     rstd,
   });
   const wide = chooseWide(program, forwardKernel, dim, type);
+  const { sources, shift } = matricesOf(program, dim, [input, beta, gamma]);
   program.dispatch(wide.kernel, {
-    uniforms: { u32: [rows, dim / wide.width], f32: [epsilon] },
-    ...wide.bind([input, beta, gamma], [output, mean, rstd]),
+    uniforms: { u32: [rows, dim / wide.width, shift], f32: [epsilon] },
+    ...wide.bind(sources, [output, mean, rstd]),
     workgroups: rowGroups(program, rows),
   });
 }
@@ -132,9 +134,14 @@ export function layerNormBackward(
     { gamma, mean, rstd, dGamma, dBeta },
   );
   const wide = chooseWide(program, backwardKernel, dim, type);
+  const { sources, shift } = matricesOf(
+    program,
+    dim,
+    [input, dOutput, gamma, residual],
+  );
   program.dispatch(wide.kernel, {
-    uniforms: { u32: [rows, dim / wide.width] },
-    ...wide.bind([input, dOutput, gamma, residual], [mean, rstd, dInput]),
+    uniforms: { u32: [rows, dim / wide.width, shift] },
+    ...wide.bind(sources, [mean, rstd, dInput]),
     constants: { RESIDUAL: args.residual === undefined ? 0 : 1 },
     workgroups: rowGroups(program, rows),
   });
@@ -146,8 +153,8 @@ export function layerNormBackward(
   const byColumns = chooseWide(program, columnsKernel, dim, type);
   const lanes = program.device.form === "register" ? 8 : 32;
   program.dispatch(byColumns.kernel, {
-    uniforms: { u32: [rows, dim / byColumns.width, chunk] },
-    ...byColumns.bind([input, dOutput, mean, rstd], [partial]),
+    uniforms: { u32: [rows, dim / byColumns.width, chunk, shift] },
+    ...byColumns.bind([...sources.slice(0, 2), mean, rstd], [partial]),
     constants: { WORKGROUP_SIZE: lanes },
     workgroups: [Math.ceil(dim / byColumns.width / lanes), chunks],
   });
@@ -157,6 +164,12 @@ export function layerNormBackward(
     workgroups: [Math.ceil(dim / 8)],
   });
   program.release(partial);
+}
+
+/** As matrix products read them, and the shift of the first. */
+function matricesOf(program: Program, dim: number, tensors: readonly Tensor[]) {
+  const sources = tensors.map((tensor) => matrixOf(program, tensor, dim));
+  return { sources, shift: sources[0]!.layout.shift };
 }
 
 function matrix(tensor: Tensor): [number, number] {

@@ -10,6 +10,8 @@
 struct Params {
   rows: u32,
   cols: u32,
+  // Of input, see MatrixLayout.
+  shift: u32,
   epsilon: f32,
 }
 
@@ -28,18 +30,19 @@ fn main(
   let row = min(asked, params.rows - 1u);
   let lane = lane_of(local);
   let start = row * params.cols;
+  let at = row_start(row);
   let count = f32(params.cols * WIDTH);
 
   var sum = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
-    sum += input_at(start + c);
+    sum += input_at(at, c);
   }
   let first_mean = row_sum(lane, wide_sum(sum)) / count;
 
   var rests = Wide();
   var squares = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
-    let difference = input_at(start + c) - first_mean;
+    let difference = input_at(at, c) - first_mean;
     rests += difference;
     squares += difference * difference;
   }
@@ -51,7 +54,7 @@ fn main(
   }
   for (var c = lane; c < params.cols; c += ROW_LANES) {
     // Two differences: the sum first_mean + rest would round `rest` away.
-    let centred = (input_at(start + c) - first_mean) - rest;
+    let centred = (input_at(at, c) - first_mean) - rest;
     output[start + c] = Stored(centred * row_rstd * gamma_at(c) + beta_at(c));
   }
   if (lane == 0u) {

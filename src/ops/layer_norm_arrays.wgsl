@@ -11,24 +11,28 @@
 @group(0) @binding(3) var<storage, read> row_means: array<f32>;
 @group(0) @binding(4) var<storage, read> row_rstds: array<f32>;
 
-fn input_at(i: u32) -> Wide {
-  return Wide(input[i]);
+fn row_start(row: u32) -> u32 {
+  return row * params.cols;
 }
 
-fn beta_at(i: u32) -> Wide {
-  return beta[i];
+fn input_at(start: u32, c: u32) -> Wide {
+  return Wide(input[start + c]);
 }
 
-fn d_output_at(i: u32) -> Wide {
-  return Wide(d_output[i]);
+fn beta_at(c: u32) -> Wide {
+  return beta[c];
 }
 
-fn gamma_at(i: u32) -> Wide {
-  return gamma[i];
+fn d_output_at(start: u32, c: u32) -> Wide {
+  return Wide(d_output[start + c]);
 }
 
-fn residual_at(i: u32) -> Wide {
-  return Wide(residual[i]);
+fn gamma_at(c: u32) -> Wide {
+  return gamma[c];
+}
+
+fn residual_at(start: u32, c: u32) -> Wide {
+  return Wide(residual[start + c]);
 }
 
 fn row_mean_at(row: u32) -> f32 {

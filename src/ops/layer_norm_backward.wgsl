@@ -11,6 +11,8 @@ override RESIDUAL: bool = false;
 struct Params {
   rows: u32,
   cols: u32,
+  // Of input, d_output and residual, see MatrixLayout.
+  shift: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -28,15 +30,16 @@ fn main(
   let row = min(asked, params.rows - 1u);
   let lane = lane_of(local);
   let start = row * params.cols;
+  let at = row_start(row);
   let row_mean = mean[row];
   let row_rstd = rstd[row];
 
   var sums = Wide();
   var products = Wide();
   for (var c = lane; c < params.cols; c += ROW_LANES) {
-    let g = d_output_at(start + c) * gamma_at(c);
+    let g = d_output_at(at, c) * gamma_at(c);
     sums += g;
-    products += g * (input_at(start + c) - row_mean);
+    products += g * (input_at(at, c) - row_mean);
   }
   let sum = row_sum(lane, wide_sum(sums)) / f32(params.cols * WIDTH);
   let weighted = row_sum(lane, wide_sum(products)) * row_rstd / f32(params.cols * WIDTH);
@@ -44,10 +47,10 @@ fn main(
     return;
   }
   for (var c = lane; c < params.cols; c += ROW_LANES) {
-    let x = (input_at(start + c) - row_mean) * row_rstd;
-    var d = row_rstd * (d_output_at(start + c) * gamma_at(c) - sum - x * weighted);
+    let x = (input_at(at, c) - row_mean) * row_rstd;
+    var d = row_rstd * (d_output_at(at, c) * gamma_at(c) - sum - x * weighted);
     if (RESIDUAL) {
-      d += residual_at(start + c);
+      d += residual_at(at, c);
     }
     d_input[start + c] = Stored(d);
   }

@@ -13,6 +13,8 @@ struct Params {
   rows: u32,
   cols: u32,
   chunk: u32,
+  // Of input and d_output, see MatrixLayout.
+  shift: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -31,8 +33,9 @@ fn main(
   var d_gamma = Wide();
   var d_beta = Wide();
   for (var r = group.y * params.chunk; r < end; r++) {
-    let d = d_output_at(r * params.cols + c);
-    d_gamma += d * ((input_at(r * params.cols + c) - row_mean_at(r)) * row_rstd_at(r));
+    let at = row_start(r);
+    let d = d_output_at(at, c);
+    d_gamma += d * ((input_at(at, c) - row_mean_at(r)) * row_rstd_at(r));
     d_beta += d;
   }
   let start = group.y * 2u * params.cols + c;

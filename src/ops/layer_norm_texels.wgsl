@@ -1,41 +1,46 @@
 // Inputs of the layer norm kernels in textures, which CPU adapters read several
 // times faster than buffers; a kernel binds those that it reads.
 
-@group(0) @binding(1) var input: texture_2d<f32>;
+@group(0) @binding(1) var input: RealTexels;
 // Of the forward kernel.
-@group(0) @binding(2) var beta: texture_2d<f32>;
+@group(0) @binding(2) var beta: FloatTexels;
 // Of the backward kernels.
-@group(0) @binding(2) var d_output: texture_2d<f32>;
-@group(0) @binding(3) var gamma: texture_2d<f32>;
-@group(0) @binding(4) var residual: texture_2d<f32>;
+@group(0) @binding(2) var d_output: RealTexels;
+@group(0) @binding(3) var gamma: FloatTexels;
+@group(0) @binding(4) var residual: RealTexels;
 // Of the column kernel.
-@group(0) @binding(3) var row_means: texture_2d<f32>;
-@group(0) @binding(4) var row_rstds: texture_2d<f32>;
+@group(0) @binding(3) var row_means: FloatTexels;
+@group(0) @binding(4) var row_rstds: FloatTexels;
 
-fn input_at(i: u32) -> Wide {
-  return texel(input, i);
+fn row_start(row: u32) -> vec2u {
+  let shift = params.shift;
+  return vec2u((row & ((1u << shift) - 1u)) * params.cols, row >> shift);
 }
 
-fn beta_at(i: u32) -> Wide {
-  return texel(beta, i);
+fn input_at(start: vec2u, c: u32) -> Wide {
+  return textureLoad(input, start + vec2u(c, 0u));
 }
 
-fn d_output_at(i: u32) -> Wide {
-  return texel(d_output, i);
+fn beta_at(c: u32) -> Wide {
+  return textureLoad(beta, vec2u(c, 0u));
 }
 
-fn gamma_at(i: u32) -> Wide {
-  return texel(gamma, i);
+fn d_output_at(start: vec2u, c: u32) -> Wide {
+  return textureLoad(d_output, start + vec2u(c, 0u));
 }
 
-fn residual_at(i: u32) -> Wide {
-  return texel(residual, i);
+fn gamma_at(c: u32) -> Wide {
+  return textureLoad(gamma, vec2u(c, 0u));
+}
+
+fn residual_at(start: vec2u, c: u32) -> Wide {
+  return textureLoad(residual, start + vec2u(c, 0u));
 }
 
 fn row_mean_at(row: u32) -> f32 {
-  return texel(row_means, row / 4u)[row % 4u];
+  return textureLoad(row_means, texel_place(row / 4u))[row % 4u];
 }
 
 fn row_rstd_at(row: u32) -> f32 {
-  return texel(row_rstds, row / 4u)[row % 4u];
+  return textureLoad(row_rstds, texel_place(row / 4u))[row % 4u];
 }

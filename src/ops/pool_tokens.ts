@@ -103,6 +103,8 @@ export function poolTokensBackward(
     { dPooled: first.dPooled, second: second.dPooled },
   );
   const wide = chooseWide(program, backwardKernel, dim, type);
+  // Something of the activations' type must be bound where nothing is added.
+  const unused = program.scratch([4], type);
   program.dispatch(wide.kernel, {
     uniforms: {
       u32: [batch * count, count, prefix, dim / wide.width],
@@ -112,7 +114,10 @@ export function poolTokensBackward(
         weights.patches / patches,
       ]),
     },
-    ...wide.bind([first.dPooled, second.dPooled, extra], [dTokens]),
+    ...wide.bind(
+      [first.dPooled, second.dPooled, args.extra ?? unused],
+      [dTokens],
+    ),
     constants: {
       WORKGROUP_SIZE: program.device.form === "register" ? 8 : 64,
       SECOND: gradients.length === 2 ? 1 : 0,
@@ -120,6 +125,7 @@ export function poolTokensBackward(
     },
     workgroups: batch * count,
   });
+  program.release(unused);
 }
 
 function checkWeights(

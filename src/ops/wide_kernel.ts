@@ -1,7 +1,9 @@
 import {
   defineRealKernel,
+  type Dispatch,
   type Kernel,
   type KernelForm,
+  type Matrix,
   type Program,
   type RealType,
   type Tensor,
@@ -29,7 +31,7 @@ export type WideKernel = Readonly<
 export interface WideInputs {
   /** As `array<Wide>` or, of activations, `array<Stored>`. */
   readonly arrays: string;
-  /** As `texture_2d<f32>`, with `common/texels.wgsl`. */
+  /** As `RealTexels` or `FloatTexels`, with `common/texels.wgsl`. */
   readonly textures: string;
 }
 
@@ -58,12 +60,24 @@ export function defineWideKernel(
   const types = INPUT_NAMES.map((input) =>
     `alias ${input} = ${single.includes(input) ? "Wide" : "Stored"};`
   );
+  const formats = INPUT_NAMES.map((input) =>
+    `alias ${input}Texels = ${
+      single.includes(input) ? "FloatTexels" : "RealTexels"
+    };`
+  );
   const define = (end: string, ...parts: readonly string[]) =>
     defineRealKernel(`${name}_${end}`, wgsl, [...common, ...parts]);
   const arrays = [...types, inputs.arrays];
   return {
     register: {
-      four: define("textures", registerRows, texels, vec4, inputs.textures),
+      four: define(
+        "textures",
+        registerRows,
+        texels,
+        vec4,
+        ...formats,
+        inputs.textures,
+      ),
       one: define("register", registerRows, scalar, ...arrays),
     },
     tiled: {
@@ -80,9 +94,9 @@ export interface WideChoice {
   readonly width: 1 | 4;
   /** How the dispatch binds its inputs and then its other buffers. */
   bind(
-    inputs: readonly Tensor[],
+    inputs: readonly (Tensor | Matrix)[],
     others: readonly Tensor[],
-  ): { textures?: readonly Tensor[]; buffers: readonly Tensor[] };
+  ): Pick<Dispatch, "textures" | "buffers">;
 }
 
 /**
@@ -105,11 +119,15 @@ export function chooseWide(
     bind: (inputs, others) =>
       asTextures
         ? { textures: inputs, buffers: others }
-        : { buffers: [...inputs, ...others] },
+        : { buffers: [...inputs.map(tensorOf), ...others] },
   };
 }
 
 /** Workgroups of a kernel that reduces rows with `common/row_*.wgsl`. */
 export function rowGroups(program: Program, rows: number): number {
   return program.device.form === "register" ? Math.ceil(rows / 8) : rows;
+}
+
+function tensorOf(source: Tensor | Matrix): Tensor {
+  return "tensor" in source ? source.tensor : source;
 }
