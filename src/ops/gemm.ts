@@ -2,7 +2,6 @@ import {
   type Constants,
   defineKernel,
   type KernelForm,
-  type Matrix,
   type Program,
   type RealType,
   type Tensor,
