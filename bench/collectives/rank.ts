@@ -5,7 +5,7 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { readCredentials } from "../../cluster/links/mod.ts";
 import { Ceilings } from "./ceilings.ts";
-import { type CallRequest, memoryOf, timedCalls } from "./timed_calls.ts";
+import { type CallRequest, timedCalls } from "./timed_calls.ts";
 import { openWorlds } from "./worlds.ts";
 
 type Request =
@@ -13,8 +13,7 @@ type Request =
   | CallRequest & { do: "call" }
   | { do: "nats"; bytes: number; lanes: number }
   | { do: "tcp"; bytes: number }
-  | { do: "cpu"; pid: number }
-  | { do: "memory" };
+  | { do: "cpu"; pid: number };
 
 const [rank, size, path] = Deno.args;
 const place = { rank: Number(rank), size: Number(size) };
@@ -34,8 +33,6 @@ function answer(request: Request): Promise<unknown> | unknown {
       return ceilings.tcp(request);
     case "cpu":
       return cpuOf(request.pid);
-    case "memory":
-      return memoryOf();
   }
 }
 

@@ -55,10 +55,7 @@ export class Team implements AsyncDisposable {
   }
 
   /** @throws {EnvironmentError} If there is no nats-server, or a rank fails. */
-  static async start(
-    size: number,
-    tuning: Readonly<Record<string, number>> = {},
-  ): Promise<Team> {
+  static async start(size: number): Promise<Team> {
     const folder = await Deno.makeTempDir({ prefix: "signet-bench-" });
     const run = realEnv.randomBytes(6).toHex();
     const server = await startNatsServer({ env: realEnv, folder, run });
@@ -78,7 +75,6 @@ export class Team implements AsyncDisposable {
               `${rank}`,
               `${size}`,
               server.credentialsFile,
-              JSON.stringify(tuning),
             ]]),
         ),
       );

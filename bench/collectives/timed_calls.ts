@@ -113,9 +113,3 @@ function prepare(
       return { run: () => comm.barrier(), wrong: () => 0 };
   }
 }
-
-/** Bytes that this process holds. */
-export function memoryOf(): { heap: number; external: number; rss: number } {
-  const { heapUsed, external, rss } = Deno.memoryUsage();
-  return { heap: heapUsed, external, rss };
-}
