@@ -22,13 +22,25 @@ no_peer() {
   echo "setup  $1 is missing: $2" >&2
 }
 
+# Outside the checkout: inside it Deno writes the packages of the program above
+# into the bench's lock.
+install_packages() {
+  away=$(mktemp -d) &&
+    cp "$ROOT/bench/deno.json" "$ROOT/bench/deno.lock" "$away" &&
+    "$DENO" install --quiet --frozen --node-modules-dir=auto --config "$away/deno.json" &&
+    rm -rf "$ROOT/bench/node_modules" &&
+    mv "$away/node_modules" "$ROOT/bench/node_modules"
+  code=$?
+  rm -rf "$away"
+  return $code
+}
+
 step_packages() {
   stamp=$ROOT/bench/node_modules/.signet
   key=$(cksum <"$ROOT/bench/deno.lock")
   if [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
     echo "setup  jax-js and tfjs found: bench/node_modules" >&2
-  elif "$DENO" install --quiet --node-modules-dir=auto \
-    --config "$ROOT/bench/deno.json" >>"$LOG" 2>&1; then
+  elif install_packages >>"$LOG" 2>&1; then
     echo "$key" >"$stamp"
     echo "setup  jax-js and tfjs installed: bench/node_modules" >&2
   else

@@ -125,6 +125,8 @@ function configOf(
     data: { normalise: "half" },
     teacher: { patch, dim, depth, heads },
     phases: {
+      // Its rules on batches are not those of this phase.
+      distill: { enabled: false },
       teacher: {
         images: batch * 1_000_000,
         optimizer: { ...optimizer, clipNorm: 0 },
