@@ -13,5 +13,5 @@ export { openEngine } from "./open_engine.ts";
 export { type PhasePlan, type Plan, planRun, type RankPlan } from "./plan.ts";
 export type { Recipe } from "./recipe.ts";
 export { supervisedRecipe } from "./supervised.ts";
-export { NumericError } from "./training_loop.ts";
+export { NumericError } from "./numeric_guard.ts";
 export { decideShipped, type Verdict } from "./verdict.ts";

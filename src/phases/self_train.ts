@@ -1,9 +1,3 @@
-import {
-  strongPolicy,
-  type ViewPolicy,
-  Views,
-  weakPolicy,
-} from "../augment/mod.ts";
 import { Sampler } from "../data/mod.ts";
 import type { Tensor } from "../gpu/mod.ts";
 import {
@@ -14,39 +8,20 @@ import {
   vitBackward,
   vitForward,
 } from "../model/mod.ts";
+import { copyRows, softmaxForward } from "../ops/mod.ts";
 import {
-  consistencyMse,
-  copyRows,
-  crossEntropy,
-  softmaxForward,
-} from "../ops/mod.ts";
-import {
-  type Batch,
   Optimizer,
   PatchInput,
-  type RowRange,
-  shareOf,
   shareOffsets,
-  SplitBatch,
-  splitRows,
   StepProgram,
 } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
-import { GradientSum, RowFigures } from "./losses.ts";
-import { type PseudoLabels, Unlabelled } from "./pseudo_labels.ts";
+import { classificationValue, RowFigures } from "./losses.ts";
+import { Unlabelled } from "./pseudo_labels.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
-import { SALT } from "./step_images.ts";
-
-/** Rows of one rank: labelled first, then unlabelled. */
-interface Rows {
-  globalLabelled: number;
-  globalUnlabelled: number;
-  /** First own position among the labelled and the unlabelled of the global batch. */
-  firstLabelled: number;
-  firstUnlabelled: number;
-  labelled: number;
-  unlabelled: number;
-}
+import { SelfTrainBatch } from "./self_train_batch.ts";
+import { SelfTrainLosses } from "./self_train_losses.ts";
+import { selfTrainRows } from "./self_train_rows.ts";
 
 /**
  * SSL-ST-Class: the classified student learns from the labelled images and
@@ -59,10 +34,10 @@ export async function selfTrainRecipe(
   context: Context,
   model: Vit,
 ): Promise<Recipe> {
-  const { device, communicator, config, env, data, split } = context;
+  const { device, communicator, config, env, split } = context;
   const options = config.phases.selfTrain;
   const { feature, dropPath, dropout } = config.student;
-  const rows = divide(context);
+  const rows = selfTrainRows(context);
   const gradients = new ParameterSet(
     device,
     model.parameters.segments,
@@ -79,33 +54,8 @@ export async function selfTrainRecipe(
     ? { config: model.config, parameters: optimizer.average }
     : model;
   const input = new PatchInput(device, context.studentInput);
-  const size = rows.labelled + rows.unlabelled;
-  const firstUnlabelled = rows.globalLabelled + rows.firstUnlabelled;
-  const ranges = splitRows(size, context.microBatch);
-  const positions = Uint32Array.from(
-    { length: size },
-    (_, i) =>
-      i < rows.labelled
-        ? rows.firstLabelled + i
-        : firstUnlabelled + i - rows.labelled,
-  );
-  const batch = new SplitBatch(device, positions, ranges);
-  // The two kinds of rows of each micro-batch are seen in different views.
-  const labelledBatch = new SplitBatch(
-    device,
-    rows.firstLabelled,
-    ranges.map((range) => overlap(range, 0, rows.labelled)),
-  );
-  const unlabelledBatch = new SplitBatch(
-    device,
-    firstUnlabelled,
-    ranges.map((range) => overlap(range, rows.labelled, size)),
-  );
-  const weakBatch = new SplitBatch(
-    device,
-    firstUnlabelled,
-    splitRows(rows.unlabelled, context.microBatch),
-  );
+  const batch = new SelfTrainBatch(context, { rows, input, model });
+  const { ranges } = batch;
   const unlabelled = new Unlabelled(context, evaluated, input);
   const step = new StepProgram(device, {
     communicator,
@@ -113,91 +63,23 @@ export async function selfTrainRecipe(
     wire: config.wire,
   });
   const { program } = step;
-  const labels = new Uint32Array(size);
-  const weights = new Float32Array(size).fill(1);
   const steps = Math.ceil(options.images / config.globalBatch);
   const stepsPerRound = Math.max(1, Math.ceil(steps / options.rounds));
   const online = options.method !== "pseudo-label";
-  let used: PseudoLabels = {
-    labels: new Int32Array(),
-    weights: new Float32Array(),
-    accuracy: 0,
-    rate: 0,
-  };
 
-  /** Own rows of the pseudo-labels of the global batch. */
-  const adopt = (all: PseudoLabels) => {
-    used = all;
-    for (let i = 0; i < rows.unlabelled; i++) {
-      labels[rows.labelled + i] = all.labels[rows.firstUnlabelled + i]!;
-      weights[rows.labelled + i] = options.unlabelledWeight *
-        all.weights[rows.firstUnlabelled + i]! *
-        rows.globalLabelled / rows.globalUnlabelled;
-    }
-    batch.writeLabels(labels);
-    batch.writeWeights(weights);
-  };
-
-  const { image } = model.config;
-  const views: Views[] = [];
-  const view = (of: Batch, salt: number, policy: ViewPolicy) => {
-    const made = new Views(device, {
-      store: context.trainStore,
-      policy,
-      indices: of.indices,
-      positions: Array.from(of.places),
-      size: { height: image, width: image },
-      seed: config.seed,
-      stream: STREAMS.selfTrain,
-      salt,
-    });
-    views.push(made);
-    return made.record(program);
-  };
-  const weakly = weakPolicy(config, "selfTrain");
-  const strongly = strongPolicy(config);
-  const { precision } = model.parameters;
-  const patchesOfWeak = (index: number) => {
-    program.section("data");
-    const weak = view(weakBatch.parts[index]!, SALT.weak, weakly);
-    const patches = input.record(program, weak, model.config, precision);
-    program.release(weak);
-    return patches;
-  };
-  const patchesOf = (index: number) => {
-    program.section("data");
-    const labelledPart = labelledBatch.parts[index]!;
-    const unlabelledPart = unlabelledBatch.parts[index]!;
-    const images = program.scratch([ranges[index]!.size, 3, image, image]);
-    if (labelledPart.size > 0) {
-      const seen = view(labelledPart, SALT.labelled, weakly);
-      program.copy(seen, images);
-      program.release(seen);
-    }
-    if (unlabelledPart.size > 0) {
-      const seen = view(unlabelledPart, SALT.strong, strongly);
-      const start = labelledPart.size * 3 * image * image * 4;
-      program.copy(seen, images, start);
-      program.release(seen);
-    }
-    const patches = input.record(program, images, model.config, precision);
-    program.release(images);
-    return patches;
-  };
   // The input of the first micro-batches needs no weights: it is the prefix.
   const weakPatches = online || options.consistency > 0
-    ? patchesOfWeak(0)
+    ? batch.recordWeak(program, 0)
     : undefined;
-  const firstPatches = patchesOf(0);
+  const firstPatches = batch.record(program, 0);
   step.endPrefix(firstPatches, ...(weakPatches ? [weakPatches] : []));
 
-  let weakLogits: Tensor | undefined;
-  if (weakPatches) {
-    const all = program.scratch([rows.unlabelled, model.config.classes]);
-    weakLogits = all;
-    weakBatch.parts.forEach((part, index) =>
+  /** What the labeller makes of the unlabelled rows. */
+  const recordLabeller = (first: Tensor): Tensor => {
+    const logits = program.scratch([rows.unlabelled, model.config.classes]);
+    batch.weak.parts.forEach((part, index) =>
       program.scope(() => {
-        const patches = index === 0 ? weakPatches : patchesOfWeak(index);
+        const patches = index === 0 ? first : batch.recordWeak(program, index);
         program.section("forward");
         const activations = vitForward(program, evaluated, {
           patches,
@@ -207,48 +89,44 @@ export async function selfTrainRecipe(
         const heads = headsForward(program, evaluated, activations, feature);
         copyRows(program, {
           input: heads.logits,
-          output: all,
+          output: logits,
           inputRow: 0,
-          outputRow: weakBatch.ranges[index]!.first,
+          outputRow: batch.weak.ranges[index]!.first,
           rows: part.size,
         });
         if (index === 0) program.release(patches);
       })
     );
-    if (online) {
-      const probabilities = program.scratch(all.shape);
-      softmaxForward(program, { input: all, output: probabilities });
-      step.gatherToHost(
-        probabilities,
-        shareOffsets(rows.globalUnlabelled, communicator.size),
-        (gathered) => adopt(unlabelled.rule(gathered)),
-      );
-      program.release(probabilities);
-    }
-  }
-  const onlyUnlabelled = options.consistency === 0
-    ? []
-    : ranges.map((range) =>
-      device.tensor(
-        [range.size],
-        new Float32Array(range.size).fill(
-          1,
-          overlap(range, 0, rows.labelled).size,
-        ),
-      )
+    if (!online) return logits;
+    const probabilities = program.scratch(logits.shape);
+    softmaxForward(program, { input: logits, output: probabilities });
+    step.gatherToHost(
+      probabilities,
+      shareOffsets(rows.globalUnlabelled, communicator.size),
+      (gathered) => batch.adopt(unlabelled.rule(gathered)),
     );
+    program.release(probabilities);
+    return logits;
+  };
+  const weakLogits = weakPatches && recordLabeller(weakPatches);
+
+  const size = rows.labelled + rows.unlabelled;
   const figures = new RowFigures(step, size, ranges.length);
+  const losses = new SelfTrainLosses(device, {
+    step,
+    batch,
+    rows,
+    figures,
+    consistency: options.consistency,
+  });
   const buckets = new GradientBuckets(step, gradients, {
     optimizer,
     bytes: config.bucketBytes,
   });
 
   const recordPass = (index: number) => {
-    const part = batch.parts[index]!;
-    const { first } = ranges[index]!;
-    const labelledPart = labelledBatch.parts[index]!;
-    const unlabelledPart = unlabelledBatch.parts[index]!;
-    const patches = index === 0 ? firstPatches : patchesOf(index);
+    const part = batch.all.parts[index]!;
+    const patches = index === 0 ? firstPatches : batch.record(program, index);
 
     program.section("forward");
     const activations = vitForward(program, model, {
@@ -268,55 +146,7 @@ export async function selfTrainRecipe(
         : {}),
     });
     const heads = headsForward(program, model, activations, feature);
-    const share = heads.distillation ? 0.5 : 1;
-    const loss = program.scratch([part.size]);
-    const dHead = (
-      logits: Tensor,
-      metric: "crossEntropy" | "crossEntropyDistillation",
-    ) => {
-      const dLogits = new GradientSum(program.scratch(logits.shape));
-      crossEntropy(program, {
-        logits,
-        labels: part.labels,
-        rowWeights: part.weights,
-        smoothing: 0,
-        scale: share / rows.globalLabelled,
-        loss,
-        dLogits: dLogits.tensor,
-        accumulate: dLogits.next(),
-      });
-      figures.add(metric, loss, first, 1 / rows.globalLabelled);
-      return dLogits;
-    };
-    const dLogits = dHead(heads.logits, "crossEntropy");
-    const dDistillation = heads.distillation &&
-      dHead(heads.distillation.logits, "crossEntropyDistillation");
-    if (weakLogits && options.consistency > 0) {
-      const teacher = program.scratch(heads.logits.shape);
-      // The labelled rows have weight 0; any finite values do for them.
-      program.copy(heads.logits, teacher);
-      if (unlabelledPart.size > 0) {
-        copyRows(program, {
-          input: weakLogits,
-          output: teacher,
-          inputRow: unlabelledBatch.ranges[index]!.first,
-          outputRow: labelledPart.size,
-          rows: unlabelledPart.size,
-        });
-      }
-      consistencyMse(program, {
-        student: heads.logits,
-        teacher,
-        rowWeights: onlyUnlabelled[index]!,
-        scale: options.consistency / rows.globalUnlabelled,
-        loss,
-        dStudent: dLogits.tensor,
-        accumulate: dLogits.next(),
-      });
-      figures.add("consistency", loss, first, 1 / rows.globalUnlabelled);
-      program.release(teacher);
-    }
-    program.release(loss);
+    const loss = losses.record(index, heads, weakLogits);
 
     program.section("backward");
     const pass = buckets.pass(index, ranges.length);
@@ -325,10 +155,7 @@ export async function selfTrainRecipe(
       kind: feature,
       batch: part.size,
       gradients: pass.gradients,
-      losses: optimizer.scaleLosses(program, {
-        dLogits: dLogits.tensor,
-        ...(dDistillation ? { dDistillationLogits: dDistillation.tensor } : {}),
-      }),
+      losses: optimizer.scaleLosses(program, loss),
     });
     pass.ready("heads");
     vitBackward(program, model, {
@@ -366,89 +193,46 @@ export async function selfTrainRecipe(
     classifies: true,
     startCompetes: true,
     async prepare(index) {
-      for (const each of views) each.write(index);
+      const start = index * rows.globalLabelled + rows.firstLabelled;
       for (let i = 0; i < rows.labelled; i++) {
-        const position = index * rows.globalLabelled + rows.firstLabelled + i;
-        chosen[i] = sampler.at(position);
-        labels[i] = data.train.labels[chosen[i]!]!;
+        chosen[i] = sampler.at(start + i);
       }
-      labelledBatch.writeIndices(chosen);
       if (!online) {
-        const round = Math.floor(index / stepsPerRound);
-        await unlabelled.startRound(round);
+        await unlabelled.startRound(Math.floor(index / stepsPerRound));
       }
-      const drawn = unlabelled.draw(
+      const { indices, pseudoLabels } = unlabelled.draw(
         index * rows.globalUnlabelled,
         rows.globalUnlabelled,
       );
-      const own = drawn.indices.subarray(
+      const own = indices.subarray(
         rows.firstUnlabelled,
         rows.firstUnlabelled + rows.unlabelled,
       );
-      unlabelledBatch.writeIndices(own);
-      weakBatch.writeIndices(own);
-      if (drawn.pseudoLabels) adopt(drawn.pseudoLabels);
+      batch.write(index, chosen, own);
+      if (pseudoLabels) batch.adopt(pseudoLabels);
     },
     // A round's labels come from the weights at its start.
     preparesEarly: (index) => online || index % stepsPerRound !== 0,
     loss: (metrics) => {
-      const first = metrics.get("crossEntropy");
-      const entropy = model.config.distilled
-        ? (first + metrics.get("crossEntropyDistillation")) / 2
-        : first;
+      const entropy = classificationValue(metrics, model.config.distilled);
       return entropy + options.consistency * metrics.get("consistency");
     },
     figures: () => ({}),
     hostFigures: () => ({
-      mask_rate: used.rate,
-      pseudo_label_accuracy: used.accuracy,
+      mask_rate: batch.used.rate,
+      pseudo_label_accuracy: batch.used.accuracy,
     }),
     conclude: () => unlabelled.conclude(),
     save: () => unlabelled.save(),
     restore: (state) => unlabelled.restore(state),
     [Symbol.dispose]() {
       step[Symbol.dispose]();
-      for (const each of [batch, labelledBatch, unlabelledBatch, weakBatch]) {
-        each[Symbol.dispose]();
-      }
-      for (const each of views) each[Symbol.dispose]();
+      losses[Symbol.dispose]();
+      batch[Symbol.dispose]();
       unlabelled[Symbol.dispose]();
       input[Symbol.dispose]();
-      for (const { buffer } of onlyUnlabelled) buffer.destroy();
       optimizer[Symbol.dispose]();
       gradients[Symbol.dispose]();
     },
-  };
-}
-
-/** The rows of a range that lie in `[start, end)`, counted from `start`. */
-function overlap(range: RowRange, start: number, end: number): RowRange {
-  const from = Math.min(Math.max(range.first, start), end);
-  const to = Math.max(from, Math.min(range.first + range.size, end));
-  return { first: from - start, size: to - from };
-}
-
-function divide({ config, communicator }: Context): Rows {
-  const { globalBatch } = config;
-  const { unlabelledRatio } = config.phases.selfTrain;
-  const { rank, size } = communicator;
-  const globalLabelled = Math.min(
-    globalBatch - size,
-    Math.max(size, Math.round(globalBatch / (1 + unlabelledRatio))),
-  );
-  const globalUnlabelled = globalBatch - globalLabelled;
-  const [firstLabelled, endLabelled] = shareOf(globalLabelled, rank, size);
-  const [firstUnlabelled, endUnlabelled] = shareOf(
-    globalUnlabelled,
-    rank,
-    size,
-  );
-  return {
-    globalLabelled,
-    globalUnlabelled,
-    firstLabelled,
-    firstUnlabelled,
-    labelled: endLabelled - firstLabelled,
-    unlabelled: endUnlabelled - firstUnlabelled,
   };
 }

@@ -1,55 +1,21 @@
-import { SignetError } from "../env/mod.ts";
-import type { NamedValues, ParameterSet } from "../model/mod.ts";
-import {
-  type FinishedStep,
-  ReplicaCheck,
-  type StepValues,
-} from "../training/mod.ts";
-import { loadCheckpoint, RunFolder, saveCheckpoint } from "../run/mod.ts";
+import { ReplicaCheck, type StepValues } from "../training/mod.ts";
+import { conclude, testEvaluator } from "./conclusion.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseOutcome, PhaseSummary } from "./engine.ts";
-import { type EvaluationResult, Evaluator } from "./evaluator.ts";
+import { guardStep } from "./numeric_guard.ts";
+import { readStates, resumePhase, savePhase } from "./phase_checkpoint.ts";
 import { Profile } from "./profile.ts";
 import { learningRateAt, type Recipe } from "./recipe.ts";
-import { writeResults } from "./results.ts";
-import { Figures } from "./step_figures.ts";
-import { fromTensorMap, toTensorMap } from "./stored_values.ts";
-
-/** Training met a value that is not finite. */
-export class NumericError extends SignetError {
-  override name = "NumericError";
-}
-
-/** The best model so far, by validation. */
-interface Best {
-  step: number;
-  accuracy: number;
-  loss: number;
-  values: NamedValues;
-}
-
-/** Bytes in one unit of the first float of a peak. */
-const PEAK_UNIT = 1 << 20;
-
-/** What a checkpoint's `state.json` holds. */
-interface StoredState {
-  seconds: number;
-  figures: unknown;
-  recipe: unknown;
-  lossScale: number[] | null;
-  best: { step: number; accuracy: number; loss: number } | null;
-  /** The phase is finished; `model` is the chosen one. */
-  summary?: PhaseSummary;
-}
+import { Selection } from "./selection.ts";
+import { StepReports } from "./step_reports.ts";
 
 /** Runs a recipe from its newest checkpoint to its end, or to a stop request. */
 export class TrainingLoop {
   readonly #context: Context;
   readonly #recipe: Recipe;
-  readonly #run: RunFolder;
   readonly #check: ReplicaCheck;
-  readonly #validation: Evaluator | undefined;
-  readonly #figures: Figures;
+  readonly #selection: Selection;
+  readonly #reports: StepReports;
   /** Steps submitted: all of them are finished where anything else happens. */
   #step = 0;
   /** The step whose batch is written already. */
@@ -57,30 +23,18 @@ export class TrainingLoop {
   /** What the host knew of each step that is not reported yet. */
   readonly #known: Record<string, number>[] = [];
   #profile: Profile | undefined;
-  #best: Best | undefined;
   /** Training seconds of earlier processes, and the start of this one's. */
   #seconds = 0;
-  #since: number;
-  #lastReport: number;
+  readonly #since: number;
 
   constructor(context: Context, recipe: Recipe) {
-    const { device, communicator, runFolder, env, split } = context;
+    const { device, communicator, env } = context;
     this.#context = context;
     this.#recipe = recipe;
-    this.#run = new RunFolder(env.disk, runFolder);
     this.#check = new ReplicaCheck(device, communicator);
-    this.#figures = new Figures(recipe);
+    this.#reports = new StepReports(context, recipe);
     this.#since = env.clock.now();
-    this.#lastReport = this.#since;
-    if (recipe.classifies && split.validation.length > 0) {
-      this.#validation = new Evaluator(context, {
-        model: recipe.evaluated,
-        input: recipe.input,
-        feature: recipe.feature,
-        part: "validation",
-        onBatch: () => context.onStep(recipe.phase, this.#step),
-      });
-    }
+    this.#selection = new Selection(context, recipe, () => this.#alive());
   }
 
   async run(): Promise<PhaseOutcome> {
@@ -96,7 +50,7 @@ export class TrainingLoop {
         steps,
       });
     }
-    if (this.#step === 0 && this.#recipe.startCompetes) await this.#evaluate();
+    if (this.#step === 0 && this.#recipe.startCompetes) await this.#validate();
     while (this.#step < steps) {
       const stop = await this.#submit();
       const done = this.#step;
@@ -105,12 +59,10 @@ export class TrainingLoop {
       const saves = stop || done % config.checkpoint.everySteps === 0;
       const ends = done === steps;
       if (proves || evaluates || saves || ends || program.full) program.drain();
-      for (const finished of program.takeFinished()) {
-        await this.#report(finished);
-      }
+      await this.#report();
       if (proves) await this.#prove();
       if (ends) break;
-      if (evaluates) await this.#noted("evaluate", () => this.#evaluate());
+      if (evaluates) await this.#noted("evaluate", () => this.#validate());
       if (stop) {
         await this.#profile?.write();
         return { state: "stopped", checkpoint: await this.#save() };
@@ -126,11 +78,12 @@ export class TrainingLoop {
     const { model, optimizer, classifies } = this.#recipe;
     await model.parameters.read();
     await readStates(optimizer.state);
-    if (classifies) this.#testEvaluator()[Symbol.dispose]();
+    if (!classifies) return;
+    testEvaluator(this.#context, this.#recipe, () => {})[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
-    this.#validation?.[Symbol.dispose]();
+    this.#selection[Symbol.dispose]();
   }
 
   /** Steps between validations: the configured number, an epoch, or a quarter of the phase. */
@@ -198,85 +151,18 @@ export class TrainingLoop {
     };
   }
 
-  /** All ranks see the same sums, so all throw at the same step. */
-  #guard({ metrics, step }: FinishedStep): void {
-    const loss = this.#recipe.loss(metrics);
-    const { phase } = this.#recipe;
-    const gate = metrics.get("gate");
-    if (gate === 0 && Number.isFinite(loss)) return;
-    if (gate === 1) {
-      const scale = metrics.get("lossScale");
-      this.#context.log("warn", "a gradient overflowed, the step is skipped", {
-        phase,
-        step: step + 1,
-        scale,
-      });
-      return;
-    }
-    throw new NumericError(
-      `Cannot go on in phase ${phase}, step ${
-        step + 1
-      }: loss ${loss}, gradient norm ${
-        metrics.get("gradientNorm")
-      }; the parameters are still those of step ${step}`,
-      {
-        hint:
-          `lower phases.${phase}.optimizer.learningRate or set clipNorm, then --resume auto`,
-      },
-    );
-  }
-
-  /** Adds a step to the running figures; writes and shows them when due. */
-  async #report(finished: FinishedStep): Promise<void> {
-    this.#guard(finished);
-    const { communicator, env, onProgress, onStep } = this.#context;
-    const { phase, steps, imagesPerStep, epochImages } = this.#recipe;
-    const done = finished.step + 1;
-    const learningRate = learningRateAt(this.#recipe, finished.step);
-    onStep(phase, done);
-    this.#figures.add(finished, this.#known.shift()!);
-    this.#profile?.add(finished);
-    const now = env.clock.now();
-    const due = done % Math.max(1, Math.ceil(steps / 100)) === 0 ||
-      done === steps;
-    const shown = now - this.#lastReport >= 1000 || done === steps ||
-      done === 1;
-    if ((!due && !shown) || this.#figures.empty) return;
-    const figures = this.#figures.means(finished.timings);
-    const epoch = done * imagesPerStep / epochImages;
-    if (shown) {
-      this.#lastReport = now;
-      onProgress({
-        phase,
-        step: done,
-        steps,
-        epoch,
-        loss: figures.loss,
-        learningRate,
-        imagesPerSecond: figures.images_per_second,
-        dataMs: figures.data_ms,
-        forwardMs: figures.forward_ms,
-        backwardMs: figures.backward_ms,
-        communicationMs: figures.communication_ms,
-        ...(this.#best ? { validationAccuracy: this.#best.accuracy } : {}),
-        ...(figures.mask_rate === undefined
-          ? {}
-          : { maskRate: figures.mask_rate }),
+  /** Guards and reports the steps that have ended. */
+  async #report(): Promise<void> {
+    const { phase, step: program } = this.#recipe;
+    for (const finished of program.takeFinished()) {
+      guardStep(this.#context, this.#recipe, finished);
+      this.#context.onStep(phase, finished.step + 1);
+      this.#profile?.add(finished);
+      await this.#reports.add(finished, {
+        known: this.#known.shift()!,
+        validationAccuracy: this.#selection.best?.accuracy,
       });
     }
-    if (!due) return;
-    if (communicator.rank === 0) {
-      await this.#run.appendMetrics({
-        time: env.clock.wall(),
-        phase,
-        step: done,
-        epoch,
-        split: "train",
-        lr: learningRate,
-        ...figures,
-      });
-    }
-    this.#figures.reset();
   }
 
   async #prove(): Promise<void> {
@@ -287,119 +173,26 @@ export class TrainingLoop {
     );
   }
 
-  async #evaluate(): Promise<void> {
-    if (this.#validation === undefined) return;
-    const result = await this.#validation.run();
-    await this.#record("validation", result);
-    const { startCompetes, evaluated } = this.#recipe;
-    const best = this.#best;
-    // Of equals the later one, but a start that is as good as any stays.
-    const better = best === undefined || result.accuracy > best.accuracy ||
-      (!startCompetes && result.accuracy === best.accuracy);
-    if (!better) return;
-    this.#best = {
-      step: this.#step,
-      accuracy: result.accuracy,
-      loss: result.nll,
-      values: await evaluated.parameters.read(),
-    };
-  }
-
-  async #record(
-    split: "validation" | "test",
-    result: EvaluationResult,
-  ): Promise<void> {
-    const { communicator, env } = this.#context;
-    const { phase, imagesPerStep, epochImages } = this.#recipe;
-    if (communicator.rank !== 0) return;
-    await this.#run.appendMetrics({
-      time: env.clock.wall(),
-      phase,
-      step: this.#step,
-      epoch: this.#step * imagesPerStep / epochImages,
-      split,
-      loss: result.nll,
-      accuracy: result.accuracy,
-      macro_precision: result.precision.macro,
-      macro_recall: result.recall.macro,
-      macro_f1: result.f1.macro,
-    });
+  async #validate(): Promise<void> {
+    await this.#selection.validate(this.#step);
   }
 
   /** Chooses the model, tests it once and saves it as the phase's result. */
   async #conclude(): Promise<PhaseSummary> {
     await this.#prove();
-    await this.#evaluate();
-    const { communicator, data, split } = this.#context;
-    const { evaluated, classifies, steps, imagesPerStep, phase } = this.#recipe;
-    if (this.#best) evaluated.parameters.writeAll(this.#best.values);
-    const seconds = this.#elapsed();
-    const summary: PhaseSummary = {
-      steps,
-      images: steps * imagesPerStep,
-      seconds,
-      images_per_second: steps * imagesPerStep / seconds,
-      parameters: [...(await evaluated.parameters.read()).values()]
-        .reduce((sum, value) => sum + value.data.length, 0),
-    };
-    if (this.#best) {
-      summary.val_accuracy = this.#best.accuracy;
-      summary.best_step = this.#best.step;
-    }
-    if (this.#recipe.conclude) {
-      Object.assign(summary, await this.#recipe.conclude());
-    }
-    if (classifies) {
-      using test = this.#testEvaluator();
-      const result = await test.run();
-      await this.#record("test", result);
-      summary.test_accuracy = result.accuracy;
-      summary.test_macro_f1 = result.f1.macro;
-      summary.test_loss = result.nll;
-      summary.test_ece = result.ece15;
-      summary.reliability = result.reliability;
-      if (communicator.rank === 0) {
-        await writeResults(this.#run, {
-          phase,
-          classNames: data.classNames,
-          indices: split.test,
-          result,
-        });
-      }
-    }
-    summary.peak_gpu_bytes = await this.#gatherPeaks();
+    await this.#validate();
+    const summary = await conclude(this.#context, this.#recipe, {
+      best: this.#selection.best,
+      seconds: this.#elapsed(),
+      onBatch: () => this.#alive(),
+    });
     await this.#save(summary);
     return summary;
   }
 
-  #testEvaluator(): Evaluator {
-    const { evaluated, input, feature, phase } = this.#recipe;
-    return new Evaluator(this.#context, {
-      model: evaluated,
-      input,
-      feature,
-      part: "test",
-      onBatch: () => this.#context.onStep(phase, this.#step),
-    });
-  }
-
-  /** Most bytes that each rank's GPU held during the phase. */
-  async #gatherPeaks(): Promise<number[]> {
-    const { communicator, device } = this.#context;
-    const { rank, size } = communicator;
-    // In two floats a rank, since one holds whole numbers up to 2^24 only.
-    const peaks = communicator.allocate(2 * size);
-    const { peakBytes } = device.memory;
-    peaks[2 * rank] = Math.floor(peakBytes / PEAK_UNIT);
-    peaks[2 * rank + 1] = peakBytes % PEAK_UNIT;
-    await communicator.allGather(
-      peaks,
-      Array.from({ length: size + 1 }, (_, r) => 2 * r),
-    );
-    return Array.from(
-      { length: size },
-      (_, r) => peaks[2 * r]! * PEAK_UNIT + peaks[2 * r + 1]!,
-    );
+  /** Says that the rank works though no step ends. */
+  #alive(): void {
+    this.#context.onStep(this.#recipe.phase, this.#step);
   }
 
   #elapsed(): number {
@@ -407,98 +200,27 @@ export class TrainingLoop {
       (this.#context.env.clock.now() - this.#since) / 1000;
   }
 
-  async #save(summary?: PhaseSummary): Promise<string> {
-    const { communicator, env, runFolder, config } = this.#context;
-    const { phase, model, evaluated, optimizer } = this.#recipe;
-    if (communicator.rank === 0) {
-      const parts: Parameters<typeof saveCheckpoint>[2]["parts"] = {
-        // A finished phase keeps the chosen model; before, the one in training.
-        model: toTensorMap(
-          await (summary ? evaluated : model).parameters.read(),
-        ),
-        ...(summary ? {} : {
-          optimizer: await readStates(optimizer.state),
-          ...(optimizer.average
-            ? { ema: toTensorMap(await optimizer.average.read()) }
-            : {}),
-          ...(this.#best ? { best: toTensorMap(this.#best.values) } : {}),
-        }),
-      };
-      const best = this.#best;
-      const state: StoredState = {
-        seconds: this.#elapsed(),
-        figures: this.#figures.save(),
-        recipe: this.#recipe.save(),
-        lossScale: await optimizer.lossScale?.save() ?? null,
-        best: best
-          ? { step: best.step, accuracy: best.accuracy, loss: best.loss }
-          : null,
-        ...(summary ? { summary } : {}),
-      };
-      await saveCheckpoint(env.disk, runFolder, {
-        phase,
-        step: this.#step,
-        parts,
-        state,
-        best: summary !== undefined,
-        keep: config.checkpoint.keep,
-      });
-    }
-    // Nobody goes on, and perhaps dies, before the checkpoint is there.
-    await communicator.barrier();
-    return `${phase}-${this.#step}`;
+  #save(summary?: PhaseSummary): Promise<string> {
+    return savePhase(this.#context, this.#recipe, {
+      step: this.#step,
+      seconds: this.#elapsed(),
+      best: this.#selection.best,
+      figures: this.#reports.figures,
+      summary,
+    });
   }
 
-  /** Loads the phase's newest checkpoint; returns the summary of a finished phase. */
+  /** Goes on from the phase's newest checkpoint; returns the summary of a finished phase. */
   async #resume(): Promise<PhaseSummary | undefined> {
-    const { env, runFolder, log, communicator } = this.#context;
-    const { phase, model, optimizer, evaluated } = this.#recipe;
-    const checkpoint = await loadCheckpoint(env.disk, runFolder, { phase });
-    for (const reason of checkpoint?.skipped ?? []) {
-      log("warn", `skipped a damaged checkpoint: ${reason}`);
-    }
-    if (checkpoint === undefined) return undefined;
-    const state = checkpoint.state as StoredState;
-    const { parts } = checkpoint;
-    this.#step = checkpoint.step;
+    const state = await resumePhase(
+      this.#context,
+      this.#recipe,
+      this.#reports.figures,
+    );
+    if (state === undefined) return undefined;
+    this.#step = state.step;
     this.#seconds = state.seconds;
-    if (state.summary) {
-      evaluated.parameters.writeAll(fromTensorMap(parts.model));
-      return state.summary;
-    }
-    if (communicator.rank === 0) {
-      await this.#run.truncateMetrics(phase, checkpoint.step);
-    }
-    model.parameters.writeAll(fromTensorMap(parts.model));
-    for (const [name, set] of Object.entries(optimizer.state)) {
-      const prefix = `${name}.`;
-      set.writeAll(
-        new Map(
-          [...fromTensorMap(parts.optimizer)]
-            .filter(([key]) => key.startsWith(prefix))
-            .map(([key, value]) => [key.slice(prefix.length), value]),
-        ),
-      );
-    }
-    optimizer.average?.writeAll(fromTensorMap(parts.ema));
-    if (state.best && parts.best) {
-      this.#best = { ...state.best, values: fromTensorMap(parts.best) };
-    }
-    this.#figures.restore(state.figures);
-    this.#recipe.restore(state.recipe);
-    if (state.lossScale) optimizer.lossScale?.restore(state.lossScale);
-    log("info", `resumed phase ${phase} after step ${checkpoint.step}`);
-    return undefined;
+    this.#selection.best = state.best;
+    return state.summary;
   }
-}
-
-/** Optimizer state by `set.parameter`; a set at a time, to stage little. */
-async function readStates(sets: Record<string, ParameterSet>) {
-  const values: ReturnType<typeof toTensorMap> = new Map();
-  for (const [name, set] of Object.entries(sets)) {
-    for (const [key, value] of toTensorMap(await set.read())) {
-      values.set(`${name}.${key}`, value);
-    }
-  }
-  return values;
 }

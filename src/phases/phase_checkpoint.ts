@@ -1,0 +1,129 @@
+import type { ParameterSet } from "../model/mod.ts";
+import { loadCheckpoint, RunFolder, saveCheckpoint } from "../run/mod.ts";
+import type { Context } from "./context.ts";
+import type { PhaseSummary } from "./engine.ts";
+import type { Recipe } from "./recipe.ts";
+import type { Best } from "./selection.ts";
+import type { Figures } from "./step_figures.ts";
+import { fromTensorMap, toTensorMap } from "./stored_values.ts";
+
+/** How far a phase has come, beside the state of its recipe. */
+export interface PhaseState {
+  /** Steps that are finished. */
+  step: number;
+  /** Training seconds so far, over all processes. */
+  seconds: number;
+  best: Best | undefined;
+  /** The phase is finished; its model is the chosen one. */
+  summary?: PhaseSummary | undefined;
+}
+
+/** What a checkpoint's `state.json` holds. */
+interface StoredState {
+  seconds: number;
+  figures: unknown;
+  recipe: unknown;
+  lossScale: number[] | null;
+  best: { step: number; accuracy: number; loss: number } | null;
+  summary?: PhaseSummary;
+}
+
+/** Writes a checkpoint on rank 0; returns its name when it is there. */
+export async function savePhase(
+  { communicator, env, runFolder, config }: Context,
+  recipe: Recipe,
+  { step, seconds, best, summary, figures }: PhaseState & { figures: Figures },
+): Promise<string> {
+  const { phase, model, evaluated, optimizer } = recipe;
+  if (communicator.rank === 0) {
+    const parts: Parameters<typeof saveCheckpoint>[2]["parts"] = {
+      // A finished phase keeps the chosen model; before, the one in training.
+      model: toTensorMap(
+        await (summary ? evaluated : model).parameters.read(),
+      ),
+      ...(summary ? {} : {
+        optimizer: await readStates(optimizer.state),
+        ...(optimizer.average
+          ? { ema: toTensorMap(await optimizer.average.read()) }
+          : {}),
+        ...(best ? { best: toTensorMap(best.values) } : {}),
+      }),
+    };
+    const state: StoredState = {
+      seconds,
+      figures: figures.save(),
+      recipe: recipe.save(),
+      lossScale: await optimizer.lossScale?.save() ?? null,
+      best: best
+        ? { step: best.step, accuracy: best.accuracy, loss: best.loss }
+        : null,
+      ...(summary ? { summary } : {}),
+    };
+    await saveCheckpoint(env.disk, runFolder, {
+      phase,
+      step,
+      parts,
+      state,
+      best: summary !== undefined,
+      keep: config.checkpoint.keep,
+    });
+  }
+  // Nobody goes on, and perhaps dies, before the checkpoint is there.
+  await communicator.barrier();
+  return `${phase}-${step}`;
+}
+
+/** Puts a recipe and `figures` into the state of the phase's newest checkpoint; undefined when there is none. */
+export async function resumePhase(
+  { env, runFolder, log, communicator }: Context,
+  recipe: Recipe,
+  figures: Figures,
+): Promise<PhaseState | undefined> {
+  const { phase, model, optimizer, evaluated } = recipe;
+  const checkpoint = await loadCheckpoint(env.disk, runFolder, { phase });
+  for (const reason of checkpoint?.skipped ?? []) {
+    log("warn", `skipped a damaged checkpoint: ${reason}`);
+  }
+  if (checkpoint === undefined) return undefined;
+  const { step, parts } = checkpoint;
+  const state = checkpoint.state as StoredState;
+  const { seconds, summary } = state;
+  if (summary) {
+    evaluated.parameters.writeAll(fromTensorMap(parts.model));
+    return { step, seconds, best: undefined, summary };
+  }
+  if (communicator.rank === 0) {
+    await new RunFolder(env.disk, runFolder).truncateMetrics(phase, step);
+  }
+  model.parameters.writeAll(fromTensorMap(parts.model));
+  for (const [name, set] of Object.entries(optimizer.state)) {
+    const prefix = `${name}.`;
+    set.writeAll(
+      new Map(
+        [...fromTensorMap(parts.optimizer)]
+          .filter(([key]) => key.startsWith(prefix))
+          .map(([key, value]) => [key.slice(prefix.length), value]),
+      ),
+    );
+  }
+  optimizer.average?.writeAll(fromTensorMap(parts.ema));
+  figures.restore(state.figures);
+  recipe.restore(state.recipe);
+  if (state.lossScale) optimizer.lossScale?.restore(state.lossScale);
+  log("info", `resumed phase ${phase} after step ${step}`);
+  const best = state.best && parts.best
+    ? { ...state.best, values: fromTensorMap(parts.best) }
+    : undefined;
+  return { step, seconds, best };
+}
+
+/** Optimizer state by `set.parameter`; a set at a time, to stage little. */
+export async function readStates(sets: Record<string, ParameterSet>) {
+  const values: ReturnType<typeof toTensorMap> = new Map();
+  for (const [name, set] of Object.entries(sets)) {
+    for (const [key, value] of toTensorMap(await set.read())) {
+      values.set(`${name}.${key}`, value);
+    }
+  }
+  return values;
+}

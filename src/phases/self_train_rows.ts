@@ -1,0 +1,48 @@
+import { type RowRange, shareOf } from "../training/mod.ts";
+import type { Context } from "./context.ts";
+
+/** Rows of one rank: labelled first, then unlabelled. */
+export interface SelfTrainRows {
+  globalLabelled: number;
+  globalUnlabelled: number;
+  /** First own position among the labelled and the unlabelled of the global batch. */
+  firstLabelled: number;
+  firstUnlabelled: number;
+  labelled: number;
+  unlabelled: number;
+}
+
+/** The share of a rank in both kinds of rows, by `phases.selfTrain.unlabelledRatio`. */
+export function selfTrainRows(
+  { config, communicator }: Context,
+): SelfTrainRows {
+  const { globalBatch } = config;
+  const { unlabelledRatio } = config.phases.selfTrain;
+  const { rank, size } = communicator;
+  const globalLabelled = Math.min(
+    globalBatch - size,
+    Math.max(size, Math.round(globalBatch / (1 + unlabelledRatio))),
+  );
+  const globalUnlabelled = globalBatch - globalLabelled;
+  const [firstLabelled, endLabelled] = shareOf(globalLabelled, rank, size);
+  const [firstUnlabelled, endUnlabelled] = shareOf(
+    globalUnlabelled,
+    rank,
+    size,
+  );
+  return {
+    globalLabelled,
+    globalUnlabelled,
+    firstLabelled,
+    firstUnlabelled,
+    labelled: endLabelled - firstLabelled,
+    unlabelled: endUnlabelled - firstUnlabelled,
+  };
+}
+
+/** The rows of a range that lie in `[start, end)`, counted from `start`. */
+export function overlap(range: RowRange, start: number, end: number): RowRange {
+  const from = Math.min(Math.max(range.first, start), end);
+  const to = Math.max(from, Math.min(range.first + range.size, end));
+  return { first: from - start, size: to - from };
+}

@@ -1,0 +1,88 @@
+import { RunFolder } from "../run/mod.ts";
+import type { FinishedStep } from "../training/mod.ts";
+import type { Context } from "./context.ts";
+import { learningRateAt, type Recipe } from "./recipe.ts";
+import { Figures } from "./step_figures.ts";
+
+/** Lines of a phase in `metrics.jsonl`. */
+const LINES = 100;
+
+/** Milliseconds between two reports to the console. */
+const SHOWN_MS = 1000;
+
+/** Means of steps for the console and, on rank 0, for `metrics.jsonl`. */
+export class StepReports {
+  /** Since the last line; part of a checkpoint. */
+  readonly figures: Figures;
+  readonly #context: Context;
+  readonly #recipe: Recipe;
+  readonly #run: RunFolder;
+  #lastShown: number;
+
+  constructor(context: Context, recipe: Recipe) {
+    const { env, runFolder } = context;
+    this.#context = context;
+    this.#recipe = recipe;
+    this.#run = new RunFolder(env.disk, runFolder);
+    this.figures = new Figures(recipe);
+    this.#lastShown = env.clock.now();
+  }
+
+  /**
+   * Adds a step to the means; writes and shows them when due.
+   *
+   * @param more.known What the host knew when the step was submitted.
+   * @param more.validationAccuracy The best so far.
+   */
+  async add(finished: FinishedStep, more: {
+    known: Record<string, number>;
+    validationAccuracy: number | undefined;
+  }): Promise<void> {
+    const { communicator, env } = this.#context;
+    const { phase, steps, imagesPerStep, epochImages } = this.#recipe;
+    this.figures.add(finished, more.known);
+    const step = finished.step + 1;
+    const now = env.clock.now();
+    const due = step % Math.max(1, Math.ceil(steps / LINES)) === 0 ||
+      step === steps;
+    const shown = now - this.#lastShown >= SHOWN_MS || step === steps ||
+      step === 1;
+    if ((!due && !shown) || this.figures.empty) return;
+    const means = this.figures.means(finished.timings);
+    const epoch = step * imagesPerStep / epochImages;
+    const learningRate = learningRateAt(this.#recipe, finished.step);
+    if (shown) {
+      this.#lastShown = now;
+      const { mask_rate: maskRate } = means;
+      const { validationAccuracy } = more;
+      this.#context.onProgress({
+        phase,
+        step,
+        steps,
+        epoch,
+        loss: means.loss,
+        learningRate,
+        imagesPerSecond: means.images_per_second,
+        dataMs: means.data_ms,
+        forwardMs: means.forward_ms,
+        backwardMs: means.backward_ms,
+        communicationMs: means.communication_ms,
+        ...(validationAccuracy === undefined ? {} : { validationAccuracy }),
+        ...(maskRate === undefined ? {} : { maskRate }),
+      });
+    }
+    if (!due) return;
+    if (communicator.rank === 0) {
+      await this.#run.appendMetrics({
+        time: env.clock.wall(),
+        phase,
+        step,
+        epoch,
+        split: "train",
+        lr: learningRate,
+        ...means,
+      });
+    }
+    this.figures.reset();
+  }
+}
