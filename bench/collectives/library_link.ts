@@ -41,6 +41,7 @@ export async function openLibraryLink(
     size,
     lanes: 1,
     maxFrame: USEFUL_FRAME + 4096,
+    counts: { oversized: 0, reconnects: 0 },
     usefulFrame: USEFUL_FRAME,
     listen: (to) => {
       receiver = to;

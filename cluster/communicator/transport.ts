@@ -6,6 +6,7 @@ import {
   type FrameHead,
   HEAD_BYTES,
   type Link,
+  type LinkCounts,
   type Parcel,
   type PartialHead,
   type World,
@@ -13,12 +14,18 @@ import {
 import { BLANK, decodeError, encodeError, NOTHING } from "./frames.ts";
 
 /** What has gone wrong on the wire so far, and was made good. */
-export interface TransportCounts {
+export interface TransportCounts extends LinkCounts {
+  /** Frames of other runs, and what is no frame at all. */
   foreign: number;
+  /** Frames of an earlier set of ranks. */
   stale: number;
+  /** Frames with a wrong checksum. */
   corrupt: number;
+  /** Frames sent again. */
   resent: number;
+  /** Frames that had arrived before. */
   duplicate: number;
+  /** Frames beyond the window or without room to wait. */
   refused: number;
 }
 
@@ -56,7 +63,13 @@ export class Transport {
   }
 
   get counts(): TransportCounts {
-    const counts = { ...this.#faults, resent: 0, duplicate: 0, refused: 0 };
+    const counts = {
+      ...this.#faults,
+      ...this.#options.link.counts,
+      resent: 0,
+      duplicate: 0,
+      refused: 0,
+    };
     for (const channel of this.#channels) {
       if (channel === undefined) continue;
       counts.resent += channel.counts.resent;
@@ -85,6 +98,7 @@ export class Transport {
       ...this.#options.world,
       kind: FRAME.data,
       from: to,
+      to,
     };
     const payload = new Uint8Array(parcel.payload);
     queueMicrotask(() => {
@@ -157,7 +171,7 @@ export class Transport {
   ): void {
     const { world, link } = this.#options;
     encodeHead(
-      { ...head, ...world, kind, from: link.rank },
+      { ...head, ...world, kind, from: link.rank, to },
       payload,
       this.#head,
     );
@@ -166,7 +180,8 @@ export class Transport {
 
   #onFrame(bytes: Uint8Array): void {
     if (this.#stopped && this.#farewell === undefined) return;
-    const frame = decodeFrame(bytes, this.#options.world);
+    const { world, link } = this.#options;
+    const frame = decodeFrame(bytes, world, link.rank);
     if (typeof frame === "string") {
       this.#faults[frame]++;
       return;

@@ -1,4 +1,5 @@
-import type { Link, LinkReceiver } from "./link.ts";
+import { beginsFrame } from "./frame.ts";
+import type { Link, LinkCounts, LinkReceiver } from "./link.ts";
 import { SocketReader } from "./socket_reader.ts";
 import { SocketWriter } from "./socket_writer.ts";
 
@@ -28,7 +29,10 @@ class Peer {
     if (body.length > 0) this.#writer.push(body);
   }
 
-  /** Hands every frame over until the connection ends. */
+  /**
+   * Hands every frame over until the connection ends. A block that is no frame
+   * means that a length was wrong: nobody can tell where the next one begins.
+   */
   async receive(
     maxFrame: number,
     onFrame: (bytes: Uint8Array) => void,
@@ -46,6 +50,7 @@ class Peer {
         }
         const frame = buffer.subarray(0, bytes);
         await reader.fill(frame);
+        if (!beginsFrame(frame)) break;
         onFrame(frame);
       }
     } catch {
@@ -79,6 +84,7 @@ export class DirectLink implements Link {
   #peers: (Peer | undefined)[] = [];
   #receiver: LinkReceiver | undefined;
   #closed = false;
+  #lost = 0;
 
   /** `onLost` is told of each connection that breaks. */
   constructor(fallback: Link, onLost: (rank: number) => void) {
@@ -96,6 +102,11 @@ export class DirectLink implements Link {
       : this.#fallback.usefulFrame;
   }
 
+  get counts(): LinkCounts {
+    const { oversized, reconnects } = this.#fallback.counts;
+    return { oversized, reconnects: reconnects + this.#lost };
+  }
+
   /** Takes over the connections; entry r leads to rank r. */
   attach(sockets: readonly (Deno.Conn | undefined)[]): void {
     this.#peers = sockets.map((socket) => socket && new Peer(socket));
@@ -105,6 +116,7 @@ export class DirectLink implements Link {
         (bytes) => this.#receiver?.onFrame(bytes),
       );
       if (peer === undefined || this.#closed) return;
+      this.#lost++;
       this.#onLost(rank);
       this.#receiver?.onRestored();
     });

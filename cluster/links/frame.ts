@@ -35,6 +35,8 @@ export interface FrameHead extends World {
   purpose: number;
   /** Sending rank, 16 bits. */
   from: number;
+  /** Receiving rank; not written, but part of the checksum. */
+  to: number;
   /** Times this frame was sent before; acknowledgements echo it. */
   attempt: number;
   /** Position in the stream from one rank to another. */
@@ -56,7 +58,7 @@ export interface FrameHead extends World {
 /** Heads of frames without the fields that are the same for all. */
 export type PartialHead = Omit<
   FrameHead,
-  "run" | "generation" | "from" | "kind"
+  "run" | "generation" | "from" | "to" | "kind"
 >;
 
 /** Hash of a run's id for {@linkcode World.run}. */
@@ -64,7 +66,11 @@ export function runHash(id: string): number {
   return crc32(id);
 }
 
-/** Writes the head of a frame, with the CRC-32 over head and payload. */
+/**
+ * Writes the head of a frame, with the CRC-32 over head and payload. The sum
+ * begins with the receiver, so that a frame that has gone astray on the way is
+ * corrupt where it arrives: a flipped bit may change the subject of a message.
+ */
 export function encodeHead(
   head: FrameHead,
   payload: Uint8Array,
@@ -86,29 +92,36 @@ export function encodeHead(
   view.setUint32(40, payload.length, true);
   view.setUint32(44, head.context, true);
   view.setUint32(48, head.signature, true);
-  const crc = crc32(payload, crc32(into.subarray(0, CRC_AT)));
+  const crc = crc32(payload, crc32(into.subarray(0, CRC_AT), head.to));
   view.setUint32(CRC_AT, crc, true);
 }
 
 /** Why a frame was not accepted. */
 export type FrameFault = "foreign" | "stale" | "corrupt";
 
+/** Whether bytes begin as a frame does, of whatever run. */
+export function beginsFrame(bytes: Uint8Array): boolean {
+  if (bytes.length < HEAD_BYTES) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES);
+  return view.getUint32(0, true) === MAGIC;
+}
+
 /**
- * Reads a frame that anyone may have written.
+ * Reads a frame that anyone may have written, on rank `to`.
  *
- * `corrupt`: length or CRC-32 is wrong. `foreign`: not a frame of this run.
+ * `corrupt`: length or CRC-32 is wrong, or it was for another rank. `foreign`: not a frame of this run.
  * `stale`: of another generation of this run.
  */
 export function decodeFrame(
   bytes: Uint8Array,
   world: World,
+  to: number,
 ): { head: FrameHead; payload: Uint8Array } | FrameFault {
-  if (bytes.length < HEAD_BYTES) return "foreign";
+  if (!beginsFrame(bytes)) return "foreign";
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEAD_BYTES);
-  if (view.getUint32(0, true) !== MAGIC) return "foreign";
   const payload = bytes.subarray(HEAD_BYTES);
   if (view.getUint32(40, true) !== payload.length) return "corrupt";
-  const crc = crc32(payload, crc32(bytes.subarray(0, CRC_AT)));
+  const crc = crc32(payload, crc32(bytes.subarray(0, CRC_AT), to));
   if (view.getUint32(CRC_AT, true) !== crc) return "corrupt";
   const head: FrameHead = {
     run: view.getUint32(4, true),
@@ -116,6 +129,7 @@ export function decodeFrame(
     kind: view.getUint8(12),
     purpose: view.getUint8(13),
     from: view.getUint16(14, true),
+    to,
     attempt: view.getUint32(16, true),
     sequence: view.getUint32(20, true),
     operation: view.getUint32(24, true),

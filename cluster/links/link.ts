@@ -15,6 +15,7 @@ export interface Link {
   readonly lanes: number;
   /** Bytes of a frame above which the link gets no faster. */
   readonly usefulFrame: number;
+  readonly counts: LinkCounts;
   /** Sets who receives; called once, before the first frame. */
   listen(receiver: LinkReceiver): void;
   /**
@@ -26,6 +27,14 @@ export interface Link {
    */
   send(to: number, lane: number, head: Uint8Array, body: Uint8Array): void;
   close(): Promise<void>;
+}
+
+/** What has gone wrong below the frames so far, and was made good. */
+export interface LinkCounts {
+  /** Messages that were larger than any frame, skipped. */
+  oversized: number;
+  /** Connections that broke and were replaced. */
+  reconnects: number;
 }
 
 export interface LinkReceiver {

@@ -36,6 +36,7 @@ export class MemoryNetwork {
       lanes: 1,
       usefulFrame: 1024 * 1024,
       maxFrame: this.#options.maxFrame ?? 1024 * 1024,
+      counts: { oversized: 0, reconnects: 0 },
       listen: (receiver) => {
         this.#receivers[rank] = receiver;
       },

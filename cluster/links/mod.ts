@@ -1,4 +1,4 @@
-export type { Link, LinkReceiver } from "./link.ts";
+export type { Link, LinkCounts, LinkReceiver } from "./link.ts";
 export {
   type Fate,
   MemoryNetwork,

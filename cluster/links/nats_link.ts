@@ -51,6 +51,12 @@ export async function openNatsLink(
     lanes,
     maxFrame: Math.min(MAX_FRAME, ...wires.map((wire) => wire.maxPayload)),
     usefulFrame: USEFUL_FRAME,
+    get counts() {
+      return {
+        oversized: sum(wires.map((wire) => wire.oversized)),
+        reconnects: sum(wires.map((wire) => wire.reconnects)),
+      };
+    },
     listen: (to) => {
       receiver = to;
     },
@@ -65,4 +71,8 @@ export async function openNatsLink(
       await Promise.all(wires.map((wire) => wire.close()));
     },
   };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -53,6 +53,8 @@ export class NatsWire {
   maxPayload = 0;
   /** Messages larger than agreed, skipped. */
   oversized = 0;
+  /** Times that the connection broke and was made again. */
+  reconnects = 0;
   readonly #options: WireOptions;
   readonly #message: Uint8Array<ArrayBuffer>;
   #socket: Deno.Conn | undefined;
@@ -197,6 +199,7 @@ export class NatsWire {
         try {
           await this.#connect();
           if (this.#closed) return this.#disconnect();
+          this.reconnects++;
           this.#options.onRestored();
           break;
         } catch {
@@ -213,19 +216,27 @@ export class NatsWire {
     }
   }
 
-  /** Takes one line, and the message that follows it. */
+  /**
+   * Takes one line, and the message that follows it.
+   *
+   * @throws {Error} If the stream is not what the protocol says: a byte has
+   * changed on the way, and only a new connection shows where messages begin.
+   */
   async #receive(reader: SocketReader): Promise<void> {
     const line = await reader.line();
     if (line[0] === M) {
       const { maxMessage, onMessage } = this.#options;
       const size = sizeOf(line);
       if (size > maxMessage) {
+        if (size > this.maxPayload) throw new Error("a message too large");
         this.oversized++;
         return await reader.skip(size + 2);
       }
       const message = this.#message.subarray(0, size);
       await reader.fill(message);
-      await reader.skip(2);
+      if ((await reader.line()).length > 0) {
+        throw new Error("no end of message");
+      }
       return onMessage(message);
     }
     const text = decoder.decode(line);
@@ -233,7 +244,7 @@ export class NatsWire {
     else if (text === "PONG") {
       this.#pingsOut = 0;
       this.#pongs.shift()?.();
-    } else if (text.startsWith("-ERR")) throw new Error(text);
+    } else if (!/^(?:INFO |\+OK)/.test(text)) throw new Error(text);
   }
 
   #ping(): void {

@@ -22,6 +22,7 @@ function forged(run: number, generation: number): Uint8Array {
       kind: FRAME.data,
       purpose: 0,
       from: 1,
+      to: 0,
       attempt: 1,
       sequence: 1,
       operation: 1,

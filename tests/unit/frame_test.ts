@@ -15,6 +15,7 @@ const head: fc.Arbitrary<FrameHead> = fc.record({
   kind: fc.integer({ min: 0, max: 255 }),
   purpose: fc.integer({ min: 0, max: 255 }),
   from: fc.integer({ min: 0, max: 65535 }),
+  to: fc.integer({ min: 0, max: 65535 }),
   attempt: u32,
   sequence: u32,
   operation: u32,
@@ -35,7 +36,7 @@ function frameOf(head: FrameHead, payload: Uint8Array): Uint8Array {
 
 Deno.test("decodeFrame() returns what encodeHead() was given", () => {
   fc.assert(fc.property(head, payload, (head, payload) => {
-    const decoded = decodeFrame(frameOf(head, payload), head);
+    const decoded = decodeFrame(frameOf(head, payload), head, head.to);
     if (typeof decoded === "string") throw new Error(decoded);
     deepStrictEqual({ ...decoded.head }, { ...head });
     deepStrictEqual(new Uint8Array(decoded.payload), new Uint8Array(payload));
@@ -48,7 +49,7 @@ Deno.test("decodeFrame() refuses a frame when any one bit has flipped", () => {
       const frame = frameOf(head, payload);
       const bit = where % (frame.length * 8);
       frame[bit >>> 3]! ^= 1 << (bit & 7);
-      strictEqual(typeof decodeFrame(frame, head), "string");
+      strictEqual(typeof decodeFrame(frame, head, head.to), "string");
     }),
   );
 });
@@ -58,9 +59,19 @@ Deno.test("decodeFrame() refuses a frame when it was cut or extended", () => {
     fc.property(head, payload, fc.nat(), (head, payload, where) => {
       const frame = frameOf(head, payload);
       const cut = frame.subarray(0, where % frame.length);
-      strictEqual(typeof decodeFrame(cut, head), "string");
+      strictEqual(typeof decodeFrame(cut, head, head.to), "string");
       const longer = new Uint8Array([...frame, 0]);
-      strictEqual(decodeFrame(longer, head), "corrupt");
+      strictEqual(decodeFrame(longer, head, head.to), "corrupt");
+    }),
+  );
+});
+
+Deno.test("decodeFrame() refuses a frame that was for another rank", () => {
+  fc.assert(
+    fc.property(head, payload, fc.nat(65535), (head, payload, other) => {
+      fc.pre(other !== head.to);
+      const frame = frameOf(head, payload);
+      strictEqual(decodeFrame(frame, head, other), "corrupt");
     }),
   );
 });
@@ -68,7 +79,7 @@ Deno.test("decodeFrame() refuses a frame when it was cut or extended", () => {
 Deno.test("decodeFrame() refuses any bytes that are no frame", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
     const world = { run: 1, generation: 1 };
-    strictEqual(typeof decodeFrame(bytes, world), "string");
+    strictEqual(typeof decodeFrame(bytes, world, 0), "string");
   }));
 });
 
@@ -78,6 +89,7 @@ Deno.test("decodeFrame() tells another run from an older generation", () => {
     kind: 1,
     purpose: 1,
     from: 0,
+    to: 1,
     attempt: 0,
     sequence: 1,
     operation: 1,
@@ -90,7 +102,7 @@ Deno.test("decodeFrame() tells another run from an older generation", () => {
   const none = new Uint8Array(0);
   notStrictEqual(runHash("one"), runHash("two"));
   const other = { ...blank, ...world, run: runHash("two") };
-  strictEqual(decodeFrame(frameOf(other, none), world), "foreign");
+  strictEqual(decodeFrame(frameOf(other, none), world, 1), "foreign");
   const older = { ...blank, ...world, generation: 3 };
-  strictEqual(decodeFrame(frameOf(older, none), world), "stale");
+  strictEqual(decodeFrame(frameOf(older, none), world, 1), "stale");
 });
