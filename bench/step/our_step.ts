@@ -58,6 +58,7 @@ export class OurStep {
       labelSmoothing: 0,
       frozen: false,
       dropPath: 0,
+      headDropout: 0,
       dropout: 0,
     });
     return new OurStep(recipe, config, parameters);
@@ -149,6 +150,7 @@ function contextOf(
     channels: 3,
     height: images.size,
     width: images.size,
+    nameOf: String,
   } as const;
   const data: DataSet = {
     name: "synthetic",

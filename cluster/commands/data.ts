@@ -1,7 +1,6 @@
 import {
   checkDataSet,
   DATA_KINDS,
-  type DataKind,
   type DataReport,
   detectKind,
   hashDataSet,
@@ -11,6 +10,7 @@ import {
 } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console, table } from "../console.ts";
+import { kindOf } from "./data_kind.ts";
 import { preview } from "./data_preview.ts";
 import { parseOptions } from "./options.ts";
 
@@ -39,16 +39,6 @@ preview  draws what training sees: images as stored, random views, strong or
 
 /** Lines of each list that are printed; --json has all. */
 const SHOWN = 20;
-
-function kindOf(text: string | undefined): DataKind | undefined {
-  const kind = DATA_KINDS.find((name) => name === text);
-  if (text !== undefined && kind === undefined) {
-    throw new ConfigError(`Cannot use --kind ${text}: there is no such kind`, {
-      hint: `kinds: ${DATA_KINDS.join(" ")}`,
-    });
-  }
-  return kind;
-}
 
 function fractionOf(text: string | undefined): number {
   const value = Number(text ?? 0);

@@ -27,6 +27,22 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "what would run: phases, memory, exchanges, before it runs",
     load: async () => (await import("./plan.ts")).plan,
   },
+  evaluate: {
+    about: "test a model on labelled images",
+    load: async () => (await import("./evaluate.ts")).evaluate,
+  },
+  predict: {
+    about: "what is on pictures, with confidences",
+    load: async () => (await import("./predict.ts")).predict,
+  },
+  embed: {
+    about: "features of pictures",
+    load: async () => (await import("./embed.ts")).embed,
+  },
+  "pseudo-label": {
+    about: "label the pictures that a model is sure of",
+    load: async () => (await import("./pseudo_label.ts")).pseudoLabel,
+  },
   golden: {
     about: "compare kernels and models with golden tensors",
     load: async () => (await import("./golden.ts")).golden,

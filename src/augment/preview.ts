@@ -1,7 +1,6 @@
 import type { Config } from "../config/mod.ts";
-import type { ImageSet } from "../data/mod.ts";
 import { type Device, Program, type Tensor } from "../gpu/mod.ts";
-import { ImageStore } from "../ops/mod.ts";
+import { ImageStore, type StoredImages } from "../ops/mod.ts";
 import { Mixing } from "./mixing.ts";
 import {
   augmentOf,
@@ -31,7 +30,7 @@ export async function makePreview(
   device: Device,
   options: {
     config: Config;
-    images: ImageSet;
+    images: StoredImages;
     /** Images to show. */
     indices: readonly number[];
     phase: PreviewPhase;

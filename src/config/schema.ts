@@ -140,6 +140,14 @@ const student = z.strictObject({
   dropout: z.number().min(0).lt(1).default(0).describe(
     "probability of dropping an activation",
   ),
+  head: z.enum(["linear", "mlp"]).default("linear").describe(
+    "linear layer, or an MLP with ReLU and dropout; applies to both heads of a distilled student",
+  ),
+  headHidden: z.array(z.int().min(1).max(65_536)).min(1).max(8)
+    .default([128, 64]).describe("mlp: widths of the hidden layers"),
+  headDropout: z.number().min(0).lt(1).default(0.5).describe(
+    "mlp: probability of dropping a hidden value",
+  ),
 }).prefault({}).describe("model that is shipped");
 
 const phases = z.strictObject({

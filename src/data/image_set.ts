@@ -9,6 +9,8 @@ export interface ImageSet {
   readonly width: number;
   /** Class of each image; -1 where unknown. */
   readonly labels: Int32Array;
+  /** Where an image is from: a file's path in the set, or `file[index]`. */
+  nameOf(index: number): string;
 }
 
 /** What a data source holds: the published train and test parts. */

@@ -6,8 +6,8 @@ import { openIdx } from "./idx.ts";
 import type { DataSet, ImageSet } from "./image_set.ts";
 import { chooseSize, fitPicture } from "./image_size.ts";
 import { type DataKind, locateData } from "./locate.ts";
-import type { Picture, Size } from "./picture.ts";
-import { PictureError } from "./picture_error.ts";
+import type { Size } from "./picture.ts";
+import { tryRead } from "./read_part.ts";
 import type { Source, SourcePart } from "./source.ts";
 import { withTestPart } from "./test_split.ts";
 
@@ -91,6 +91,7 @@ async function decodePart(
   }
   const pixels = new Uint8Array(most * imageBytes);
   const labels = new Int32Array(most);
+  const origins = new Int32Array(most);
   const taken = new Map<number, number>();
   let count = 0;
   for (let i = 0; i < part.labels.length && count < most; i++) {
@@ -98,12 +99,9 @@ async function decodePart(
     const label = part.labels[i]!;
     const before = taken.get(label) ?? 0;
     if (perClass > 0 && label >= 0 && before >= perClass) continue;
-    let picture: Picture;
-    try {
-      picture = await part.read(i);
-    } catch (error) {
-      if (!(error instanceof PictureError)) throw error;
-      skipped.push({ path: part.nameOf(i), reason: error.message });
+    const picture = await tryRead(part, i);
+    if ("reason" in picture) {
+      skipped.push(picture);
       continue;
     }
     const fitted = fitPicture(picture, {
@@ -111,6 +109,7 @@ async function decodePart(
       fixed: source.size !== undefined,
     });
     pixels.set(fitted.pixels, count * imageBytes);
+    origins[count] = i;
     labels[count++] = label;
     taken.set(label, before + 1);
   }
@@ -121,6 +120,7 @@ async function decodePart(
     channels,
     width,
     height,
+    nameOf: (index) => part.nameOf(origins[index]!),
   };
 }
 

@@ -8,6 +8,14 @@ export { DATA_KINDS, type DataKind, locateData } from "./locate.ts";
 export { type DataOptions, loadDataSet } from "./load_data_set.ts";
 export { splitDataSet, type SplitOptions } from "./split.ts";
 export { splitFromJson, splitToJson } from "./split_json.ts";
+export { type LabelledPart, openLabelled } from "./labelled_part.ts";
+export { picturesAt } from "./pictures_at.ts";
+export {
+  readBatches,
+  type ReadOptions,
+  type SkippedImage,
+} from "./read_part.ts";
+export type { SourcePart } from "./source.ts";
 export { detectKind } from "./detect_kind.ts";
 export { hashDataSet } from "./hash_data_set.ts";
 export { Sampler } from "./sampler.ts";

@@ -20,6 +20,8 @@ export interface Regularisation {
   dropPath: number;
   /** Rate of dropout after the attention projection and in the MLP. */
   dropout: number;
+  /** Rate of dropout behind the hidden layers of MLP heads. */
+  headDropout: number;
   /** The per-step uniform. */
   step: Tensor;
   /** Position of each local image in the global batch, `[batch]`. */

@@ -1,14 +1,10 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import {
-  linearForward,
-  linearInputGradient,
-  linearWeightGradient,
-  poolTokens,
-  poolTokensBackward,
-} from "../ops/mod.ts";
+import { poolTokens, poolTokensBackward } from "../ops/mod.ts";
+import type { Regularisation } from "./block.ts";
+import { headBackward, headForward, type HeadPass } from "./head_layers.ts";
 import type { NamedTensors } from "./parameter_set.ts";
 import type { Vit, VitActivations } from "./vit.ts";
-import { prefixTokens, tokensOf } from "./vit_config.ts";
+import { type HeadName, prefixTokens, tokensOf } from "./vit_config.ts";
 
 /** Which tokens a feature is the weighted sum of. */
 export interface PoolWeights {
@@ -33,29 +29,36 @@ const DISTILLATION_TOKEN: PoolWeights = {
   patches: 0,
 };
 
-/** Features and logits of a batch: f32 with any precision, since little is cheap. */
-export interface HeadActivations {
+/** A head's result with what its backward pass reads. */
+export interface HeadOutput {
   /** What the head and relational losses see, `[batch, dim]`. */
   readonly feature: Tensor;
   /** `[batch, classes]`. */
   readonly logits: Tensor;
-  /** Only of a distilled model: its distillation token and second head. */
-  readonly distillation?: {
-    readonly feature: Tensor;
-    readonly logits: Tensor;
-  };
+  readonly pass: HeadPass;
 }
 
-/** Records pooling and heads. */
+/** Features and logits of a batch: f32 with any precision, since little is cheap. */
+export interface HeadActivations extends HeadOutput {
+  /** Only of a distilled model: its distillation token and second head. */
+  readonly distillation?: HeadOutput;
+}
+
+/**
+ * Records pooling and heads.
+ *
+ * @param regularisation In training: masks of MLP heads.
+ */
 export function headsForward(
   program: Program,
   model: Vit,
   activations: VitActivations,
   kind: FeatureKind,
+  regularisation?: Regularisation,
 ): HeadActivations {
   const { config } = model;
   const { batch } = activations;
-  const head = (weights: PoolWeights, name: string) => {
+  const head = (weights: PoolWeights, name: HeadName): HeadOutput => {
     const feature = program.scratch([batch, config.dim]);
     poolTokens(program, {
       tokens: activations.tokens,
@@ -64,14 +67,8 @@ export function headsForward(
       weights,
       output: feature,
     });
-    const logits = program.scratch([batch, config.classes]);
-    linearForward(program, {
-      input: feature,
-      weight: model.parameters.get(`${name}.weight`),
-      bias: model.parameters.get(`${name}.bias`),
-      output: logits,
-    });
-    return { feature, logits };
+    const pass = headForward(program, model, { name, feature, regularisation });
+    return { feature, logits: pass.logits, pass };
   };
   const first = head(featureWeights(kind), "head");
   return config.distilled
@@ -92,21 +89,23 @@ export interface HeadGradients {
 /** Records the gradients of the heads alone, for a frozen backbone. */
 export function headWeightGradients(
   program: Program,
-  activations: HeadActivations,
-  gradients: NamedTensors,
-  { dLogits, dDistillationLogits }: HeadGradients,
+  model: Vit,
+  { heads, gradients, losses }: {
+    heads: HeadActivations;
+    gradients: NamedTensors;
+    losses: HeadGradients;
+  },
 ): void {
-  const record = (feature: Tensor, dOutput: Tensor, name: string) =>
-    linearWeightGradient(program, {
-      input: feature,
-      dOutput,
-      dWeight: gradients.get(`${name}.weight`),
-      dBias: gradients.get(`${name}.bias`),
+  const { dLogits, dDistillationLogits } = losses;
+  if (dLogits) {
+    headBackward(program, model, { pass: heads.pass, dLogits, gradients });
+  }
+  if (dDistillationLogits && heads.distillation) {
+    headBackward(program, model, {
+      pass: heads.distillation.pass,
+      dLogits: dDistillationLogits,
+      gradients,
     });
-  if (dLogits) record(activations.feature, dLogits, "head");
-  if (dDistillationLogits && activations.distillation) {
-    const { feature } = activations.distillation;
-    record(feature, dDistillationLogits, "head_dist");
   }
 }
 
@@ -127,28 +126,28 @@ export function headsBackward(
 ): Tensor {
   const { heads, kind, batch, gradients, losses } = options;
   const { config, parameters } = model;
-  headWeightGradients(program, heads, gradients, losses);
   const sources: { dPooled: Tensor; weights: PoolWeights }[] = [];
   const scratch: Tensor[] = [];
   if (losses.dLogits) {
     const dPooled = program.scratch([batch, config.dim]);
-    linearInputGradient(program, {
-      dOutput: losses.dLogits,
-      weight: parameters.get("head.weight"),
-      dInput: dPooled,
-      ...(losses.dFeature ? { residual: losses.dFeature } : {}),
+    headBackward(program, model, {
+      pass: heads.pass,
+      dLogits: losses.dLogits,
+      gradients,
+      dFeature: { output: dPooled, residual: losses.dFeature },
     });
     scratch.push(dPooled);
     sources.push({ dPooled, weights: featureWeights(kind) });
   } else if (losses.dFeature) {
     sources.push({ dPooled: losses.dFeature, weights: featureWeights(kind) });
   }
-  if (losses.dDistillationLogits) {
+  if (losses.dDistillationLogits && heads.distillation) {
     const dPooled = program.scratch([batch, config.dim]);
-    linearInputGradient(program, {
-      dOutput: losses.dDistillationLogits,
-      weight: parameters.get("head_dist.weight"),
-      dInput: dPooled,
+    headBackward(program, model, {
+      pass: heads.distillation.pass,
+      dLogits: losses.dDistillationLogits,
+      gradients,
+      dFeature: { output: dPooled },
     });
     scratch.push(dPooled);
     sources.push({ dPooled, weights: DISTILLATION_TOKEN });

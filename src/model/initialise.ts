@@ -8,18 +8,24 @@ const PURPOSE = 0x1217;
 /**
  * Initial values of a ViT as in the original JAX code: Xavier for linear
  * layers, LeCun for the patch embedding, 0.02 for tokens and positions, 0 for
- * biases and heads, 1 for LayerNorm gains. Normal, cut at two deviations.
+ * biases and the last layers of heads, 1 for LayerNorm gains; the hidden layers
+ * of heads as He et al. for ReLU. Normal, cut at two deviations.
  */
 export function initialValues(
   segments: readonly Segment[],
   seed: number,
 ): NamedValues {
   const values: NamedValues = new Map();
+  const names = new Set(
+    segments.flatMap(({ parameters }) => parameters.map(({ name }) => name)),
+  );
   let index = 0;
   for (const { parameters } of segments) {
     for (const { name, shape, length } of parameters) {
       const data = new Float32Array(length);
-      const deviation = deviationOf(name, shape);
+      const next = name.replace(/\d+(?=\.weight$)/, (n) => `${Number(n) + 1}`);
+      const isLast = next === name || !names.has(next);
+      const deviation = deviationOf(name, shape, isLast);
       if (deviation > 0) fillNormal(data, deviation, seed, index);
       else if (/norm\d?\.weight$/.test(name)) data.fill(1);
       values.set(name, { shape, data });
@@ -30,11 +36,16 @@ export function initialValues(
 }
 
 /** Standard deviation of a parameter's initial values; 0 for constants. */
-function deviationOf(name: string, shape: readonly number[]): number {
+function deviationOf(
+  name: string,
+  shape: readonly number[],
+  isLast: boolean,
+): number {
   if (/token$|pos_embed$/.test(name)) return 0.02;
-  if (shape.length < 2 || name.startsWith("head")) return 0;
   const [outputs = 1, ...inputs] = shape;
   const fanIn = inputs.reduce((product, size) => product * size, 1);
+  if (shape.length < 2) return 0;
+  if (name.startsWith("head")) return isLast ? 0 : Math.sqrt(2 / fanIn);
   if (name.startsWith("patch_embed")) return Math.sqrt(1 / fanIn);
   return Math.sqrt(2 / (fanIn + outputs));
 }

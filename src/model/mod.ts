@@ -1,5 +1,6 @@
 export {
   gridOf,
+  headLayerNames,
   prefixTokens,
   tokensOf,
   type VitConfig,

@@ -1,5 +1,10 @@
 import { elements } from "../gpu/mod.ts";
-import { tokensOf, type VitConfig } from "./vit_config.ts";
+import {
+  headLayerNames,
+  type HeadName,
+  tokensOf,
+  type VitConfig,
+} from "./vit_config.ts";
 
 /** A named parameter and its place in a segment. */
 export interface ParameterSpec {
@@ -32,7 +37,7 @@ type Shapes = readonly (readonly [name: string, shape: readonly number[]])[];
 
 /** The segments of a ViT or DeiT, in forward order. */
 export function vitSegments(config: VitConfig): Segment[] {
-  const { dim, depth, classes, patch } = config;
+  const { dim, depth, patch } = config;
   const segments: Segment[] = [];
   segments.push(...pack("embeddings", 0, [
     ["cls_token", [1, 1, dim]],
@@ -67,16 +72,18 @@ export function vitSegments(config: VitConfig): Segment[] {
     ["norm.bias", [dim]],
   ]));
   segments.push(...pack("heads", depth + 1, [
-    ["head.weight", [classes, dim]],
-    ["head.bias", [classes]],
-    ...(config.distilled
-      ? [
-        ["head_dist.weight", [classes, dim]] as const,
-        ["head_dist.bias", [classes]] as const,
-      ]
-      : []),
+    ...headShapes(config, "head"),
+    ...(config.distilled ? headShapes(config, "head_dist") : []),
   ]));
   return segments;
+}
+
+function headShapes(config: VitConfig, name: HeadName): Shapes {
+  const widths = [config.dim, ...config.hidden ?? [], config.classes];
+  return headLayerNames(config, name).flatMap((layer, i) => [
+    [`${layer}.weight`, [widths[i + 1]!, widths[i]!]],
+    [`${layer}.bias`, [widths[i + 1]!]],
+  ]);
 }
 
 /** Parameters of the model, padding not counted. */

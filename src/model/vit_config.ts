@@ -14,6 +14,23 @@ export interface VitConfig {
   distilled: boolean;
   /** Added to the variance in every LayerNorm. */
   epsilon: number;
+  /** Widths of the heads' hidden layers; absent or empty = linear heads. */
+  hidden?: readonly number[] | undefined;
+}
+
+/** A head: of the feature, or of the distillation token. */
+export type HeadName = "head" | "head_dist";
+
+/** Names of a head's layers: `head`, or `head.fc1`, `head.fc2`, … of an MLP. */
+export function headLayerNames(
+  { hidden = [] }: VitConfig,
+  name: HeadName,
+): string[] {
+  if (hidden.length === 0) return [name];
+  return Array.from(
+    { length: hidden.length + 1 },
+    (_, i) => `${name}.fc${i + 1}`,
+  );
 }
 
 /** Tokens before the patches: the class token, then the distillation token. */

@@ -97,7 +97,7 @@ const HEADS: Readonly<Record<string, string>> = {
 function timmName(name: string): string {
   const bare = name.replace(/^(module\.|model\.|_orig_mod\.)+/, "")
     .replace(/^(vit|deit)\./, "");
-  const head = /^(\w+)\.(weight|bias)$/.exec(bare);
+  const head = /^(\w+)\.((?:fc\d+\.)?(?:weight|bias))$/.exec(bare);
   if (head && Object.hasOwn(HEADS, head[1]!)) {
     return `${HEADS[head[1]!]}.${head[2]}`;
   }
@@ -113,7 +113,7 @@ function timmName(name: string): string {
 }
 
 function huggingFaceName(name: string, root: string): string {
-  const head = /^(head|head_dist)\.(weight|bias)$/.exec(name);
+  const head = /^(head|head_dist)\.((?:fc\d+\.)?(?:weight|bias))$/.exec(name);
   if (head) {
     const theirs = root === "vit"
       ? "classifier"

@@ -99,6 +99,24 @@ export class ImageStore {
     return 4 * this.count * this.stride;
   }
 
+  /**
+   * Replaces the first images.
+   *
+   * @param pixels Whole images, at most as many as the store holds.
+   */
+  write(device: Device, pixels: Uint8Array): void {
+    const size = this.channels * this.height * this.width;
+    if (pixels.length % size > 0 || pixels.length > this.count * size) {
+      throw new RangeError(
+        `Cannot write ${pixels.length} bytes into ${this.count} images of ${size}`,
+      );
+    }
+    for (const { pixels: words, first, count } of this.shards) {
+      const own = pixels.subarray(first * size, (first + count) * size);
+      if (own.length > 0) upload(device, words, own, size);
+    }
+  }
+
   dispose(): void {
     this[Symbol.dispose]();
   }

@@ -12,6 +12,12 @@ export {
   type GeluForwardArgs,
 } from "./gelu.ts";
 export {
+  reluBackward,
+  type ReluBackwardArgs,
+  reluForward,
+  type ReluForwardArgs,
+} from "./relu.ts";
+export {
   linearForward,
   type LinearForwardArgs,
   linearInputGradient,

@@ -44,7 +44,11 @@ export function teacherConfig({ config, data }: Context): VitConfig {
 
 /** The student's size. */
 export function studentConfig({ config, data }: Context): VitConfig {
-  return vitConfig(config, config.student, data, config.student.distilled);
+  const { distilled, head, headHidden } = config.student;
+  return {
+    ...vitConfig(config, config.student, data, distilled),
+    ...(head === "mlp" ? { hidden: headHidden } : {}),
+  };
 }
 
 /** What the teacher's head sees: the class token when it is a loaded model, else as the student. */

@@ -81,7 +81,7 @@ export async function distillRecipe(
   const everyRow = ranges.map(({ size }) =>
     device.tensor([size], new Float32Array(size).fill(1))
   );
-  const { dropPath, dropout } = config.student;
+  const { dropPath, dropout, headDropout } = config.student;
   const relational = options.relationalDistance + options.relationalAngle > 0;
   const perImage = options.hard + options.soft + options.feature > 0;
 
@@ -111,23 +111,27 @@ export async function distillRecipe(
     );
     program.release(images);
     step.endPrefix(patches, ...Object.values(teacherOut ?? {}));
+    const regularisation = {
+      dropPath,
+      dropout,
+      headDropout,
+      step: step.uniform.tensor,
+      positions: rows.positions,
+    };
     const activations = vitForward(program, student, {
       patches,
       batch: rows.size,
       keep,
       recompute: config.recompute,
-      ...(dropPath > 0 || dropout > 0
-        ? {
-          regularisation: {
-            dropPath,
-            dropout,
-            step: step.uniform.tensor,
-            positions: rows.positions,
-          },
-        }
-        : {}),
+      ...(dropPath > 0 || dropout > 0 ? { regularisation } : {}),
     });
-    const heads = headsForward(program, student, activations, feature);
+    const heads = headsForward(
+      program,
+      student,
+      activations,
+      feature,
+      regularisation,
+    );
     return { student: { activations, heads }, teacher: teacherOut };
   };
 

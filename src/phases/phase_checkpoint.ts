@@ -1,6 +1,8 @@
+import { toMetadata } from "../classifier/mod.ts";
 import type { ParameterSet } from "../model/mod.ts";
 import { loadCheckpoint, RunFolder, saveCheckpoint } from "../run/mod.ts";
 import type { Context } from "./context.ts";
+import { describeModel } from "./describe_model.ts";
 import type { PhaseSummary } from "./engine.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Best } from "./selection.ts";
@@ -30,10 +32,11 @@ interface StoredState {
 
 /** Writes a checkpoint on rank 0; returns its name when it is there. */
 export async function savePhase(
-  { communicator, env, runFolder, config }: Context,
+  context: Context,
   recipe: Recipe,
   { step, seconds, best, summary, figures }: PhaseState & { figures: Figures },
 ): Promise<string> {
+  const { communicator, env, runFolder, config } = context;
   const { phase, model, evaluated, optimizer } = recipe;
   if (communicator.rank === 0) {
     const parts: Parameters<typeof saveCheckpoint>[2]["parts"] = {
@@ -66,6 +69,7 @@ export async function savePhase(
       state,
       best: summary !== undefined,
       keep: config.checkpoint.keep,
+      metadata: toMetadata(describeModel(context, recipe)),
     });
   }
   // Nobody goes on, and perhaps dies, before the checkpoint is there.

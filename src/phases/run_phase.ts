@@ -168,6 +168,7 @@ const RECIPES: Readonly<
       frozen: false,
       dropPath: 0,
       dropout: 0,
+      headDropout: 0,
     });
   },
 
@@ -199,6 +200,7 @@ const RECIPES: Readonly<
       frozen: options.backbone === "frozen",
       dropPath: config.student.dropPath,
       dropout: config.student.dropout,
+      headDropout: config.student.headDropout,
     });
   },
 
@@ -231,6 +233,7 @@ const RECIPES: Readonly<
       frozen: false,
       dropPath: config.student.dropPath,
       dropout: config.student.dropout,
+      headDropout: config.student.headDropout,
     });
   },
 };

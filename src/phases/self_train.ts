@@ -36,7 +36,7 @@ export async function selfTrainRecipe(
 ): Promise<Recipe> {
   const { device, communicator, config, env, split } = context;
   const options = config.phases.selfTrain;
-  const { feature, dropPath, dropout } = config.student;
+  const { feature, dropPath, dropout, headDropout } = config.student;
   const rows = selfTrainRows(context);
   const gradients = new ParameterSet(
     device,
@@ -128,24 +128,28 @@ export async function selfTrainRecipe(
     const part = batch.all.parts[index]!;
     const patches = index === 0 ? firstPatches : batch.record(program, index);
 
+    const regularisation = {
+      dropPath,
+      dropout,
+      headDropout,
+      step: step.uniform.tensor,
+      positions: part.positions,
+    };
     program.section("forward");
     const activations = vitForward(program, model, {
       patches,
       batch: part.size,
       keep: true,
       recompute: config.recompute,
-      ...(dropPath > 0 || dropout > 0
-        ? {
-          regularisation: {
-            dropPath,
-            dropout,
-            step: step.uniform.tensor,
-            positions: part.positions,
-          },
-        }
-        : {}),
+      ...(dropPath > 0 || dropout > 0 ? { regularisation } : {}),
     });
-    const heads = headsForward(program, model, activations, feature);
+    const heads = headsForward(
+      program,
+      model,
+      activations,
+      feature,
+      regularisation,
+    );
     const loss = losses.record(index, heads, weakLogits);
 
     program.section("backward");

@@ -44,6 +44,7 @@ export interface SupervisedOptions {
   frozen: boolean;
   dropPath: number;
   dropout: number;
+  headDropout: number;
 }
 
 /** Cross-entropy on labelled images: teacher, ST-Class and the baseline. */
@@ -90,7 +91,8 @@ export async function supervisedRecipe(
     bytes: config.bucketBytes,
   });
   const figures = new RowFigures(step, size, ranges.length);
-  const regularised = !frozen && (options.dropPath > 0 || options.dropout > 0);
+  const { dropPath, dropout, headDropout } = options;
+  const regularised = !frozen && (dropPath > 0 || dropout > 0);
   const recordPass = (index: number) => {
     const { rows, images: stepImages } = parts[index]!;
     program.section("data");
@@ -104,24 +106,28 @@ export async function supervisedRecipe(
     program.release(images);
     step.endPrefix(patches);
 
+    const regularisation = {
+      dropPath,
+      dropout,
+      headDropout,
+      step: step.uniform.tensor,
+      positions: rows.positions,
+    };
     program.section("forward");
     const activations = vitForward(program, model, {
       patches,
       batch: rows.size,
       keep: !frozen,
       recompute: config.recompute,
-      ...(regularised
-        ? {
-          regularisation: {
-            dropPath: options.dropPath,
-            dropout: options.dropout,
-            step: step.uniform.tensor,
-            positions: rows.positions,
-          },
-        }
-        : {}),
+      ...(regularised ? { regularisation } : {}),
     });
-    const heads = headsForward(program, model, activations, feature);
+    const heads = headsForward(
+      program,
+      model,
+      activations,
+      feature,
+      regularisation,
+    );
     const loss = classificationLoss(step, heads, {
       mixing: stepImages.mixing,
       labels: rows.labels,
@@ -136,7 +142,11 @@ export async function supervisedRecipe(
     program.section("backward");
     const pass = buckets.pass(index, ranges.length);
     if (frozen) {
-      headWeightGradients(program, heads, pass.gradients, losses);
+      headWeightGradients(program, model, {
+        heads,
+        gradients: pass.gradients,
+        losses,
+      });
       pass.ready("heads");
       return;
     }

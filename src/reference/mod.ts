@@ -4,6 +4,7 @@ export {
   type AttentionSizes,
 } from "./attention.ts";
 export { erf, geluDerivativeReference, geluReference } from "./gelu.ts";
+export { reluReference } from "./relu.ts";
 export {
   linearBackwardReference,
   linearReference,

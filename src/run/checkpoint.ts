@@ -15,6 +15,9 @@ import {
 } from "./manifest.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 
+/** The part with the weights that the phase trains, or in the end has chosen. */
+const MODEL_PART = "model";
+
 /** A checkpoint of another run, model or configuration. */
 export class CheckpointMismatchError extends SignetError {
   override name = "CheckpointMismatchError";
@@ -34,6 +37,8 @@ export interface SaveOptions {
   keep: number;
   /** Identifies model and configuration; loading can insist on it. */
   fingerprint?: string;
+  /** Text in the header of `model.safetensors`. */
+  metadata?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -79,7 +84,13 @@ export async function saveCheckpoint(
       });
     };
     for (const [part, tensors] of Object.entries(parts)) {
-      await write(`${part}.safetensors`, writeSafetensors(tensors));
+      await write(
+        `${part}.safetensors`,
+        writeSafetensors(
+          tensors,
+          part === MODEL_PART ? options.metadata : undefined,
+        ),
+      );
     }
     await write(
       "state.json",
@@ -114,6 +125,8 @@ export interface Checkpoint {
   step: number;
   parts: Record<string, TensorMap>;
   state: unknown;
+  /** Text in the header of the model's file. */
+  metadata: Record<string, string>;
   /** Newer checkpoints that were damaged, with the file and what is wrong. */
   skipped: string[];
 }
@@ -144,9 +157,9 @@ export async function loadCheckpoint(
           { hint: "resume with the configuration stored in the run folder" },
         );
       }
-      const { parts, state } = await readParts(disk, path, manifest);
       const { phase, step } = manifest;
-      return { name, phase, step, parts, state, skipped };
+      const content = await readParts(disk, path, manifest);
+      return { name, phase, step, ...content, skipped };
     } catch (error) {
       if (!(error instanceof CheckpointDamagedError)) throw error;
       skipped.push(error.message);
@@ -181,8 +194,9 @@ async function readParts(
   disk: Disk,
   path: string,
   manifest: Manifest,
-): Promise<Pick<Checkpoint, "parts" | "state">> {
+): Promise<Pick<Checkpoint, "parts" | "state" | "metadata">> {
   const parts: Record<string, TensorMap> = {};
+  let metadata: Record<string, string> = {};
   let state: unknown;
   for (const part of manifest.parts) {
     const bytes = await readPart(disk, path, part);
@@ -190,10 +204,12 @@ async function readParts(
       state = JSON.parse(new TextDecoder().decode(bytes));
     } else {
       const name = part.file.slice(0, part.file.lastIndexOf("."));
-      parts[name] = readSafetensors(bytes, `${path}/${part.file}`).tensors;
+      const file = readSafetensors(bytes, `${path}/${part.file}`);
+      parts[name] = file.tensors;
+      if (name === MODEL_PART) metadata = file.metadata;
     }
   }
-  return { parts, state };
+  return { parts, state, metadata };
 }
 
 /** Puts `from` in the place of `to`; in between, `to` exists as `to.old`. */

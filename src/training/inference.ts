@@ -28,6 +28,8 @@ export interface InferenceOptions {
   store: ImageStore;
   /** The images, by index into the store. */
   indices: Int32Array;
+  /** What is computed of each image; default: logits. */
+  output?: "logits" | "feature";
   /** Called after each batch. */
   onBatch?: () => void;
 }
@@ -36,9 +38,9 @@ export interface InferenceOptions {
 const BATCH = 128;
 
 /**
- * Logits of a fixed list of images without augmentation: every rank computes
- * its share, all ranks end with all rows. A distilled model averages its two
- * heads, as deployed DeiT does.
+ * Logits or features of a fixed list of images without augmentation: every rank
+ * computes its share, all ranks end with all rows. The logits of a distilled
+ * model are the mean of its two heads, as deployed DeiT does.
  */
 export class Inference {
   readonly #options: InferenceOptions;
@@ -48,10 +50,12 @@ export class Inference {
   readonly #readback: Readback;
   readonly #rows: Float32Array<SharedArrayBuffer>;
   readonly #heads: number;
+  /** Values of one image. */
+  readonly #width: number;
   #ready = false;
 
   constructor(options: InferenceOptions) {
-    const { device, communicator, model } = options;
+    const { device, communicator } = options;
     const size = fittingBatch(options);
     this.#options = options;
     const pass = recordPass(device, options, size);
@@ -59,26 +63,26 @@ export class Inference {
     this.#batch = pass.batch;
     this.#views = pass.views;
     this.#heads = pass.outputs.length;
-    const bytes = size * model.config.classes * 4;
+    const bytes = pass.outputs[0]!.length * 4;
     this.#readback = new Readback(device, bytes * this.#heads);
     pass.outputs.forEach((logits, i) => {
       this.#program.copy(logits, this.#readback, i * bytes);
     });
-    const { config } = model;
-    this.#rows = communicator.allocate(options.indices.length * config.classes);
+    this.#width = pass.outputs[0]!.length / size;
+    this.#rows = communicator.allocate(options.indices.length * this.#width);
   }
 
-  /** `[indices.length, classes]`, the same on every rank; valid until the next run. */
+  /** `[indices.length, classes]`, or `[indices.length, dim]` of features, the same on every rank; valid until the next run. */
   async run(): Promise<Float32Array<SharedArrayBuffer>> {
-    const { communicator, model, indices, onBatch } = this.#options;
+    const { communicator, indices, onBatch } = this.#options;
+    const width = this.#width;
     if (!this.#ready) await this.#readback.prepare();
     this.#ready = true;
-    const { classes } = model.config;
     const { size } = this.#batch;
     const { rank, size: ranks } = communicator;
     const [start, end] = shareOf(indices.length, rank, ranks);
     const chosen = new Uint32Array(size);
-    const logits = new Float32Array(this.#heads * size * classes);
+    const logits = new Float32Array(this.#heads * size * width);
     for (let first = start; first < end; first += size) {
       const count = Math.min(size, end - first);
       chosen.fill(NO_IMAGE);
@@ -86,18 +90,18 @@ export class Inference {
       this.#batch.writeIndices(chosen);
       this.#program.submit();
       this.#readback.read(new Uint8Array(logits.buffer));
-      for (let i = 0; i < count * classes; i++) {
+      for (let i = 0; i < count * width; i++) {
         let sum = 0;
         for (let head = 0; head < this.#heads; head++) {
-          sum += logits[head * size * classes + i]!;
+          sum += logits[head * size * width + i]!;
         }
-        this.#rows[first * classes + i] = sum / this.#heads;
+        this.#rows[first * width + i] = sum / this.#heads;
       }
       onBatch?.();
     }
     await communicator.allGather(
       this.#rows,
-      shareOffsets(indices.length, ranks).map((row) => row * classes),
+      shareOffsets(indices.length, ranks).map((row) => row * width),
     );
     return this.#rows;
   }
@@ -125,10 +129,10 @@ function fittingBatch(options: InferenceOptions): number {
   }
 }
 
-/** Records the forward pass on plain views; `outputs` are the logits of each head. */
+/** Records the forward pass on plain views; `outputs` are the feature, or the logits of each head. */
 function recordPass(
   device: Device,
-  { model, input, feature, store }: InferenceOptions,
+  { model, input, feature, store, output }: InferenceOptions,
   size: number,
 ) {
   const { config, parameters } = model;
@@ -153,7 +157,11 @@ function recordPass(
     keep: false,
   });
   const heads = headsForward(program, model, activations, feature);
-  const outputs: Tensor[] = [heads.logits];
-  if (heads.distillation) outputs.push(heads.distillation.logits);
+  const outputs: Tensor[] = [
+    output === "feature" ? heads.feature : heads.logits,
+  ];
+  if (heads.distillation && output !== "feature") {
+    outputs.push(heads.distillation.logits);
+  }
   return { batch, program, views, outputs };
 }

@@ -23,11 +23,11 @@ export const CONSTANTS: Readonly<
 
 /** Turns images `[b, 3, s, s]` into the patch rows of a model, with its own normalisation. */
 export class PatchInput {
-  readonly #normalisation: Normalisation;
+  readonly normalisation: Normalisation;
   readonly #constants: Tensor | undefined;
 
   constructor(device: Device, normalisation: Normalisation) {
-    this.#normalisation = normalisation;
+    this.normalisation = normalisation;
     if (normalisation.kind === "constant") {
       const { mean, deviation } = normalisation;
       const statistics = mean.flatMap((m, i) => [m, 1 / deviation[i]!]);
@@ -44,7 +44,7 @@ export class PatchInput {
   ): Tensor {
     const batch = images.shape[0]!;
     const statistics = this.#constants ?? program.scratch([batch, 3, 2]);
-    if (this.#normalisation.kind === "image") {
+    if (this.normalisation.kind === "image") {
       imageStatistics(program, { images, output: statistics });
     }
     const patches = program.scratch(

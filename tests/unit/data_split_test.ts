@@ -18,6 +18,7 @@ function setOf(labels: readonly number[], classes = 3): DataSet {
     height: 1,
     width: 1,
     labels: Int32Array.from(own),
+    nameOf: String,
   });
   return {
     name: "tiny",

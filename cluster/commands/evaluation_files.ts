@@ -1,0 +1,27 @@
+import type { Disk } from "../../src/env/mod.ts";
+import { RunFolder } from "../../src/run/mod.ts";
+import { evaluationJson, type EvaluationReport } from "./evaluation_text.ts";
+
+/** Writes the tables of an evaluation into a folder. */
+export async function writeEvaluation(
+  disk: Disk,
+  path: string,
+  { report, names }: { report: EvaluationReport; names: readonly string[] },
+): Promise<void> {
+  await disk.makeFolder(path);
+  const folder = new RunFolder(disk, path);
+  const { classNames, result } = report;
+  const { probabilities, predictions, classes } = report.calibrated ?? result;
+  await folder.writeJson("evaluation.json", evaluationJson(report));
+  await folder.writeConfusion(classNames, result.confusion);
+  await folder.writeTable(
+    "predictions.csv",
+    ["name", "label", "prediction", "confidence"],
+    names.map((name, i) => [
+      name,
+      classNames[report.labels[i]!]!,
+      classNames[predictions[i]!]!,
+      probabilities[i * classes + predictions[i]!]!.toFixed(6),
+    ]),
+  );
+}

@@ -1,0 +1,159 @@
+import { ConfigError, type Disk, SignetError } from "../env/mod.ts";
+import { type NamedValues, vitSegments } from "../model/mod.ts";
+import {
+  type Checkpoint,
+  listCheckpoints,
+  loadCheckpoint,
+  readSafetensorsFile,
+  RunFolder,
+  type TensorMap,
+  toFloat32,
+} from "../run/mod.ts";
+import { fromMetadata, type ModelInfo } from "./model_info.ts";
+
+/** A model read from disk. */
+export interface StoredModel {
+  readonly info: ModelInfo;
+  readonly values: NamedValues;
+  /** What it is, for people: the run and checkpoint, or the file. */
+  readonly name: string;
+  /** The run folder it is from. */
+  readonly run?: string;
+}
+
+export interface LoadModelOptions {
+  /** Of a run: whose model; absent = the shipped one. */
+  phase?: string | undefined;
+  /** Of a run: the best model on validation, or the newest. */
+  which?: "best" | "last";
+}
+
+/**
+ * Loads a model from a run folder, one of its checkpoints or a model file.
+ *
+ * @throws {ConfigError} If there is no such model.
+ */
+export async function loadModel(
+  disk: Disk,
+  path: string,
+  options: LoadModelOptions = {},
+): Promise<StoredModel> {
+  const place = path.replace(/(?<=.)\/+$/, "");
+  const info = await disk.stat(place);
+  if (info?.kind === "file") return await fromFile(disk, place);
+  if (await disk.stat(`${place}/manifest.json`)) {
+    const [run, name] = splitCheckpoint(place);
+    return fromCheckpoint(
+      await requireCheckpoint(disk, run, { name }),
+      run,
+      "best",
+    );
+  }
+  if (info === undefined) {
+    throw new ConfigError(`Cannot load a model from ${path}: nothing is there`);
+  }
+  const run = await RunFolder.open(disk, place);
+  const phase = options.phase ?? await shippedPhase(disk, run);
+  const which = options.which ?? "best";
+  const checkpoint = await requireCheckpoint(disk, place, {
+    phase,
+    best: which === "best",
+  });
+  return fromCheckpoint(checkpoint, place, which);
+}
+
+async function fromFile(disk: Disk, path: string): Promise<StoredModel> {
+  const { tensors, metadata } = await readSafetensorsFile(disk, path);
+  const info = fromMetadata(metadata, path);
+  return { info, values: valuesOf(tensors, info, path), name: path };
+}
+
+/** `run/checkpoints/name` as `[run, name]`. */
+function splitCheckpoint(path: string): [string, string] {
+  const parts = path.split("/");
+  const name = parts.pop()!;
+  if (parts.at(-1) !== "checkpoints") {
+    throw new ConfigError(
+      `Cannot load ${path}: a checkpoint lies in checkpoints/ of a run`,
+      { hint: "give its model.safetensors" },
+    );
+  }
+  parts.pop();
+  return [parts.join("/") || ".", name];
+}
+
+async function requireCheckpoint(
+  disk: Disk,
+  run: string,
+  choice: { name: string } | { phase: string; best: boolean },
+): Promise<Checkpoint> {
+  const found = await loadCheckpoint(disk, run, choice);
+  if (found !== undefined) return found;
+  const names = (await listCheckpoints(disk, run)).map(({ name }) => name);
+  throw new ConfigError(
+    `Cannot load a model: ${run} has no checkpoint ${
+      "name" in choice ? choice.name : `of phase ${choice.phase}`
+    }`,
+    {
+      hint: names.length === 0
+        ? "the run has not saved any yet"
+        : `it has ${names.join(", ")}`,
+    },
+  );
+}
+
+function fromCheckpoint(
+  checkpoint: Checkpoint,
+  run: string,
+  which: "best" | "last",
+): StoredModel {
+  const { name, parts } = checkpoint;
+  const label = `${run} ${name}`;
+  const info = fromMetadata(checkpoint.metadata, label);
+  // A finished phase keeps the chosen model alone; before, what is evaluated is
+  // the best so far, the moving average, or the model in training.
+  const tensors = (which === "best" ? parts.best : undefined) ?? parts.ema ??
+    parts.model;
+  return { info, values: valuesOf(tensors, info, label), name: label, run };
+}
+
+/** The phase whose model the run ships; of an unfinished run the last that classifies. */
+async function shippedPhase(disk: Disk, run: RunFolder): Promise<string> {
+  const { shipped } = await run.readJson("summary.json") ?? {};
+  const phase = Object(shipped).phase;
+  if (typeof phase === "string") return phase;
+  const saved = new Set(
+    (await listCheckpoints(disk, run.path)).map(({ phase }) => phase),
+  );
+  for (const name of ["selfTrain", "classify", "baseline", "teacher"]) {
+    if (saved.has(name)) return name;
+  }
+  throw new ConfigError(
+    `Cannot load a model: ${run.path} has no checkpoint that classifies`,
+    { hint: "--phase NAME chooses another phase" },
+  );
+}
+
+/** The parameters of the model, of the shapes that its description says. */
+function valuesOf(
+  tensors: TensorMap | undefined,
+  { model }: ModelInfo,
+  name: string,
+): NamedValues {
+  const values: NamedValues = new Map();
+  for (const { parameters } of vitSegments(model)) {
+    for (const { name: parameter, shape } of parameters) {
+      const found = tensors?.get(parameter);
+      if (found === undefined || String(found.shape) !== String(shape)) {
+        throw new SignetError(
+          `Cannot load ${name}: ${parameter} is ${
+            found ? `[${found.shape}]` : "missing"
+          }, its description says [${shape}]`,
+          { exitCode: 2 },
+        );
+      }
+      values.set(parameter, { shape, data: toFloat32(found) });
+    }
+  }
+  return values;
+}
