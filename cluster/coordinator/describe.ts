@@ -98,7 +98,10 @@ function percent(value: number): string {
   return `${(100 * value).toFixed(1)} %`;
 }
 
-/** Final figures, a phase a row. */
+/**
+ * Final figures, a phase a row; with few labels, what a linear classifier on the
+ * pixels gets with them.
+ */
 export function summaryTable(
   phases: Iterable<[PhaseName, PhaseSummary]>,
 ): string[] {
@@ -113,6 +116,11 @@ export function summaryTable(
     cell(summary.seconds, (value) => value.toFixed(1)),
     cell(summary.images_per_second, (value) => value.toFixed(0)),
   ]);
+  const floor = [...phases].map(([, summary]) => summary.pixel_ridge_accuracy)
+    .find((value) => typeof value === "number");
+  if (floor !== undefined) {
+    rows.push(["pixel ridge", percent(floor), ...Array(5).fill("-")]);
+  }
   return table([
     ["phase", "test", "validation", "steps", "images", "seconds", "img/s"],
     ...rows,

@@ -16,6 +16,7 @@ export {
   type SkippedImage,
 } from "./read_part.ts";
 export type { SourcePart } from "./source.ts";
+export { findDuplicates, type ImagePlace } from "./duplicates.ts";
 export { detectKind } from "./detect_kind.ts";
 export { hashDataSet } from "./hash_data_set.ts";
 export { Sampler } from "./sampler.ts";

@@ -7,8 +7,12 @@ export {
 } from "./confusion.ts";
 export { argmaxRows, softmaxRows, totalVariation } from "./probabilities.ts";
 export { areaUnderRoc, type AucFigures } from "./auc.ts";
+export { fitTemperature } from "./temperature.ts";
+export { ROC_GRID, rocCurve, type RocCurves, rocCurves } from "./roc.ts";
 export {
   calibrationError,
   reliability,
   type ReliabilityBin,
 } from "./calibration.ts";
+export { fitRidge, type Ridge } from "./ridge.ts";
+export { type SuspectedLabel, suspectLabels } from "./confident_learning.ts";

@@ -1,10 +1,16 @@
-import { RunFolder } from "../run/mod.ts";
+import { calibrated } from "../classifier/mod.ts";
+import {
+  evaluateLogits,
+  type Evaluation,
+  fitTemperature,
+} from "../evaluation/mod.ts";
 import type { Context } from "./context.ts";
 import type { PhaseSummary } from "./engine.ts";
 import { writeEvaluation } from "./evaluation_line.ts";
 import { Evaluator } from "./evaluator.ts";
 import type { Recipe } from "./recipe.ts";
 import { writeResults } from "./results.ts";
+import { writeSuspectedLabels } from "./suspected_labels.ts";
 import type { Best } from "./selection.ts";
 
 /** Bytes in one unit of the first float of a peak. */
@@ -36,7 +42,13 @@ export async function conclude(
   }
   if (recipe.conclude) Object.assign(summary, await recipe.conclude());
   if (classifies) {
-    Object.assign(summary, await test(context, recipe, onBatch));
+    const calibration = best && await calibrate(context, recipe, onBatch);
+    Object.assign(summary, calibration);
+    const { temperature } = summary;
+    Object.assign(
+      summary,
+      await test(context, recipe, { onBatch, temperature }),
+    );
   }
   summary.peak_gpu_bytes = await gatherPeaks(context);
   return summary;
@@ -57,12 +69,38 @@ export function testEvaluator(
   });
 }
 
+/** Fits the temperature of the chosen model on the validation images. */
+async function calibrate(
+  context: Context,
+  { evaluated, input, feature }: Recipe,
+  onBatch: () => void,
+): Promise<Record<string, number>> {
+  using evaluator = new Evaluator(context, {
+    model: evaluated,
+    input,
+    feature,
+    part: "validation",
+    onBatch,
+  });
+  const { logits, labels, classes, ece15 } = await evaluator.run();
+  const temperature = fitTemperature(logits, labels, classes);
+  const after = evaluateLogits(
+    calibrated(logits, temperature),
+    labels,
+    classes,
+  );
+  return { temperature, val_ece: ece15, val_ece_calibrated: after.ece15 };
+}
+
 async function test(
   context: Context,
   recipe: Recipe,
-  onBatch: () => void,
+  { onBatch, temperature }: {
+    onBatch: () => void;
+    temperature: number | undefined;
+  },
 ): Promise<Record<string, unknown>> {
-  const { communicator, data, split, env, runFolder } = context;
+  const { communicator } = context;
   const { phase, steps } = recipe;
   using evaluator = testEvaluator(context, recipe, onBatch);
   const result = await evaluator.run();
@@ -71,20 +109,43 @@ async function test(
     split: "test",
     result,
   });
-  if (communicator.rank === 0) {
-    await writeResults(new RunFolder(env.disk, runFolder), {
-      phase,
-      classNames: data.classNames,
-      indices: split.test,
-      result,
+  const after = temperature === undefined ? undefined : evaluateLogits(
+    calibrated(result.logits, temperature),
+    result.labels,
+    result.classes,
+  );
+  const comparison = communicator.rank === 0
+    ? await writeResults(context, recipe, { result, calibrated: after })
+    : {};
+  if (phase !== "teacher") {
+    const { probabilities } = after ?? result;
+    await writeSuspectedLabels(context, recipe, {
+      test: { probabilities, labels: result.labels },
+      onBatch,
     });
   }
   return {
     test_accuracy: result.accuracy,
+    test_top5: result.topK[Math.min(5, result.classes)],
     test_macro_f1: result.f1.macro,
     test_loss: result.nll,
+    ...areas(result),
     test_ece: result.ece15,
     reliability: result.reliability,
+    ...(after === undefined ? {} : {
+      test_loss_calibrated: after.nll,
+      test_ece_calibrated: after.ece15,
+      reliability_calibrated: after.reliability,
+    }),
+    ...comparison,
+  };
+}
+
+/** Areas under the ROC curves, where they are defined: JSON has no NaN. */
+function areas({ auc: { macro, micro } }: Evaluation): Record<string, number> {
+  return {
+    ...(Number.isNaN(macro) ? {} : { test_auc_macro: macro }),
+    ...(Number.isNaN(micro) ? {} : { test_auc_micro: micro }),
   };
 }
 

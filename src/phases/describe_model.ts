@@ -6,6 +6,7 @@ import type { Recipe } from "./recipe.ts";
 export function describeModel(
   { data }: Context,
   { phase, model, feature, input }: Recipe,
+  temperature: number | undefined,
 ): ModelInfo {
   const { channels, width, height } = data.train;
   return {
@@ -14,6 +15,7 @@ export function describeModel(
     normalisation: input.normalisation,
     classNames: data.classNames,
     images: { channels: channels === 1 ? 1 : 3, width, height },
+    ...(temperature === undefined ? {} : { temperature }),
     phase,
   };
 }

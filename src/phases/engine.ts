@@ -62,6 +62,8 @@ export interface EngineOptions {
 export type PhaseSummary = Record<string, unknown> & {
   test_accuracy?: number;
   val_accuracy?: number;
+  /** Fitted on validation; divides the logits. */
+  temperature?: number;
 };
 
 export type PhaseOutcome =

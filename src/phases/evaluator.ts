@@ -6,6 +6,8 @@ import type { Context } from "./context.ts";
 /** Figures of a model on labelled images. */
 export interface EvaluationResult extends Evaluation {
   labels: Int32Array;
+  /** `[count, classes]` */
+  logits: Float32Array;
 }
 
 /** Evaluates one model on one part of the data, as often as asked. */
@@ -52,6 +54,7 @@ export class Evaluator {
     return {
       ...evaluateLogits(rows, this.#labels, this.#classes),
       labels: this.#labels,
+      logits: Float32Array.from(rows),
     };
   }
 

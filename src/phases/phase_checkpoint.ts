@@ -69,7 +69,9 @@ export async function savePhase(
       state,
       best: summary !== undefined,
       keep: config.checkpoint.keep,
-      metadata: toMetadata(describeModel(context, recipe)),
+      metadata: toMetadata(
+        describeModel(context, recipe, summary?.temperature),
+      ),
     });
   }
   // Nobody goes on, and perhaps dies, before the checkpoint is there.

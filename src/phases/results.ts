@@ -1,37 +1,123 @@
-import type { RunFolder } from "../run/mod.ts";
+import {
+  argmaxRows,
+  type Evaluation,
+  ROC_GRID,
+  rocCurves,
+  totalVariation,
+} from "../evaluation/mod.ts";
+import {
+  float32Tensor,
+  readSafetensorsFile,
+  RunFolder,
+  toFloat32,
+  writeSafetensors,
+} from "../run/mod.ts";
+import type { Context } from "./context.ts";
+import { writeDuplicates } from "./duplicates.ts";
 import type { EvaluationResult } from "./evaluator.ts";
+import { pixelFloor } from "./pixel_floor.ts";
+import type { Recipe } from "./recipe.ts";
 
 /**
- * Writes a phase's confusion matrix and predictions on the test split. The
- * coordinator makes those of the shipped phase `confusion.csv` and
- * `predictions.csv`.
+ * Writes what a phase's model does on the test split: confusion matrix,
+ * predictions, ROC curves, and the logits for whoever wants more. The coordinator
+ * makes the tables of the shipped phase `confusion.csv` and `predictions.csv`.
+ *
+ * @returns Figures that compare the model with the teacher, where there is one.
  */
 export async function writeResults(
-  run: RunFolder,
-  options: {
-    phase: string;
-    classNames: readonly string[];
-    /** Index of each row in the test part of the data. */
-    indices: Int32Array;
+  context: Context,
+  { phase }: Recipe,
+  { result, calibrated }: {
     result: EvaluationResult;
+    /** The same with calibrated confidences. */
+    calibrated: Evaluation | undefined;
   },
-): Promise<void> {
-  const { phase, classNames, indices, result } = options;
+): Promise<Record<string, number>> {
+  const { env, runFolder, data, split } = context;
+  const { classNames } = data;
+  const run = new RunFolder(env.disk, runFolder);
   await run.writeConfusion(
     classNames,
     result.confusion,
     `confusion_${phase}.csv`,
   );
-  const classes = classNames.length;
-  const rows = [...result.labels].map((label, i) => {
-    const prediction = result.predictions[i]!;
-    const confidence = result.probabilities[i * classes + prediction]!;
-    return [indices[i]!, label, prediction, confidence.toFixed(6)];
+  const { classes, labels, predictions, logits } = result;
+  const { probabilities } = calibrated ?? result;
+  await run.writeTable(
+    `predictions_${phase}.csv`,
+    ["index", "name", "label", "prediction", "confidence"],
+    [...labels].map((label, i) => {
+      const prediction = predictions[i]!;
+      const confidence = probabilities[i * classes + prediction]!;
+      const index = split.test[i]!;
+      const name = data.test.nameOf(index);
+      return [index, name, label, prediction, confidence.toFixed(6)];
+    }),
+  );
+  const curves = rocCurves(probabilities, labels, classes);
+  await run.writeJson(`roc_${phase}.json`, {
+    fpr: ROC_GRID,
+    micro: rounded(curves.micro),
+    macro: rounded(curves.macro),
+    classes: classNames.map((name, c) => ({
+      name,
+      auc: Number.isNaN(result.auc.class[c]) ? null : result.auc.class[c],
+      tpr: rounded(curves.class[c]),
+    })),
   });
-  await run.writeTable(`predictions_${phase}.csv`, [
-    "index",
-    "label",
-    "prediction",
-    "confidence",
-  ], rows);
+  await env.disk.write(
+    `${runFolder}/${logitsFile(phase)}`,
+    writeSafetensors(
+      new Map([["logits", float32Tensor([labels.length, classes], logits)]]),
+      { split: "test" },
+    ),
+  );
+  if (phase === "teacher") return {};
+  await writeDuplicates(context);
+  return {
+    ...await pixelRidge(context),
+    ...await compareWithTeacher(context, result),
+  };
+}
+
+/** The floor under every figure with few labels; computed once a run. */
+async function pixelRidge(
+  { env, runFolder, data, split }: Context,
+): Promise<Record<string, number>> {
+  const run = new RunFolder(env.disk, runFolder);
+  const stored = await run.readJson("pixel_ridge.json");
+  const accuracy = stored?.test_accuracy ?? pixelFloor(data, split);
+  if (typeof accuracy !== "number") return {};
+  if (stored === undefined) {
+    await run.writeJson("pixel_ridge.json", { test_accuracy: accuracy });
+  }
+  return { pixel_ridge_accuracy: accuracy };
+}
+
+function logitsFile(phase: string): string {
+  return `logits_${phase}.safetensors`;
+}
+
+function rounded(curve: readonly number[] | undefined): number[] | null {
+  return curve?.map((value) => Number(value.toFixed(4))) ?? null;
+}
+
+/** How often student and teacher agree on the test images, and how far apart they are. */
+async function compareWithTeacher(
+  { env, runFolder, config }: Context,
+  { logits, predictions, classes, count }: EvaluationResult,
+): Promise<Record<string, number>> {
+  const path = `${runFolder}/${logitsFile("teacher")}`;
+  if (!config.phases.teacher.enabled || !await env.disk.stat(path)) return {};
+  const { tensors } = await readSafetensorsFile(env.disk, path);
+  const stored = tensors.get("logits");
+  if (String(stored?.shape) !== String([count, classes])) return {};
+  const theirs = toFloat32(stored!);
+  const agreed = argmaxRows(theirs, classes)
+    .filter((label, i) => label === predictions[i]).length;
+  return {
+    teacher_agreement: agreed / count,
+    teacher_total_variation: totalVariation(theirs, logits, classes),
+  };
 }

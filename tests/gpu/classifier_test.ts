@@ -1,0 +1,164 @@
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
+import {
+  batchesFor,
+  Classifier,
+  loadModel,
+  mapClasses,
+  runAll,
+} from "../../src/classifier/mod.ts";
+import { encodePng, openLabelled } from "../../src/data/mod.ts";
+import { realEnv } from "../../src/env/mod.ts";
+import { evaluateLogits } from "../../src/evaluation/mod.ts";
+import { Device } from "../../src/gpu/mod.ts";
+import { readSafetensorsFile } from "../../src/run/mod.ts";
+import { command } from "../cluster/train_process.ts";
+import { runTiny, tinyConfig, writeTinyCifar } from "../helpers/mod.ts";
+
+const { disk } = realEnv;
+
+const CONFIG = {
+  student: { head: "mlp", headHidden: [16, 8] },
+  data: { padding: 0 },
+  phases: {
+    distill: { enabled: false },
+    classify: {
+      images: 720,
+      backbone: "finetune",
+      optimizer: { learningRate: 0.01 },
+    },
+    selfTrain: { enabled: false },
+    baseline: { enabled: false },
+  },
+};
+
+/** A finished run of an MLP-headed student on a tiny set. */
+async function withRun(
+  use: (paths: { run: string; data: string; test: number }) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  try {
+    const data = `${folder}/data`;
+    const run = `${folder}/run`;
+    await writeTinyCifar(data, { train: 12, test: 15 });
+    const { outcomes } = await runTiny({
+      ranks: 1,
+      folder: run,
+      data,
+      phases: ["classify"],
+      config: CONFIG,
+    });
+    const [outcome] = outcomes;
+    const summary = outcome?.state === "done" ? outcome.summary : {};
+    await disk.write(
+      `${run}/config.json`,
+      JSON.stringify(tinyConfig(data, CONFIG)),
+    );
+    await disk.write(
+      `${run}/summary.json`,
+      JSON.stringify({
+        phases: { classify: summary },
+        shipped: { phase: "classify" },
+      }),
+    );
+    await use({ run, data, test: summary.test_accuracy! });
+  } finally {
+    await disk.remove(folder);
+  }
+}
+
+Deno.test("Classifier has the run's own test accuracy, from the run folder and from the model file alone", async () => {
+  await withRun(async ({ run, data, test }) => {
+    ok(test > 0.3, `${test}`);
+    const [checkpoint] = (await disk.list(`${run}/checkpoints`))
+      .filter(({ kind }) => kind === "folder");
+    const file = `${run}/checkpoints/${checkpoint!.name}/model.safetensors`;
+    const { tensors } = await readSafetensorsFile(disk, file);
+    deepStrictEqual(tensors.get("head.fc1.weight")!.shape, [16, 36]);
+    deepStrictEqual(tensors.get("head_dist.fc3.weight")!.shape, [10, 8]);
+    using device = await Device.open({ form: "register" });
+    for (const place of [run, `${run}/checkpoints/${checkpoint!.name}`, file]) {
+      const stored = await loadModel(disk, place);
+      strictEqual(stored.info.classNames[3], "square_3");
+      using classifier = new Classifier(device, stored);
+      const set = await openLabelled(disk, { path: data, kind: "cifar10" });
+      strictEqual(set.split, "test");
+      const outputs = await runAll(
+        classifier,
+        batchesFor(stored.info, set.part, {
+          fixed: set.fixed,
+          // Batches that do not divide the set.
+          rows: 40,
+          skipped: [],
+        }),
+      );
+      const { accuracy, count } = evaluateLogits(
+        outputs.values,
+        outputs.labels,
+        outputs.width,
+      );
+      strictEqual(count, 150);
+      strictEqual(accuracy, test, place);
+    }
+
+    const evaluated = await command(["evaluate", run, "--json"]);
+    strictEqual(evaluated.code, 0, evaluated.stderr);
+    const report = JSON.parse(evaluated.stdout);
+    strictEqual(report.accuracy, test);
+    strictEqual(report.classes.length, 10);
+
+    const pictures = `${run}/pictures`;
+    await disk.makeFolder(`${pictures}/below`);
+    const grey = encodePng(new Uint8Array(3 * 40 * 30).fill(90), {
+      width: 40,
+      height: 30,
+    });
+    await disk.write(`${pictures}/below/grey.png`, grey);
+    await disk.write(`${pictures}/cut.png`, grey.subarray(0, 60));
+    const predicted = await command(["predict", file, pictures, "--json"]);
+    strictEqual(predicted.code, 1, predicted.stderr);
+    match(predicted.stderr, /skipped {2}.*cut\.png: /);
+    const { pictures: found, skipped } = JSON.parse(predicted.stdout);
+    deepStrictEqual(
+      found.map(({ path }: { path: string }) => path),
+      [`${pictures}/below/grey.png`],
+    );
+    strictEqual(found[0].top.length, 5);
+    strictEqual(skipped.length, 1);
+    ok(found[0].top[0].confidence >= found[0].top[1].confidence);
+
+    const nothing = await command(["predict", file, `${pictures}/no.png`]);
+    strictEqual(nothing.code, 2);
+    match(nothing.stderr, /^error: Cannot read .*no\.png: it does not exist/);
+  });
+});
+
+Deno.test("loadModel() says what is wrong when there is no model", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  try {
+    await rejects(loadModel(disk, `${folder}/none`), /nothing is there/);
+    await rejects(loadModel(disk, folder), /it has no config\.json/);
+    await disk.write(`${folder}/config.json`, "{}");
+    await rejects(loadModel(disk, folder), /no checkpoint that classifies/);
+    await rejects(
+      loadModel(disk, folder, { phase: "teacher" }),
+      /no checkpoint of phase teacher/,
+    );
+  } finally {
+    await disk.remove(folder);
+  }
+});
+
+Deno.test("mapClasses() matches by name, else by position, else names what is missing", () => {
+  const model = ["cat", "dog", "owl"];
+  deepStrictEqual([...mapClasses(model, ["owl", "cat"]).classes], [2, 0]);
+  const other = mapClasses(model, ["0", "1", "2"]);
+  strictEqual(other.by, "position");
+  deepStrictEqual([...other.classes], [0, 1, 2]);
+  let text = "";
+  try {
+    mapClasses(model, ["cat", "cow"]);
+  } catch (error) {
+    text = String(error);
+  }
+  match(text, /the model has no class cow/);
+});
