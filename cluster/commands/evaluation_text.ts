@@ -22,8 +22,14 @@ export interface EvaluationReport {
 /** Classes up to which the confusion matrix is printed. */
 const MOST_PRINTED = 20;
 
-const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
-const optional = (value: number) => Number.isNaN(value) ? "-" : percent(value);
+function percent(value: number): string {
+  return `${(100 * value).toFixed(1)} %`;
+}
+
+/** NaN where a class is absent. */
+function optional(value: number): string {
+  return Number.isNaN(value) ? "-" : percent(value);
+}
 
 /** For people. */
 export function describeEvaluation(report: EvaluationReport): string[] {

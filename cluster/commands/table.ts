@@ -55,6 +55,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "the figures of several runs side by side",
     load: async () => (await import("./compare.ts")).compare,
   },
+  sweep: {
+    about: "many settings and seeds: table with intervals, accuracy by labels",
+    load: async () => (await import("./sweep.ts")).sweep,
+  },
   data: {
     about: "check image sets, show how they would be split",
     load: async () => (await import("./data.ts")).data,

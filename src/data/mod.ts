@@ -9,6 +9,7 @@ export { type DataOptions, loadDataSet } from "./load_data_set.ts";
 export { splitDataSet, type SplitOptions } from "./split.ts";
 export { splitFromJson, splitToJson } from "./split_json.ts";
 export { type LabelledPart, openLabelled } from "./labelled_part.ts";
+export { picturesByName } from "./pictures_by_name.ts";
 export { picturesAt } from "./pictures_at.ts";
 export {
   readBatches,

@@ -16,3 +16,9 @@ export {
 } from "./calibration.ts";
 export { fitRidge, type Ridge } from "./ridge.ts";
 export { type SuspectedLabel, suspectLabels } from "./confident_learning.ts";
+export {
+  type Estimate,
+  estimate,
+  fitPowerLaw,
+  type PowerLaw,
+} from "./statistics.ts";

@@ -1,7 +1,9 @@
 import { Sampler } from "../data/mod.ts";
 import type { Vit } from "../model/mod.ts";
+import { RunFolder } from "../run/mod.ts";
 import { Inference, NO_IMAGE, type PatchInput } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
+import { Provenance, type ProvenanceState } from "./provenance.ts";
 import { createRule, type PseudoLabelRule } from "./rules/mod.ts";
 
 /** Labels and weights for the unlabelled images of a global batch. */
@@ -23,6 +25,22 @@ interface Table {
   labels: number[];
 }
 
+/** Of `pseudo_labels.csv`: an image a line, as the final model labels it. */
+const COLUMNS = [
+  "index",
+  "name",
+  "label",
+  "class",
+  "confidence",
+  "kept",
+  "reason",
+  "first_round",
+  "times_used",
+  "times_seen",
+  "flips",
+  "true_label",
+];
+
 /** Which unlabelled images a step sees and what they are taken for. */
 export class Unlabelled {
   readonly #context: Context;
@@ -30,10 +48,13 @@ export class Unlabelled {
   readonly #rule: PseudoLabelRule | undefined;
   readonly #pool: Int32Array;
   readonly #classes: number;
+  readonly #provenance: Provenance;
   #sampler: Sampler;
   #table: Table | undefined;
   /** Positions in the pool of the current global batch. */
   #drawn = new Int32Array();
+  /** Step of the current global batch, and the pass or round it belongs to. */
+  #place = { step: 0, round: 0 };
 
   /** @param labeller The model whose predictions become labels. */
   constructor(context: Context, labeller: Vit, input: PatchInput) {
@@ -41,6 +62,7 @@ export class Unlabelled {
     const { method, threshold, momentum } = config.phases.selfTrain;
     this.#context = context;
     this.#pool = split.unlabelled;
+    this.#provenance = new Provenance(this.#pool.length);
     this.#classes = labeller.config.classes;
     this.#rule = method === "pseudo-label" ? undefined : createRule(method, {
       classes: this.#classes,
@@ -67,6 +89,10 @@ export class Unlabelled {
     count: number,
   ): { indices: Uint32Array; pseudoLabels?: PseudoLabels } {
     const table = this.#table;
+    this.#place = {
+      step: Math.floor(position / count),
+      round: table?.round ?? Math.floor(position / this.#pool.length),
+    };
     const indices = new Uint32Array(count);
     if (this.#drawn.length !== count) this.#drawn = new Int32Array(count);
     if (table !== undefined && table.kept.length === 0) {
@@ -89,6 +115,7 @@ export class Unlabelled {
     }
     if (table === undefined) return { indices };
     const weights = new Float32Array(count).fill(1);
+    this.#provenance.note(this.#place, this.#drawn, { labels, weights });
     const { accuracy } = this.#figures(labels, weights);
     return {
       indices,
@@ -104,6 +131,7 @@ export class Unlabelled {
   /** Applies the rule to the weak views' probabilities of the global batch. */
   rule(probabilities: Float32Array): PseudoLabels {
     const { labels, weights } = this.#rule!.apply(this.#drawn, probabilities);
+    this.#provenance.note(this.#place, this.#drawn, { labels, weights });
     return { labels, weights, ...this.#figures(labels, weights) };
   }
 
@@ -134,7 +162,7 @@ export class Unlabelled {
     let kept = 0;
     let right = 0;
     let known = 0;
-    const lines = ["index,label,class,confidence,kept,true_label"];
+    const rows: (string | number)[][] = [];
     labels.forEach((label, i) => {
       const truth = data.train.labels[this.#pool[i]!]!;
       const keep = confidences[i]! >= threshold;
@@ -143,38 +171,53 @@ export class Unlabelled {
         if (truth >= 0) known++;
         if (truth === label) right++;
       }
-      lines.push([
-        this.#pool[i],
+      const history = this.#provenance.at(i);
+      rows.push([
+        this.#pool[i]!,
+        data.train.nameOf(this.#pool[i]!),
         label,
-        csvText(data.classNames[label] ?? ""),
+        data.classNames[label] ?? "",
         confidences[i]!.toFixed(6),
         keep ? 1 : 0,
+        keep ? "" : `confidence below ${threshold}`,
+        history.firstUsed < 0 ? "" : history.firstUsed + 1,
+        history.timesUsed,
+        history.timesSeen,
+        history.flips,
         truth >= 0 ? truth : "",
-      ].join(","));
+      ]);
     });
     if (communicator.rank === 0) {
-      await env.disk.write(
-        `${runFolder}/pseudo_labels.csv`,
-        lines.join("\n") + "\n",
+      await new RunFolder(env.disk, runFolder).writeTable(
+        "pseudo_labels.csv",
+        COLUMNS,
+        rows,
       );
     }
     return {
       pseudo_label_yield: kept / Math.max(1, labels.length),
       ...(known > 0 ? { pseudo_label_accuracy: right / known } : {}),
+      pseudo_label_flips: this.#provenance.meanFlips,
     };
   }
 
   save(): unknown {
-    return { rule: this.#rule?.state() ?? null, table: this.#table ?? null };
+    return {
+      rule: this.#rule?.state() ?? null,
+      table: this.#table ?? null,
+      provenance: this.#provenance.save(),
+    };
   }
 
   restore(state: unknown): void {
-    const { rule, table } = state as {
+    const { rule, table, provenance } = state as {
+      provenance: ProvenanceState;
       rule: Record<string, number[]> | null;
       table: Table | null;
     };
     if (rule !== null) this.#rule?.restore(rule);
     if (table !== null) this.#useTable(table);
+    this.#provenance.restore(provenance);
   }
 
   [Symbol.dispose](): void {
@@ -233,8 +276,4 @@ export class Unlabelled {
       accuracy: known > 0 ? right / known : 0,
     };
   }
-}
-
-function csvText(text: string): string {
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -25,6 +25,8 @@ export interface LineChart {
   max?: number;
   /** A level to compare with. */
   reference?: { value: number; label: string };
+  /** The legend says each line's last value; default: it does. */
+  lastValues?: boolean;
 }
 
 const WIDTH = 352;
@@ -75,7 +77,7 @@ export function lineChart(chart: LineChart): Html {
     ${series.map((line) => drawSeries(line, chart.unit, x, y))}
       </svg>
       <div class="legend">${series.map((line) =>
-        legendEntry(line, chart.unit)
+        legendEntry(line, chart.unit, chart.lastValues ?? true)
       )}</div>
     </figure>
   `;
@@ -164,9 +166,13 @@ function drawSeries(line: Series, unit: Unit, x: Scale, y: Scale): Html {
   `;
 }
 
-function legendEntry({ name, tone, points }: Series, unit: Unit): Html {
+function legendEntry(
+  { name, tone, points }: Series,
+  unit: Unit,
+  withValue: boolean,
+): Html {
   const last = points.findLast(([, value]) => Number.isFinite(value));
-  const value = last && tone !== "gray" &&
+  const value = withValue && last && tone !== "gray" &&
     html`<b>${format(last[1], unit)}</b>`;
   return html`
     <span class="key ${tone}"

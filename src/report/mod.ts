@@ -1,2 +1,3 @@
 export { renderReport, writeReport } from "./write_report.ts";
 export { readRun, type RunData } from "./run_data.ts";
+export { renderSweep, type SweepPage } from "./sweep_report.ts";

@@ -15,6 +15,13 @@ export function baselineOf(
   return undefined;
 }
 
+/** Test accuracy of ridge regression on the pixels with the same labels, 0..1. */
+export function pixelRidgeOf({ phases, summary }: RunData): number | undefined {
+  return phases.map((phase) =>
+    numberAt(summary, "phases", phase, "pixel_ridge_accuracy")
+  ).find((value) => value !== undefined);
+}
+
 /** Name, data and the one sentence that people come for. */
 export function header(data: RunData): Html {
   const name = textAt(data.config, "name") ?? "run";
@@ -170,6 +177,14 @@ export function comparison(data: RunData): Html {
       ? []
       : [{ label: titleOf(phase), value, tone: toneOf(phase) }];
   });
+  const floor = pixelRidgeOf(data);
+  if (floor !== undefined && bars.length > 0) {
+    bars.push({
+      label: "Pixel ridge, no network",
+      value: floor,
+      tone: "gray" as const,
+    });
+  }
   return barChart({
     id: "accuracy-by-phase",
     title: "Accuracy on the test split",

@@ -1,6 +1,14 @@
 import type { Disk } from "../env/mod.ts";
 import { type MetricsLine, parseCsv, readMetrics } from "../run/mod.ts";
 import type { Confusion } from "./heat_map.ts";
+import {
+  type DuplicateRow,
+  type PseudoLabelRow,
+  readDuplicates,
+  readPseudoLabels,
+  readSuspects,
+  type SuspectRow,
+} from "./label_tables.ts";
 
 type Json = Record<string, unknown>;
 
@@ -11,6 +19,14 @@ export interface RunData {
   summary: Json;
   metrics: readonly MetricsLine[];
   confusion: Confusion | undefined;
+  /** ROC curves of the shipped model. */
+  roc: Json;
+  suspects: readonly SuspectRow[];
+  /** Groups of equal images. */
+  duplicates: readonly (readonly DuplicateRow[])[];
+  pseudoLabels: readonly PseudoLabelRow[];
+  /** Thumbnails as `data:` addresses, by the image's name. */
+  images: ReadonlyMap<string, string>;
   /** Phases with figures or lines, in the order they run. */
   phases: readonly string[];
   /** Files that are missing or cannot be read, with the reason. */
@@ -23,6 +39,19 @@ const MAX_JSON = 16 << 20;
 const MAX_METRICS = 256 << 20;
 const MAX_PHASES = 16;
 const MAX_CLASSES = 400;
+const MAX_TABLE = 16 << 20;
+const MAX_PSEUDO_LABELS = 256 << 20;
+/** What may stand in a file's name. */
+const PHASE_NAME = /^[A-Za-z]{1,32}$/;
+
+function parse(text: string | undefined): Json {
+  try {
+    const value = JSON.parse(text ?? "{}");
+    return isGroup(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
 
 /** Reads a run folder; what is missing or broken is noted, never an error. */
 export async function readRun(disk: Disk, folder: string): Promise<RunData> {
@@ -48,6 +77,21 @@ export async function readRun(disk: Disk, folder: string): Promise<RunData> {
     notes.push("confusion.csv is no square table of counts");
   }
   const metrics = await readLines(disk, folder, notes);
+  const shipped = textAt(summary, "shipped", "phase") ?? "";
+  // Not every run has these, so that nothing is said where they are not there.
+  const optional = async (name: string, limit = MAX_TABLE) =>
+    (await disk.stat(`${folder}/${name}`))?.kind === "file"
+      ? await readText(disk, folder, name, limit, notes)
+      : undefined;
+  const ofShipped = PHASE_NAME.test(shipped);
+  const roc = ofShipped ? parse(await optional(`roc_${shipped}.json`)) : {};
+  const suspects = readSuspects(
+    ofShipped ? await optional(`suspected_labels_${shipped}.csv`) : undefined,
+  );
+  const duplicates = readDuplicates(await optional("duplicates.csv"));
+  const pseudoLabels = readPseudoLabels(
+    await optional("pseudo_labels.csv", MAX_PSEUDO_LABELS),
+  );
   const found = new Set([
     ...Object.keys(groupAt(summary, "phases")),
     ...metrics.map(({ phase }) => phase),
@@ -59,6 +103,11 @@ export async function readRun(disk: Disk, folder: string): Promise<RunData> {
     summary,
     metrics,
     confusion,
+    roc,
+    suspects,
+    duplicates,
+    pseudoLabels,
+    images: new Map(),
     phases: [...ORDER.filter((name) => found.has(name)), ...others]
       .slice(0, MAX_PHASES),
     notes,

@@ -1,8 +1,7 @@
 import { stackChart } from "./bar_chart.ts";
-import { figure, format, groupDigits } from "./format.ts";
+import { format, groupDigits } from "./format.ts";
 import { heatMap, worstPairs } from "./heat_map.ts";
 import { type Html, html, shorten } from "./html.ts";
-import { lineChart } from "./line_chart.ts";
 import { titleOf } from "./names.ts";
 import {
   asFigure,
@@ -90,42 +89,6 @@ ${
         </table>
       `
   }</div></div>`;
-}
-
-/** Confidence against accuracy, for phases whose summary has the bins. */
-export function calibration(data: RunData): Html | undefined {
-  const charts = data.phases.flatMap((phase) => {
-    const bins = listAt(data.summary, "phases", phase, "reliability");
-    const points = bins.flatMap((bin): [number, number][] => {
-      const [x, y] = [numberAt(bin, "confidence"), numberAt(bin, "accuracy")];
-      const filled = (numberAt(bin, "count") ?? 0) > 0;
-      return filled && x !== undefined && y !== undefined ? [[x, y]] : [];
-    });
-    if (points.length === 0) return [];
-    return [html`<div>${
-      lineChart({
-        id: `calibration-${phase}`,
-        title: titleOf(phase),
-        xLabel: "confidence",
-        unit: "percent",
-        include: [0, 1],
-        max: 1,
-        series: [
-          { name: "ideal", tone: "gray", points: [[0, 0], [1, 1]] },
-          { name: "model", tone: "blue", points },
-        ],
-      })
-    }<p class="hint">Calibration error: ${
-      figure(
-        `phases.${phase}.test_ece`,
-        numberAt(data.summary, "phases", phase, "test_ece"),
-        "percent",
-      )
-    }</p></div>`];
-  });
-  return charts.length === 0
-    ? undefined
-    : html`<div class="row">${charts}</div>`;
 }
 
 /** Who trained, and with which settings. */

@@ -1,37 +1,44 @@
 import type { Disk } from "../env/mod.ts";
 import { curves, pseudoLabels } from "./curves.ts";
-import { Html, html } from "./html.ts";
+import { type Html, html } from "./html.ts";
 import { comparison, header } from "./overview.ts";
+import { dataDoubts, provenance, shownImages } from "./label_sections.ts";
 import { allFigures, phaseTable } from "./phase_table.ts";
+import { page, type Section } from "./page.ts";
+import { rocSection } from "./roc_section.ts";
 import { readRun, type RunData, textAt } from "./run_data.ts";
-import {
-  calibration,
-  confusionSection,
-  machine,
-  stepTime,
-} from "./sections.ts";
-import css from "./style.css" with { type: "text" };
+import { calibration } from "./calibration_section.ts";
+import { confusionSection, machine, stepTime } from "./sections.ts";
+import { loadThumbnails } from "./thumbnails.ts";
 
 /**
  * Writes `report.html` into a run folder and returns its path.
  *
  * One file without scripts and without requests: everything is in it. It is made
- * from `config.json`, `run.json`, `summary.json`, `metrics.jsonl` and
- * `confusion.csv`; what is missing is left out and said.
+ * from the plain files of the folder, and thumbnails of some images from the data
+ * set; what is missing is left out and said.
+ *
+ * @param options.pictures Whether thumbnails are put in; default: they are.
  */
 export async function writeReport(
   disk: Disk,
   runFolder: string,
+  { pictures = true }: { pictures?: boolean } = {},
 ): Promise<string> {
   const path = `${runFolder}/report.html`;
-  await disk.write(path, renderReport(await readRun(disk, runFolder)));
+  const data = await readRun(disk, runFolder);
+  const { images, note } = pictures
+    ? await loadThumbnails(disk, data.config, shownImages(data))
+    : { images: new Map() };
+  const notes = note === undefined ? data.notes : [...data.notes, note];
+  await disk.write(path, renderReport({ ...data, images, notes }));
   return path;
 }
 
-interface Section {
-  id: string;
-  title: string;
-  body: Html | undefined;
+function pseudoSection(data: RunData): Html | undefined {
+  const parts = [pseudoLabels(data), provenance(data)]
+    .filter((part) => part !== undefined);
+  return parts.length === 0 ? undefined : html`${parts}`;
 }
 
 /** The page for what a run folder holds. */
@@ -45,13 +52,15 @@ export function renderReport(data: RunData): string {
       }</div></div>`,
     },
     { id: "curves", title: "Learning curves", body: curves(data) },
-    { id: "pseudo-labels", title: "Pseudo-labels", body: pseudoLabels(data) },
+    { id: "pseudo-labels", title: "Pseudo-labels", body: pseudoSection(data) },
     {
       id: "confusion-matrix",
       title: "Confusion matrix",
       body: confusionSection(data),
     },
     { id: "calibration", title: "Calibration", body: calibration(data) },
+    { id: "roc", title: "ROC", body: rocSection(data) },
+    { id: "labels", title: "Labels in doubt", body: dataDoubts(data) },
     {
       id: "time",
       title: "Where the step time went",
@@ -59,31 +68,12 @@ export function renderReport(data: RunData): string {
     },
     { id: "run", title: "Run", body: machine(data) },
   ];
-  const shown = sections.filter(({ body }) => body !== undefined);
-  return html`
-    <!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta http-equiv="Content-Security-Policy"
-          content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-        <title>${textAt(data.config, "name") ?? "run"} · Signet report</title>
-        <link rel="icon" href="data:,">
-        <style>${new Html(css)}</style>
-      </head>
-      <body>
-    ${header(data)}
-    <nav aria-label="Sections"><ul>${shown.map(({ id, title }) =>
-      html`<li><a href="#${id}">${title}</a></li>`
-    )}</ul></nav>
-    <main>${shown.map(({ id, title, body }) =>
-      html`<section id="${id}"><h2>${title}</h2>${body}</section>`
-    )}</main>
-    <footer>${data.notes.map((note) =>
-      html`<p class="note">Not shown: ${note}.</p>`
-    )}<p>Made by Signet from the files in this folder.</p></footer>
-      </body>
-    </html>
-  `.text;
+  return page({
+    title: `${textAt(data.config, "name") ?? "run"} · Signet report`,
+    header: header(data),
+    sections,
+    footer: html`${
+      data.notes.map((note) => html`<p class="note">Not shown: ${note}.</p>`)
+    }<p>Made by Signet from the files in this folder.</p>`,
+  });
 }

@@ -1,0 +1,202 @@
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { Console, table } from "../console.ts";
+import { chooseRun } from "../launch/mod.ts";
+import {
+  columnsOf,
+  LABELS_KEY,
+  memberFolder,
+  parseAxis,
+  parseLabels,
+  planSweep,
+  readMembers,
+  runMember,
+  type SettingResult,
+  type SweepPlan,
+  toJson,
+  writeSweep,
+} from "../sweep/mod.ts";
+import { parseOptions } from "./options.ts";
+
+const HELP = `Usage: sweep [CONFIG] [key=value…] [options]
+
+Trains every combination of settings with several seeds, one run after the other,
+and compares them: mean, standard deviation and 95 % interval, and accuracy over the
+number of labels.
+
+  CONFIG            a JSON file (default: configs/default.json)
+  key=value         overrides a key in all runs
+  --labels 4,25     labelled images a class
+  --grid key=a,b    values of another key; several keys: --grid 'k=a,b;l=1,2'
+  --seeds N         runs of each setting (default 3), from the configuration's seed
+  --figure NAME     figure of the summary (default test_accuracy)
+  --out DIR         folder of the sweep (default: runs/<time>-sweep-<name>); one that is
+                    there goes on: finished runs are kept
+  --ranks N         processes of each run
+  --dry-run         lists the runs and ends
+  --quiet           no progress of the runs
+  --json            the result as one JSON object on stdout
+
+The folder holds members/ with all runs, results.csv, results.json, members.csv and
+report.html. Exit code 1 when a run failed; the others go on. Ctrl-C stops the run with
+a checkpoint; the same command goes on with it.
+
+Examples:
+  deno task sweep configs/cifar10.json --labels 4,25,100 --seeds 3
+  deno task sweep --grid phases.selfTrain.method=fixmatch,softmatch --out runs/methods`;
+
+/** Stopped with a checkpoint, or interrupted. */
+const STOPPED = [75, 130];
+
+/** Trains and compares many settings; resolves with the exit code. */
+export async function sweep(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args, {
+    verb: "sweep",
+    string: ["labels", "grid", "figure", "out"],
+    number: ["seeds", "ranks"],
+    boolean: ["dry-run", "quiet", "json", "help"],
+  });
+  const terminal = new Console(realEnv, { quiet: options.boolean("quiet") });
+  if (options.boolean("help")) {
+    terminal.result(HELP);
+    return 0;
+  }
+  const { disk } = realEnv;
+  const overrides = options.positional.filter((text) => text.includes("="));
+  const [path, ...more] = options.positional
+    .filter((text) => !text.includes("="));
+  if (more.length > 0) {
+    throw new ConfigError(
+      `Cannot sweep ${more[0]}: one configuration at a time`,
+    );
+  }
+  const labels = options.string("labels");
+  const grid = options.string("grid")?.split(";") ?? [];
+  const axes = [
+    ...(labels === undefined ? [] : [parseLabels(labels)]),
+    ...grid.map(parseAxis),
+  ];
+  const request = { overrides, ...(path === undefined ? {} : { path }) };
+  const { config, folder: free } = await chooseRun(realEnv, request);
+  const plan = planSweep({
+    config: path,
+    overrides,
+    axes,
+    firstSeed: config.seed,
+    seeds: options.number("seeds") ?? 3,
+  });
+  // Wrong settings are told before the first run starts.
+  for (const { setting } of plan.members) {
+    const own = Object.entries(setting).map(([key, value]) =>
+      `${key}=${value}`
+    );
+    await chooseRun(realEnv, { ...request, overrides: [...overrides, ...own] });
+  }
+  const folder = (options.string("out") ?? sweepFolder(free))
+    .replace(/(?<=.)\/+$/, "");
+  if (options.boolean("dry-run")) {
+    for (const member of plan.members) {
+      terminal.result(
+        `${memberFolder(folder, member)}  ${member.overrides.join(" ")}`,
+      );
+    }
+    return 0;
+  }
+  await keepPlan(folder, plan);
+  const figure = options.string("figure") ?? "test_accuracy";
+  const update = async () =>
+    await writeSweep(disk, {
+      folder,
+      plan,
+      figure,
+      members: await readMembers(disk, { plan, folder, figure }),
+      title: config.name,
+    });
+  let result = await update();
+  let failed = 0;
+  for (const [i, member] of plan.members.entries()) {
+    const place = `${i + 1}/${plan.members.length}`;
+    if (result.members[i]!.state === "done") {
+      terminal.note(`kept   ${place}  ${member.name}`);
+      continue;
+    }
+    terminal.note(`sweep  ${place}  ${member.name}`);
+    const code = await runMember(plan, member, {
+      folder: memberFolder(folder, member),
+      ranks: options.number("ranks"),
+      quiet: options.boolean("quiet"),
+    });
+    result = await update();
+    if (STOPPED.includes(code)) {
+      terminal.urgent(
+        `stopped  in ${member.name}; the same command with --out ${folder} goes on`,
+      );
+      return code;
+    }
+    if (code !== 0) {
+      failed++;
+      terminal.urgent(`failed   ${member.name} with exit code ${code}`);
+      // What is wrong with this machine or configuration is wrong for all.
+      if (code === 2 || code === 3) return code;
+    }
+  }
+  if (options.boolean("json")) {
+    terminal.result(JSON.stringify({ schema: 1, folder, ...toJson(result) }));
+  } else {
+    for (const line of describe(plan, result.settings)) terminal.result(line);
+    terminal.result(`report   ${folder}/report.html`);
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+/** `runs/<time>-sweep-<name>` beside where a run would lie. */
+function sweepFolder(run: string): string {
+  return run.replace(/(\d{4}-\d\d-\d\d-\d{4})-/, "$1-sweep-");
+}
+
+/** Writes the plan, or sees that the folder's own is the same. */
+async function keepPlan(folder: string, plan: SweepPlan): Promise<void> {
+  const { disk } = realEnv;
+  const file = `${folder}/sweep.json`;
+  const text = `${JSON.stringify(plan, null, 2)}\n`;
+  if (await disk.stat(file)) {
+    if (await disk.readText(file) === text) return;
+    throw new ConfigError(
+      `Cannot sweep in ${folder}: it holds another sweep`,
+      { hint: `${file} says which; give another --out` },
+    );
+  }
+  await disk.makeFolder(folder);
+  await disk.write(file, text);
+}
+
+function describe(
+  { axes }: SweepPlan,
+  settings: readonly SettingResult[],
+): string[] {
+  const columns = columnsOf(settings);
+  const number = (value: number) => (100 * value).toFixed(1);
+  return table([
+    [
+      axes.map(({ key }) => key === LABELS_KEY ? "labels" : key).join(" ") ||
+      "setting",
+      "runs",
+      ...columns,
+    ],
+    ...settings.map(({ setting, estimates }) => [
+      axes.map(({ key }) => setting[key]!).join(" ") || "all",
+      String(
+        Math.max(0, ...Object.values(estimates).map(({ count }) => count)),
+      ),
+      ...columns.map((column) => {
+        const found = estimates[column];
+        if (found === undefined) return "-";
+        const { mean, deviation, low, high } = found;
+        return Number.isNaN(deviation)
+          ? number(mean)
+          : `${number(mean)} ± ${number(deviation)} (${number(low)} to ${
+            number(high)
+          })`;
+      }),
+    ]),
+  ]);
+}

@@ -1,0 +1,123 @@
+import { ConfigError } from "../../src/env/mod.ts";
+
+/** One key of the grid with its values, as they are written. */
+export interface Axis {
+  key: string;
+  values: readonly string[];
+}
+
+/** One run of a sweep. */
+export interface Member {
+  /** Name of its folder. */
+  name: string;
+  /** `key=value` of everything that differs, the seed last. */
+  overrides: readonly string[];
+  /** The overrides without the seed: runs that are averaged share it. */
+  setting: Readonly<Record<string, string>>;
+  seed: number;
+}
+
+/** A sweep as `sweep.json` keeps it. */
+export interface SweepPlan {
+  schema: 1;
+  /** Configuration file; null = the default one. */
+  config: string | null;
+  /** Overrides of all members. */
+  overrides: readonly string[];
+  axes: readonly Axis[];
+  seeds: readonly number[];
+  members: readonly Member[];
+}
+
+/** More runs than this are a slip of the pen. */
+const MOST_MEMBERS = 10_000;
+
+export const LABELS_KEY = "data.labelsPerClass";
+
+/** `key=a,b` as an axis. */
+export function parseAxis(text: string): Axis {
+  const equals = text.indexOf("=");
+  const key = text.slice(0, Math.max(0, equals));
+  const values = text.slice(equals + 1).split(",").map((value) => value.trim())
+    .filter((value) => value !== "");
+  if (key === "" || values.length === 0) {
+    throw new ConfigError(`Cannot use --grid ${text}: expected key=a,b`, {
+      hint: "for example --grid phases.selfTrain.method=fixmatch,softmatch",
+    });
+  }
+  if (new Set(values).size < values.length) {
+    throw new ConfigError(`Cannot use --grid ${text}: a value occurs twice`);
+  }
+  return { key, values };
+}
+
+/** `4,25,100` as the axis of labels. */
+export function parseLabels(text: string): Axis {
+  const values = text.split(",").map((value) => value.trim());
+  const wrong = values.find((value) => !/^\d{1,7}$/.test(value));
+  if (wrong !== undefined) {
+    throw new ConfigError(
+      `Cannot use --labels ${text}: ${wrong || "nothing"} is no whole number`,
+      { hint: "for example --labels 4,25,100 (a class; 0 = all)" },
+    );
+  }
+  return parseAxis(`${LABELS_KEY}=${values.join(",")}`);
+}
+
+/** Every combination of the axes with every seed. */
+export function planSweep(
+  { config, overrides, axes, firstSeed, seeds }: {
+    config: string | undefined;
+    overrides: readonly string[];
+    axes: readonly Axis[];
+    firstSeed: number;
+    /** Number of them. */
+    seeds: number;
+  },
+): SweepPlan {
+  const keys = axes.map(({ key }) => key);
+  const twice = keys.find((key, i) => keys.indexOf(key) < i);
+  if (twice !== undefined || keys.includes("seed")) {
+    throw new ConfigError(
+      twice === undefined
+        ? "Cannot sweep over seed: --seeds N does it"
+        : `Cannot sweep over ${twice} twice`,
+    );
+  }
+  const count = axes.reduce((n, { values }) => n * values.length, seeds);
+  if (count < 1 || count > MOST_MEMBERS) {
+    throw new ConfigError(`Cannot sweep over ${count} runs`, {
+      hint: `1 to ${MOST_MEMBERS}`,
+    });
+  }
+  let settings: Record<string, string>[] = [{}];
+  for (const { key, values } of axes) {
+    settings = settings.flatMap((setting) =>
+      values.map((value) => ({ ...setting, [key]: value }))
+    );
+  }
+  const all = Array.from({ length: seeds }, (_, i) => firstSeed + i);
+  return {
+    schema: 1,
+    config: config ?? null,
+    overrides,
+    axes,
+    seeds: all,
+    members: settings.flatMap((setting) =>
+      all.map((seed) => ({
+        name: [
+          ...Object.entries(setting).map(([key, value]) =>
+            `${key.slice(key.lastIndexOf(".") + 1)}-${value}`
+          ),
+          `seed-${seed}`,
+        ].join("_").replace(/[^A-Za-z0-9._-]+/g, "-"),
+        overrides: [
+          ...Object.entries(setting).map(([key, value]) => `${key}=${value}`),
+          `seed=${seed}`,
+        ],
+        setting,
+        seed,
+      }))
+    ),
+  };
+}

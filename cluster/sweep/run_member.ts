@@ -1,0 +1,57 @@
+import { fileURLToPath } from "node:url";
+import type { SweepPlan } from "./plan.ts";
+import type { Member } from "./plan.ts";
+
+const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
+
+/** Signals that the member is told of; Ctrl-C of a terminal reaches it by itself. */
+const FORWARDED = ["SIGTERM", "SIGUSR2", "SIGHUP"] as const;
+
+/**
+ * Trains a member in a process of its own, going on where it was stopped;
+ * resolves with the exit code of `train`.
+ */
+export async function runMember(
+  { config, overrides }: SweepPlan,
+  member: Member,
+  { folder, ranks, quiet }: {
+    folder: string;
+    ranks: number | undefined;
+    quiet: boolean;
+  },
+): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      `--config=${CONFIG}`,
+      "--permission-set=app",
+      MAIN,
+      "train",
+      ...(config === null ? [] : [config]),
+      ...overrides,
+      ...member.overrides,
+      `--run-dir=${folder}`,
+      "--resume=auto",
+      ...(ranks === undefined ? [] : [`--ranks=${ranks}`]),
+      ...(quiet ? ["--quiet"] : []),
+    ],
+    stdin: "null",
+    // Results of members are read from their folders.
+    stdout: "null",
+  }).spawn();
+  const undo = FORWARDED.map((signal) => {
+    const forward = () => child.kill(signal);
+    Deno.addSignalListener(signal, forward);
+    return () => Deno.removeSignalListener(signal, forward);
+  });
+  const wait = () => {};
+  Deno.addSignalListener("SIGINT", wait);
+  try {
+    return (await child.status).code;
+  } finally {
+    Deno.removeSignalListener("SIGINT", wait);
+    for (const action of undo) action();
+  }
+}
