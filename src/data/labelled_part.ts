@@ -1,0 +1,75 @@
+import { ConfigError, type Disk } from "../env/mod.ts";
+import { detectKind } from "./detect_kind.ts";
+import { openClassFolders } from "./folder.ts";
+import { openSource } from "./load_data_set.ts";
+import { type DataKind, locateData } from "./locate.ts";
+import { pickFrom, type SourcePart } from "./source.ts";
+
+/** Labelled images on disk, none of them decoded yet; those without a class are left out. */
+export interface LabelledPart {
+  readonly name: string;
+  readonly kind: DataKind;
+  readonly classNames: readonly string[];
+  /** Which part of the set it is; `all` of one without parts. */
+  readonly split: "train" | "test" | "all";
+  readonly part: SourcePart;
+  /** The format fixes the size of its images. */
+  readonly fixed: boolean;
+}
+
+/**
+ * Opens one labelled part of a set of any kind: its test part, or what else it
+ * has. A folder of class folders without `train` is one part.
+ *
+ * @throws {ConfigError} If the set is not there, or has no such part.
+ */
+export async function openLabelled(
+  disk: Disk,
+  { kind, path, split }: {
+    /** Absent: guessed from the names found. */
+    kind?: DataKind | undefined;
+    /** Absent: where set-up put the kind. */
+    path?: string | undefined;
+    /** Absent: test where there is one, else train. */
+    split?: "train" | "test" | undefined;
+  },
+): Promise<LabelledPart> {
+  const sure = kind ?? await detectKind(disk, path ?? "");
+  const place = await locateData(disk, { kind: sure, path });
+  const parted = sure !== "folder" ||
+    (await disk.stat(`${place.path}/train`))?.kind === "folder";
+  if (!parted) {
+    if (split !== undefined) {
+      throw new ConfigError(
+        `Cannot use the ${split} part of ${place.path}: it has no folders train and test`,
+      );
+    }
+    const source = await openClassFolders(disk, place);
+    const { name, classNames } = source;
+    return {
+      name,
+      kind: sure,
+      classNames,
+      split: "all",
+      part: source.train,
+      fixed: false,
+    };
+  }
+  const source = await openSource(disk, { kind: sure, place });
+  const chosen = split ?? (source.test === undefined ? "train" : "test");
+  const found = source[chosen];
+  if (found === undefined) {
+    throw new ConfigError(`Cannot use ${place.path}: it has no ${chosen} part`);
+  }
+  return {
+    name: source.name,
+    kind: sure,
+    classNames: source.classNames,
+    split: source.test === undefined && split === undefined ? "all" : chosen,
+    part: pickFrom(
+      found,
+      [...found.labels.keys()].filter((i) => found.labels[i]! >= 0),
+    ),
+    fixed: source.size !== undefined,
+  };
+}
