@@ -11,11 +11,9 @@ import {
 } from "../../src/classifier/mod.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import {
-  hashDataSet,
-  loadDataSet,
+  loadSplitData,
   openLabelled,
   type SkippedImage,
-  splitFromJson,
 } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { evaluateLogits } from "../../src/evaluation/mod.ts";
@@ -173,19 +171,16 @@ async function classifyOwn(
     await folder.readJson("config.json"),
     `${run}/config.json`,
   );
-  const set = await loadDataSet(disk, { ...config.data, seed: config.seed });
+  const { data: set, split: parts } = await loadSplitData(
+    disk,
+    { ...config.data, seed: config.seed },
+    `${run}/split.json`,
+  );
   skipped.push(...set.skipped);
-  const parts = split === "test" || split === "train"
-    ? undefined
-    : splitFromJson(await disk.readText(`${run}/split.json`), {
-      dataSet: set,
-      dataHash: hashDataSet(set),
-      path: `${run}/split.json`,
-    });
   const images = split === "test" ? set.test : set.train;
-  const all = parts === undefined
+  const all = split === "train"
     ? Int32Array.from({ length: images.count }, (_, i) => i)
-    : parts[split as "validation" | "labelled" | "unlabelled"];
+    : parts[split as Exclude<keyof typeof parts, "seed">];
   const indices = all.filter((index) => images.labels[index]! >= 0);
   const outputs = await runAll(
     classifier,

@@ -43,6 +43,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "label the pictures that a model is sure of",
     load: async () => (await import("./pseudo_label.ts")).pseudoLabel,
   },
+  "label-queue": {
+    about: "a page to label the images that a run is least sure of",
+    load: async () => (await import("./label_queue.ts")).labelQueue,
+  },
   golden: {
     about: "compare kernels and models with golden tensors",
     load: async () => (await import("./golden.ts")).golden,

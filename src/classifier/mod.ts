@@ -12,3 +12,4 @@ export {
 export { batchesOf, Classifier } from "./classifier.ts";
 export { type ClassMap, mapClasses } from "./map_classes.ts";
 export { batchesFor, calibrated, type Outputs, runAll } from "./classify.ts";
+export { farApart, leastCertain } from "./uncertain.ts";

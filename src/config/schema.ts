@@ -88,6 +88,9 @@ const data = z.strictObject({
   path: z.string().min(1).optional().describe(
     "folder or archive; absent = where set-up or `data fetch` put it",
   ),
+  labels: z.string().min(1).optional().describe(
+    "table with columns name (or path) and label: images labelled by hand, besides labelsPerClass, as label-queue and pseudo-label write it",
+  ),
   labelsPerClass: count(4).describe(
     "labelled images a class; 0 = all. The other training images are unlabelled",
   ),

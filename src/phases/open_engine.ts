@@ -1,13 +1,10 @@
 import { Device } from "../gpu/mod.ts";
 import {
-  hashDataSet,
-  loadDataSet,
+  type DataSet,
+  loadSplitData,
   type Split,
-  splitDataSet,
-  splitFromJson,
   splitToJson,
 } from "../data/mod.ts";
-import type { DataSet } from "../data/mod.ts";
 import { ConfigError, EnvironmentError } from "../env/mod.ts";
 import { ImageStore } from "../ops/mod.ts";
 import { CONSTANTS, type Normalisation } from "../training/mod.ts";
@@ -54,19 +51,19 @@ export async function loadContext(
   device: Device,
 ): Promise<Context> {
   const { config, env, log } = options;
-  const data = await loadDataSet(env.disk, {
-    kind: config.data.kind,
-    ...(config.data.path === undefined ? {} : { path: config.data.path }),
-    imageSize: config.data.imageSize,
-    storeSize: config.data.storeSize,
-    testFraction: config.data.testFraction,
-    seed: config.seed,
-    trainPerClass: config.data.trainPerClass,
-    testPerClass: config.data.testPerClass,
-    log: (message) => log("warn", message),
-  });
-  const dataHash = hashDataSet(data);
-  const split = await readOrMakeSplit(options, data, dataHash, device.dry);
+  const saved = `${options.runFolder}/split.json`;
+  const { data, dataHash, split, fresh } = await loadSplitData(
+    env.disk,
+    {
+      ...config.data,
+      seed: config.seed,
+      log: (message) => log("warn", message),
+    },
+    saved,
+  );
+  if (fresh && options.communicator.rank === 0 && !device.dry) {
+    await env.disk.write(saved, splitToJson(split, dataHash));
+  }
   if (config.phases.selfTrain.enabled && split.unlabelled.length === 0) {
     throw new ConfigError(
       `Cannot self-train on ${data.name}: all ${data.train.count} training images have labels or are held back for validation`,
@@ -100,32 +97,6 @@ export async function loadContext(
       split,
     ),
   };
-}
-
-/** The split that the run folder holds, or a new one that rank 0 puts there. */
-async function readOrMakeSplit(
-  { env, runFolder, config, communicator }: EngineOptions,
-  data: DataSet,
-  dataHash: string,
-  dry: boolean,
-): Promise<Split> {
-  const path = `${runFolder}/split.json`;
-  if (await env.disk.stat(path)) {
-    return splitFromJson(await env.disk.readText(path), {
-      dataSet: data,
-      dataHash,
-      path,
-    });
-  }
-  const split = splitDataSet(data, {
-    seed: config.seed,
-    labelsPerClass: config.data.labelsPerClass,
-    validationPerClass: config.data.validationPerClass,
-  });
-  if (communicator.rank === 0 && !dry) {
-    await env.disk.write(path, splitToJson(split, dataHash));
-  }
-  return split;
 }
 
 function normalisationOf(

@@ -23,7 +23,7 @@ export function gallery(
         <li class="${verdict ?? "plain"}" title="${name}">
           ${source === undefined
             ? html`<span class="absent">${shorten(name, 18)}</span>`
-            : html`<img src="${source}" alt="${name}" loading="lazy">`}
+            : html`<img src="${source}" alt="${name}">`}
           <b>${shorten(first, 22)}</b>
           ${rest.map((line) => html`<span>${shorten(line, 28)}</span>`)}
         </li>

@@ -62,7 +62,10 @@ export function provenance(data: RunData): Html | undefined {
       picked.length > 0 && html`
         <details>
           <summary>${title} (${groupDigits(picked.length)} shown)</summary>
-          ${gallery(picked.map(item), data.images)}
+          ${gallery(
+            picked.map((row) => item(row, data.confusion?.names ?? [])),
+            data.images,
+          )}
         </details>
       `
     )}<p
@@ -156,7 +159,8 @@ export function groupsOf(
   ];
 }
 
-function item(row: PseudoLabelRow): GalleryItem {
+function item(row: PseudoLabelRow, names: readonly string[]): GalleryItem {
+  const wrong = row.truth !== "" && !isRight(row);
   const used = row.firstRound === ""
     ? "never used"
     : `used ${row.timesUsed} of ${row.timesSeen}, from round ${row.firstRound}`;
@@ -164,6 +168,7 @@ function item(row: PseudoLabelRow): GalleryItem {
     name: row.name,
     lines: [
       row.className,
+      ...(wrong ? [`is ${names[Number(row.truth)] ?? row.truth}`] : []),
       format(row.confidence, "percent"),
       row.kept ? used : row.reason,
       ...(row.flips > 0 ? [`${row.flips} label changes`] : []),

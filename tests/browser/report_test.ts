@@ -1,67 +1,10 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
-import { type Browser, chromium, type Page } from "playwright-core";
 import { realEnv } from "../../src/env/mod.ts";
 import { writeReport } from "../../src/report/mod.ts";
+import { open, openBrowser, OUT } from "./open_page.ts";
 import { writeSampleRun } from "./sample_run.ts";
 
 const { disk } = realEnv;
-/** Screenshots stay here for people to look at. */
-const OUT = "tests/browser/out";
-
-/** `SIGNET_CHROMIUM`, or the first browser on the PATH. */
-async function findChromium(): Promise<string> {
-  const set = Deno.env.get("SIGNET_CHROMIUM");
-  if (set) return set;
-  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
-    for (const name of ["chromium", "chromium-browser", "google-chrome"]) {
-      if (await disk.stat(`${folder}/${name}`)) return `${folder}/${name}`;
-    }
-  }
-  throw new Error(
-    "No Chromium found: install the package chromium or set SIGNET_CHROMIUM",
-  );
-}
-
-async function openBrowser(): Promise<Browser> {
-  return await chromium.launch({
-    executablePath: await findChromium(),
-    headless: true,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-background-networking",
-    ],
-  });
-}
-
-interface Opened {
-  page: Page;
-  /** Console messages, page errors and requests other than the file itself. */
-  complaints: string[];
-}
-
-async function open(
-  browser: Browser,
-  path: string,
-  colorScheme: "light" | "dark",
-): Promise<Opened> {
-  const page = await browser.newPage({
-    viewport: { width: 1240, height: 900 },
-    colorScheme,
-  });
-  const complaints: string[] = [];
-  const url = `file://${path}`;
-  page.on("console", (message) => complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("request", (request) => {
-    if (request.url() !== url && !request.url().startsWith("data:")) {
-      complaints.push(`request: ${request.url()}`);
-    }
-  });
-  await page.goto(url);
-  return { page, complaints };
-}
-
 /** Every number of a JSON value with its path. */
 function numbersIn(value: unknown, path: string[] = []): [string, number][] {
   if (typeof value === "number") return [[path.join("."), value]];

@@ -52,7 +52,12 @@ Deno.test("parseConfig() gives every key a default", () => {
   strictEqual(config.globalBatch, 128);
   strictEqual(config.phases.distill.relationalAngle, 50);
   strictEqual(config.timeouts.heartbeatSeconds, 5);
-  const optional = ["data.path", "teacher.weights", "teacher.normalise"];
+  const optional = [
+    "data.path",
+    "data.labels",
+    "teacher.weights",
+    "teacher.normalise",
+  ];
   for (const key of configKeys()) {
     ok(key.description !== "", `${key.path} has no description`);
     if (key.default === undefined) {
