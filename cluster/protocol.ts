@@ -109,6 +109,27 @@ const ready = z.strictObject({
 
 const summary = z.record(z.string().max(64), z.json());
 
+/** What has gone wrong on a rank's wire so far, and was made good. */
+const wire = z.strictObject({
+  /** Connections that broke and were replaced. */
+  reconnects: count,
+  /** Frames sent again. */
+  resent: count,
+  /** Frames that had arrived before. */
+  duplicate: count,
+  /** Frames of an earlier set of ranks. */
+  stale: count,
+  /** Frames with a wrong checksum. */
+  corrupt: count,
+  /** Messages larger than any frame. */
+  oversized: count,
+  /** What is no frame of this run. */
+  foreign: count,
+  /** Frames beyond the window or without room to wait. */
+  refused: count,
+});
+export type WireCounts = z.output<typeof wire>;
+
 const outcome = z.strictObject({
   kind: z.literal("outcome"),
   rank,
@@ -119,6 +140,7 @@ const outcome = z.strictObject({
     z.strictObject({ state: z.literal("done"), summary }),
     z.strictObject({ state: z.literal("stopped"), checkpoint: word }),
   ]),
+  wire: wire.exactOptional(),
 });
 
 const failed = z.strictObject({

@@ -2,7 +2,11 @@ import { nearest } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { ALGORITHMS, TUNING_VARIABLES } from "../communicator/mod.ts";
 import { Console } from "../console.ts";
-import { launchProgram } from "../launch/mod.ts";
+import {
+  launchProgram,
+  SERVER_OPTIONS,
+  serverRequestOf,
+} from "../launch/mod.ts";
 
 const HELP = `Usage: launch -n N [options] PROGRAM [arguments]
 
@@ -14,13 +18,19 @@ mod.ts, as mpirun does for MPI. Lines are printed as "[rank] line".
   --timeout SECONDS    longest wait for other ranks without progress (default 60)
   --collectives NAME   ${ALGORITHMS.join(", ")} (default auto)
   --quiet              only what the ranks print
+  --tls DIR            encrypt: certificates of deno task ca; with --nats, the
+                       ca.pem in DIR must have signed the server's certificate
+  --nats URL           use this NATS server (NATS_USER, NATS_PASSWORD)
+  --nats-creds FILE    as the owner of this nkey: a seed or a .creds file
+  --nats-system FILE   see strangers as this user of its system account
+                       (or NATS_SYSTEM_USER, NATS_SYSTEM_PASSWORD)
   -A, --allow-…, --deny-…, --config=…, --import-map=…, --check, --no-check,
   --unstable-…, --v8-flags=…, --env-file=…
                        passed on to deno run; a rank may read files and reach
                        its server, the rest must be allowed
 
 When a rank fails the others are ended, and its exit code is that of launch.
-Ctrl-C ends all ranks. Exit codes otherwise: 0 all ranks ended well, 2 usage,
+Ctrl-C ends all ranks, a second one at once. Exit codes otherwise: 0 all ranks ended well, 2 usage,
 3 environment not usable, 130 interrupted, 143 terminated.
 
 Examples:
@@ -29,7 +39,13 @@ Examples:
 
 const PASSED_ON =
   /^(?:-A|-P|--(?:allow|deny|ignore|unstable|permission-set|config|import-map|check|no-check|v8-flags|env-file|no-remote|no-npm|cached-only)(?:[-=].*)?)$/;
-const VALUES = ["ranks", "per-rank-log", "timeout", "collectives"] as const;
+const VALUES = [
+  "ranks",
+  "per-rank-log",
+  "timeout",
+  "collectives",
+  ...SERVER_OPTIONS,
+] as const;
 type ValueName = typeof VALUES[number];
 
 interface Request {
@@ -105,6 +121,9 @@ function variablesOf({ values }: Request): Record<string, string> {
 
 const SIGNALS = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;
 
+/** `deno task` passes Ctrl-C on to a child that has got it from the terminal. */
+const ECHO_MS = 500;
+
 /** Runs a program as several ranks. */
 export async function launch(args: readonly string[]): Promise<number> {
   const request = parse(args);
@@ -119,8 +138,16 @@ export async function launch(args: readonly string[]): Promise<number> {
   }
   const terminal = new Console(realEnv, { quiet: request.quiet });
   const stop = new AbortController();
+  const atOnce = new AbortController();
+  let last = -Infinity;
   const listeners = SIGNALS.map(([signal, code]) => {
-    const listener = () => stop.abort(code);
+    const listener = () => {
+      const now = realEnv.clock.now();
+      if (now - last < ECHO_MS) return;
+      last = now;
+      if (stop.signal.aborted) atOnce.abort();
+      stop.abort(code);
+    };
     Deno.addSignalListener(signal, listener);
     return () => Deno.removeSignalListener(signal, listener);
   });
@@ -130,8 +157,10 @@ export async function launch(args: readonly string[]): Promise<number> {
       ...request,
       env: realEnv,
       variables,
+      server: serverRequestOf((name) => request.values[name]),
       ...(logFolder === undefined ? {} : { logFolder }),
       signal: stop.signal,
+      atOnce: atOnce.signal,
       onLine(rank, stream, line) {
         if (stream === "stdout") terminal.result(`[${rank}] ${line}`);
         else terminal.urgent(`[${rank}] ${line}`);

@@ -14,6 +14,8 @@ import {
   probeAdapter,
   type RunChoice,
   type RunPlan,
+  SERVER_OPTIONS,
+  serverRequestOf,
   trainRun,
   type TrainRunEnd,
 } from "../launch/mod.ts";
@@ -37,6 +39,9 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
                       writes trace.json (chrome://tracing, ui.perfetto.dev)
   --fast-dev-run N    N steps a phase, to see whether all works
   --nats URL          use this NATS server (NATS_USER, NATS_PASSWORD)
+  --nats-creds FILE   as the owner of this nkey: a seed or a .creds file
+  --nats-system FILE  see strangers and lost ranks as this user of the server's
+                      system account (or NATS_SYSTEM_USER, NATS_SYSTEM_PASSWORD)
   --tls DIR           encrypt: certificates of deno task ca; with --nats, the
                       ca.pem in DIR must have signed the server's certificate
   --quiet             only results and errors
@@ -71,7 +76,7 @@ const ECHO_MS = 500;
 export async function train(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "train",
-    string: ["run-dir", "resume", "nats", "tls"],
+    string: ["run-dir", "resume", ...SERVER_OPTIONS],
     number: ["ranks", "fast-dev-run"],
     boolean: ["profile", "quiet", "json", "help"],
   });
@@ -83,8 +88,6 @@ export async function train(args: readonly string[]): Promise<number> {
   const choice = await chooseRun(realEnv, requestOf(options));
   const size = await sizeOf(choice.config);
   const view = new TrainConsole(terminal, realEnv.clock, size);
-  const nats = options.string("nats");
-  const tls = options.string("tls");
   using signals = new Signals();
   let plan: RunPlan | undefined;
   const end = await trainRun({
@@ -92,8 +95,7 @@ export async function train(args: readonly string[]): Promise<number> {
     choice,
     size,
     version: project.version,
-    ...(nats === undefined ? {} : { nats }),
-    ...(tls === undefined ? {} : { tls }),
+    server: serverRequestOf((name) => options.string(name)),
     observer: view,
     onPlan(made) {
       plan = made;

@@ -6,9 +6,10 @@ import {
   type JournalRecord,
   type Observer,
   progressLine,
+  wireLine,
 } from "../coordinator/mod.ts";
 import type { RunPlan } from "../launch/mod.ts";
-import type { ProgressMessage } from "../protocol.ts";
+import type { ProgressMessage, WireCounts } from "../protocol.ts";
 
 /** Shows a run while it goes on. */
 export class TrainConsole implements Observer {
@@ -16,6 +17,7 @@ export class TrainConsole implements Observer {
   readonly #clock: Clock;
   readonly #size: number;
   readonly #adapters = new Map<number, string>();
+  readonly #wires = new Map<number, Partial<WireCounts>>();
   /** First progress of the phase in this process, for the time that is left. */
   #first: { step: number; at: number } | undefined;
   #phase: PhaseName | undefined;
@@ -99,6 +101,14 @@ export class TrainConsole implements Observer {
             record.phase.padEnd(9)
           }   stopped  checkpoint ${record.checkpoint}`,
         );
+        return;
+      case "wire":
+        this.#wires.set(record.rank, record.counts);
+        return;
+      case "finished":
+        for (const [rank, counts] of this.#wires) {
+          console.note(`wire   rank ${rank} made good: ${wireLine(counts)}`);
+        }
         return;
       case "left":
         if (record.warning !== undefined) this.onWarning(record.warning);

@@ -2,6 +2,7 @@ import type { Credentials, Messenger } from "../links/mod.ts";
 import type { LinkChoice } from "./choose_link.ts";
 import type { Wait } from "./errors.ts";
 import { fromPlain } from "./plain_error.ts";
+import type { TransportCounts } from "./transport.ts";
 import { WorkerCommunicator } from "./worker_communicator.ts";
 import type {
   FromWorker,
@@ -111,6 +112,11 @@ export class CommWorker implements Messenger, AsyncDisposable {
         await this.#ask({ kind: "collective", call });
       },
     });
+  }
+
+  /** What has gone wrong on the wire and was made good; nothing before the rank has joined. */
+  async counts(): Promise<TransportCounts | undefined> {
+    return await this.#ask({ kind: "counts" }) as TransportCounts | undefined;
   }
 
   request(

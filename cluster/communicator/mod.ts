@@ -11,6 +11,7 @@ export {
   RankFailedError,
   type Wait,
 } from "./errors.ts";
+export type { TransportCounts } from "./transport.ts";
 export { init, type InitOptions, runRanks } from "./init.ts";
 export { PLACE_VARIABLES, TUNING_VARIABLES } from "./place.ts";
 export { type Algorithm, ALGORITHMS } from "./selection.ts";

@@ -75,6 +75,8 @@ function perform(task: Task): Promise<unknown> {
       const { subject, message, timeoutMs } = task;
       return opened().control.request(subject, message, timeoutMs);
     }
+    case "counts":
+      return Promise.resolve(communicator?.exchange.counts);
     case "flush":
       return opened().control.flush();
     case "close":

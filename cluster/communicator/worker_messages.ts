@@ -47,6 +47,8 @@ export type Task =
   | { kind: "join"; options: JoinOptions }
   | { kind: "collective"; call: CollectiveCall }
   | { kind: "request"; subject: string; message: unknown; timeoutMs: number }
+  /** What has gone wrong on the wire so far. */
+  | { kind: "counts" }
   | { kind: "flush" }
   | { kind: "close" };
 

@@ -1,4 +1,4 @@
-import type { Failed } from "../protocol.ts";
+import type { Failed, Outcome } from "../protocol.ts";
 import { hear } from "./clocks.ts";
 import { fail, killAll, leave, watch } from "./ending.ts";
 import { onHello, onReady } from "./joining.ts";
@@ -71,6 +71,7 @@ function handle(turn: Turn, event: ClusterEvent): void {
       if (rank === undefined || state.stage !== "running") return;
       rank.heard = at;
       if (event.outcome.command !== rank.phaseCommand) return;
+      if (rank.outcome === undefined) noteWire(turn, event.outcome);
       rank.outcome ??= event.outcome.outcome;
       return endPhase(turn);
     }
@@ -104,6 +105,15 @@ function handle(turn: Turn, event: ClusterEvent): void {
     case "tick":
       return;
   }
+}
+
+/** Journals what is not zero. */
+function noteWire(turn: Turn, { rank, wire }: Outcome): void {
+  const counts = Object.fromEntries(
+    Object.entries(wire ?? {}).filter(([, count]) => count > 0),
+  );
+  if (Object.keys(counts).length === 0) return;
+  journal(turn, { event: "wire", rank, counts });
 }
 
 function onFailed(turn: Turn, failed: Failed): void {

@@ -1,6 +1,6 @@
 import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
 import { clockTime, table } from "../console.ts";
-import type { ProgressMessage } from "../protocol.ts";
+import type { ProgressMessage, WireCounts } from "../protocol.ts";
 import type { Failure } from "./state.ts";
 
 /** Lines for people about why a run failed: what, where, and what to do. */
@@ -96,6 +96,12 @@ export function progressLine(
 
 function percent(value: number): string {
   return `${(100 * value).toFixed(1)} %`;
+}
+
+/** `reconnects 1, resent 12` */
+export function wireLine(counts: Partial<WireCounts>): string {
+  return Object.entries(counts).map(([name, count]) => `${name} ${count}`)
+    .join(", ");
 }
 
 /**

@@ -11,6 +11,7 @@ export {
   headline,
   progressLine,
   summaryTable,
+  wireLine,
 } from "./describe.ts";
 export { Journal, readDone } from "./journal.ts";
 export {

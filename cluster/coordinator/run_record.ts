@@ -5,6 +5,7 @@ import {
   type PhaseSummary,
 } from "../../src/phases/mod.ts";
 import type { RunFolder } from "../../src/run/mod.ts";
+import type { WireCounts } from "../protocol.ts";
 import type { JournalRecord } from "./state.ts";
 
 interface RankEntry {
@@ -13,6 +14,8 @@ interface RankEntry {
   pid: number;
   adapter?: string;
   form?: string;
+  /** What has gone wrong on its wire, and was made good. */
+  wire?: Partial<WireCounts>;
 }
 
 interface PhaseEntry {
@@ -79,6 +82,11 @@ export class RunRecord {
         if (entry === undefined) return;
         entry.adapter = record.adapter.name;
         entry.form = record.form;
+        return;
+      }
+      case "wire": {
+        const entry = this.#ranks[record.rank];
+        if (entry !== undefined) entry.wire = record.counts;
         return;
       }
       case "phase_started":

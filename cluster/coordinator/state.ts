@@ -7,6 +7,7 @@ import type {
   Hello,
   Outcome,
   Ready,
+  WireCounts,
 } from "../protocol.ts";
 
 /** Why a run failed: the first culprit and what is known about it. */
@@ -76,6 +77,8 @@ export type JournalRecord =
     /** Its work was done, but its process did not end as it should. */
     warning?: string;
   }
+  /** Since the rank began: what has gone wrong on its wire, and was made good. */
+  | { event: "wire"; rank: number; counts: Partial<WireCounts> }
   /** The server did not let someone in, or not do something. */
   | { event: "stranger"; client: string; reason: string; count: number }
   | { event: "finished"; code: number };

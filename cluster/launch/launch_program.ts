@@ -6,8 +6,13 @@ import {
   startProgramRank,
   type Stream,
 } from "./program_rank.ts";
-import { watchRefusals } from "./refusals.ts";
-import { openOwnServer, type RunServer } from "./run_server.ts";
+import { connectControl } from "../links/mod.ts";
+import { watchStrangers } from "./refusals.ts";
+import {
+  openServer,
+  type RunServer,
+  type ServerRequest,
+} from "./run_server.ts";
 
 /** A server of our own that ends is started again at most this often. */
 const MAX_RESTARTS = 3;
@@ -21,6 +26,7 @@ export interface LaunchOptions {
   denoOptions: readonly string[];
   /** Further variables for the ranks. */
   variables: Readonly<Record<string, string>>;
+  server: ServerRequest;
   /** Folder for a file of output per rank. */
   logFolder?: string;
   /** A rank has printed a line. */
@@ -28,6 +34,8 @@ export interface LaunchOptions {
   onWarning(message: string): void;
   /** Ends all ranks; the reason is the exit code. */
   signal: AbortSignal;
+  /** Kills them. */
+  atOnce: AbortSignal;
 }
 
 export interface LaunchEnd {
@@ -38,7 +46,7 @@ export interface LaunchEnd {
 
 /**
  * Runs a program as ranks of this machine, with a NATS server of their own on the
- * loopback. When one fails, the others are ended.
+ * loopback or one that is there. When one fails, the others are ended.
  */
 export async function launchProgram(
   options: LaunchOptions,
@@ -47,9 +55,15 @@ export async function launchProgram(
   const folder = await Deno.makeTempDir({ prefix: "signet-launch-" });
   const logs = new RankLogs(options.onWarning);
   if (logFolder !== undefined) await logs.open(logFolder, size);
-  await using server = await openOwnServer(env, {
-    folder,
-    run: env.randomBytes(6).toHex(),
+  await using server = await openServer(
+    env,
+    { folder, run: env.randomBytes(6).toHex() },
+    options.server,
+  );
+  // Also finds out whether a server that is there lets us in, before any rank.
+  await using control = await connectControl(server.coordinator, {
+    name: "launcher",
+    ...(server.system === undefined ? {} : { system: server.system }),
   });
   if (signal.aborted) return { code: signal.reason };
   const cores = availableParallelism();
@@ -74,16 +88,18 @@ export async function launchProgram(
     }));
   const ending = { over: false };
   keepServer(server, ending, options.onWarning);
-  const lastLook = watchRefusals({
+  const lastLook = watchStrangers({
     env,
-    log: server.log!,
+    server,
+    control,
+    onWarning: options.onWarning,
     onRefusal: ({ client, reason, count }) =>
       options.onWarning(
         `the NATS server refused ${client}: ${reason} (${count} times)`,
       ),
   });
   try {
-    return await wait(ranks, signal);
+    return await wait(ranks, options);
   } finally {
     await lastLook();
     ending.over = true;
@@ -91,16 +107,20 @@ export async function launchProgram(
   }
 }
 
-/** Waits for all ranks; the first failure or the signal ends the others. */
+/** Waits for all ranks; the first failure or a signal ends the others. */
 async function wait(
   ranks: readonly ProgramRank[],
-  signal: AbortSignal,
+  { signal, atOnce }: LaunchOptions,
 ): Promise<LaunchEnd> {
   let failed: { rank: number; code: number } | undefined;
   const endAll = () => {
     for (const rank of ranks) rank.end();
   };
+  const killAll = () => {
+    for (const rank of ranks) rank.kill();
+  };
   signal.addEventListener("abort", endAll);
+  atOnce.addEventListener("abort", killAll);
   await Promise.all(ranks.map(async ({ rank, ended }) => {
     const code = await ended;
     if (code === 0 || failed !== undefined || signal.aborted) return;
@@ -108,6 +128,7 @@ async function wait(
     endAll();
   }));
   signal.removeEventListener("abort", endAll);
+  atOnce.removeEventListener("abort", killAll);
   if (signal.aborted) return { code: signal.reason };
   return failed === undefined ? { code: 0 } : { code: failed.code, failed };
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { TextLineStream } from "@std/streams/text-line-stream";
+import { netPermission } from "./rank_net.ts";
 import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
 
 /** Lines of a rank's output that a failure report shows. */
@@ -63,7 +64,7 @@ export function spawnRank(options: SpawnOptions): RankProcess {
       // the server, and the other ranks on this machine for the direct link.
       "--allow-read",
       `--allow-write=${runFolder},${cacheFolder}`,
-      `--allow-net=${server},127.0.0.1`,
+      netPermission(server),
       "--allow-env",
       "--allow-sys=hostname,networkInterfaces",
       root + "cluster/main.ts",

@@ -2,17 +2,25 @@ import { type Env, EnvironmentError } from "../../src/env/mod.ts";
 
 /**
  * Keeps the server alive as long as the pipe on its standard input is open: it
- * ends with the process that started it, however that ends. `$1` is the server,
- * `$2` its configuration, `$3` the folder of the ports file, `$4` the log.
+ * ends with the process that started it, however that ends, and takes its folder
+ * with it if nobody said a word before. `$1` is the server, `$2` its
+ * configuration, `$3` its folder, `$4` the log.
  */
 const GUARD = `exec 3<&0 </dev/null
 "$1" -c "$2" --ports_file_dir "$3" -l "$4" 3<&- & server=$!
-{ read -r line <&3; kill -TERM "$server"; kill -CONT "$server"; } 2>/dev/null &
+{
+  read -r line <&3 || : >"$3/orphaned"
+  kill -TERM "$server"; kill -CONT "$server"
+} 2>/dev/null &
 guard=$!
 exec 3<&-
 wait "$server"; code=$?
 kill "$guard" 2>/dev/null
+[ ! -e "$3/orphaned" ] || rm -rf "$3"
 exit "$code"`;
+
+/** Said to the guard before the pipe closes: the folder stays. */
+const FAREWELL = new TextEncoder().encode("stop\n");
 
 const START_MS = 10_000;
 const POLL_MS = 20;
@@ -30,7 +38,8 @@ export interface NatsProcess {
 }
 
 /**
- * Starts a server and waits until it listens.
+ * Starts a server and waits until it listens. Should this process end without
+ * stopping it, `folder` goes with it.
  *
  * The server has a session of its own, so that Ctrl-C in the terminal, which is
  * for the run as a whole, does not cut the ranks off before they have saved.
@@ -54,6 +63,13 @@ export async function startNatsProcess(
     stderr: "null",
     detached: true,
   }).spawn();
+  const stop = async () => {
+    const word = child.stdin.getWriter();
+    await word.write(FAREWELL).catch(() => {});
+    await word.close().catch(() => {});
+    word.releaseLock();
+    await child.status;
+  };
   const state: { code?: number } = {};
   const ended = child.status.then(({ code }) => state.code = code);
   const since = env.clock.now();
@@ -63,16 +79,12 @@ export async function startNatsProcess(
       return {
         ...found,
         ended,
-        stop: async () => {
-          await child.stdin.close().catch(() => {});
-          await ended;
-        },
+        stop,
       };
     }
     await env.timers.sleep(POLL_MS);
   }
-  await child.stdin.close().catch(() => {});
-  await ended;
+  await stop();
   throw new EnvironmentError(
     `Cannot start nats-server (${binary}): ${await lastLines(env, log)}`,
     { hint: `Its log is ${log}` },

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { netPermission } from "./rank_net.ts";
 import { TextLineStream } from "@std/streams/text-line-stream";
 
 /** What a rank prints where. */
@@ -12,6 +13,8 @@ export interface ProgramRank {
   readonly ended: Promise<number>;
   /** Asks it to end; two seconds later it is killed. */
   end(): void;
+  /** SIGKILL, also for the processes that it has started. */
+  kill(): void;
 }
 
 export interface ProgramRankOptions {
@@ -28,11 +31,12 @@ export interface ProgramRankOptions {
 
 /**
  * Runs a command as long as the pipe on the standard input is open: the rank ends
- * with its launcher, however that ends. Its own standard input is empty.
+ * with its launcher, however that ends, and takes what it has started with it
+ * if it does not end by itself. Its own standard input is empty.
  */
 const GUARD = `exec 3<&0 </dev/null
 "$@" 3<&- & rank=$!
-{ read -r line <&3; kill -TERM "$rank"; sleep 2; kill -KILL "$rank"; } >/dev/null 2>&1 &
+{ read -r line <&3; kill -TERM "$rank"; sleep 2; kill -KILL 0; } >/dev/null 2>&1 &
 guard=$!
 exec 3<&-
 wait "$rank"; code=$?
@@ -48,10 +52,9 @@ function permissions(
   if (denoOptions.some((option) => ALLOWS_ALL.test(option))) return [];
   return [
     "--allow-read",
-    // The server, and the other ranks where they talk directly.
-    `--allow-net=${server},127.0.0.1`,
+    netPermission(server),
     "--allow-env",
-    "--allow-sys=hostname",
+    "--allow-sys=hostname,networkInterfaces",
   ];
 }
 
@@ -97,6 +100,14 @@ export function startProgramRank(options: ProgramRankOptions): ProgramRank {
       child.stdin.close().catch(() => {
         // It has ended by itself.
       });
+    },
+    kill() {
+      try {
+        // The session's leader is the leader of its group.
+        Deno.kill(-child.pid, "SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
     },
   };
 }

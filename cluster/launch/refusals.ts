@@ -1,4 +1,6 @@
 import type { Env } from "../../src/env/mod.ts";
+import type { Control } from "../links/mod.ts";
+import type { RunServer } from "./run_server.ts";
 
 /** Something that the server did not allow. */
 export interface Refusal {
@@ -20,6 +22,43 @@ const MAX_TOLD = 16;
 const LINE =
   /\[ERR\] (\S+):\d+ - (?:cid|rid|ws):\d+ - (.*(?:authentication error|authorization|Authentication Timeout|Violation|TLS handshake error|TLS route handshake error).*)$/i;
 
+/** Said once of a server that tells nobody whom it refuses. */
+const UNSEEN =
+  "this NATS server does not show us whom it refuses: --nats-system names a user who sees it";
+
+/**
+ * Tells of strangers at the run's server: from its log if it is ours, else from
+ * the events of its system account, which know of connections only, else not at
+ * all. The result ends it, after a last look.
+ */
+export function watchStrangers(
+  { env, server, control, onRefusal, onWarning }: {
+    env: Env;
+    server: RunServer;
+    /** With system credentials, if the server has some. */
+    control: Control | undefined;
+    onRefusal(refusal: Refusal): void;
+    onWarning(message: string): void;
+  },
+): () => Promise<void> {
+  if (server.log !== undefined) {
+    return watchRefusals({ env, log: server.log, onRefusal });
+  }
+  if (control === undefined || server.system === undefined) {
+    onWarning(UNSEEN);
+    return () => Promise.resolve();
+  }
+  const found = new Gathered();
+  control.onRefusal(({ client, reason }) => found.add(client, reason));
+  const look = () => found.tell(onRefusal);
+  const stop = env.timers.every(LOOK_MS, look);
+  return async () => {
+    await control.flush().catch(() => {});
+    stop();
+    look();
+  };
+}
+
 /**
  * Reads in a server's log whom it refused, and what; connections are events of
  * its system account too, but publications and broken TLS only stand here.
@@ -36,17 +75,7 @@ export function watchRefusals(
   let looking: Promise<void> = Promise.resolve();
   const look = () => {
     looking = looking.then(async () => {
-      const text = await newText(log, state);
-      const found = refusalsIn(text);
-      for (const refusal of found.slice(0, MAX_TOLD)) onRefusal(refusal);
-      const more = found.slice(MAX_TOLD);
-      if (more.length > 0) {
-        onRefusal({
-          client: "others",
-          reason: "further attempts of other kinds",
-          count: more.reduce((sum, { count }) => sum + count, 0),
-        });
-      }
+      refusalsIn(await newText(log, state)).tell(onRefusal);
     }).catch(() => {
       // No log yet, or no more: the next look tells.
     });
@@ -59,21 +88,42 @@ export function watchRefusals(
   };
 }
 
-/** Refusals in lines of a log, equal ones counted. */
-export function refusalsIn(text: string): Refusal[] {
-  const found = new Map<string, Refusal>();
-  for (const line of text.split("\n")) {
-    const match = LINE.exec(line);
-    if (match === null) continue;
-    const [, client = "", words = ""] = match;
+/** Refusals since the last look, equal ones counted. */
+class Gathered {
+  readonly #found = new Map<string, Refusal>();
+
+  add(client: string, words: string): void {
     // Clients choose their names and subjects: no control characters reach a log.
     const reason = words.replace(/[^\x20-\x7e]/g, "?").slice(0, 200);
     const key = `${client} ${reason}`;
-    const known = found.get(key);
+    const known = this.#found.get(key);
     if (known) known.count++;
-    else found.set(key, { client, reason, count: 1 });
+    else this.#found.set(key, { client, reason, count: 1 });
   }
-  return [...found.values()];
+
+  /** The first ones each, the others together. */
+  tell(onRefusal: (refusal: Refusal) => void): void {
+    const found = [...this.#found.values()];
+    this.#found.clear();
+    for (const refusal of found.slice(0, MAX_TOLD)) onRefusal(refusal);
+    const more = found.slice(MAX_TOLD);
+    if (more.length === 0) return;
+    onRefusal({
+      client: "others",
+      reason: "further attempts of other kinds",
+      count: more.reduce((sum, { count }) => sum + count, 0),
+    });
+  }
+}
+
+/** Refusals in lines of a log. */
+function refusalsIn(text: string): Gathered {
+  const found = new Gathered();
+  for (const line of text.split("\n")) {
+    const match = LINE.exec(line);
+    if (match !== null) found.add(match[1]!, match[2]!);
+  }
+  return found;
 }
 
 /** Whole lines that are new; a log that has become shorter was begun again. */

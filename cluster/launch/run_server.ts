@@ -1,5 +1,5 @@
 import { ConfigError, type Env } from "../../src/env/mod.ts";
-import type { Credentials } from "../links/mod.ts";
+import { type Credentials, type Identity, readIdentity } from "../links/mod.ts";
 import { certificatesIn } from "./certificates.ts";
 import { startNatsServer } from "./nats_server.ts";
 
@@ -19,15 +19,70 @@ export interface RunServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** Starts a server of our own; its files lie in `folder` until the run ends. */
-export async function openOwnServer(
+/** Which server a run uses, and as whom; the command line's words for it. */
+export interface ServerRequest {
+  /** Address of a server that is there; left out, one is started. */
+  nats?: string | undefined;
+  /** File with the nkey of the run's processes, {@linkcode readIdentity}. */
+  creds?: string | undefined;
+  /** File with the nkey of a user of the server's system account. */
+  systemCreds?: string | undefined;
+  /** Folder of certificates: connections are encrypted. */
+  tls?: string | undefined;
+}
+
+/** Options of those verbs that need a server. */
+export const SERVER_OPTIONS = [
+  "nats",
+  "nats-creds",
+  "nats-system",
+  "tls",
+] as const;
+
+export function serverRequestOf(
+  value: (name: typeof SERVER_OPTIONS[number]) => string | undefined,
+): ServerRequest {
+  return {
+    nats: value("nats"),
+    creds: value("nats-creds"),
+    systemCreds: value("nats-system"),
+    tls: value("tls"),
+  };
+}
+
+interface Place {
+  /** For the files of the server, until the run ends. */
+  folder: string;
+  run: string;
+}
+
+/**
+ * Starts a server or uses the one that is there.
+ *
+ * @throws {ConfigError} If the request makes no sense.
+ * @throws {EnvironmentError} If a server of our own does not start.
+ */
+export async function openServer(
   env: Env,
-  { folder, run, tls }: {
-    folder: string;
-    run: string;
-    /** Folder of certificates. */
-    tls?: string | undefined;
-  },
+  place: Place,
+  request: ServerRequest,
+): Promise<RunServer> {
+  if (request.nats !== undefined) {
+    return await openForeignServer(env, place, request.nats, request);
+  }
+  const odd = request.creds ?? request.systemCreds;
+  if (odd !== undefined) {
+    throw new ConfigError(`Cannot use ${odd} without --nats`, {
+      hint: "a server of our own makes its own users",
+    });
+  }
+  return await openOwnServer(env, place, request.tls);
+}
+
+async function openOwnServer(
+  env: Env,
+  { folder, run }: Place,
+  tls: string | undefined,
 ): Promise<RunServer> {
   const server = await startNatsServer({
     env,
@@ -53,19 +108,12 @@ export async function openOwnServer(
   };
 }
 
-/**
- * Uses the server at `url`; user and password come from the environment, since
- * arguments can be read by everyone on the machine.
- */
-export async function openForeignServer(
+/** The nkeys come from files and passwords from the environment: arguments are visible to others. */
+async function openForeignServer(
   env: Env,
-  { url, folder, run, tls }: {
-    url: string;
-    folder: string;
-    run: string;
-    /** Folder with the `ca.pem` that signed the server's certificate. */
-    tls?: string | undefined;
-  },
+  { folder, run }: Place,
+  url: string,
+  { creds, systemCreds, tls }: ServerRequest,
 ): Promise<RunServer> {
   if (!URL.canParse(url) || !/^(nats|tls):$/.test(new URL(url).protocol)) {
     throw new ConfigError(`Cannot use --nats ${url}: it is no address`, {
@@ -75,40 +123,54 @@ export async function openForeignServer(
   const parsed = new URL(url);
   if (parsed.username !== "" || parsed.password !== "") {
     throw new ConfigError("Cannot take a password from --nats", {
-      hint: "set NATS_USER and NATS_PASSWORD: arguments are visible to others",
+      hint:
+        "set NATS_USER and NATS_PASSWORD, or use --nats-creds: arguments are visible to others",
     });
   }
   const port = parsed.port === "" ? "4222" : parsed.port;
-  const address = `${parsed.hostname}:${port}`;
   const authority = tls === undefined
     ? {}
     : { ca: (await authorityIn(env, tls)).ca };
-  const credentials = (role: string): Credentials => ({
+  const credentials = (role: string, identity: Identity): Credentials => ({
     url,
     run,
-    user: Deno.env.get("NATS_USER") ?? "",
-    password: Deno.env.get("NATS_PASSWORD") ?? "",
+    ...identity,
     inbox: `_INBOX.${run}.${role}`,
     ...authority,
   });
+  const user = await identityFrom(creds, "NATS");
+  const system = await identityFrom(systemCreds, "NATS_SYSTEM");
   await env.disk.makeFolder(folder);
   const credentialsFile = `${folder}/rank.json`;
   await env.disk.remove(credentialsFile);
   await Deno.writeTextFile(
     credentialsFile,
-    JSON.stringify(credentials("rank")),
+    JSON.stringify(credentials("rank", user)),
     { mode: 0o600, createNew: true },
   );
   return {
     url,
-    address,
+    address: `${parsed.hostname}:${port}`,
     credentialsFile,
-    coordinator: credentials("coordinator"),
-    system: undefined,
+    coordinator: credentials("coordinator", user),
+    system: system.user === "" && system.seed === undefined
+      ? undefined
+      : credentials("system", system),
     log: undefined,
     ended: () => Promise.withResolvers<number>().promise,
     restart: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => env.disk.remove(folder),
+  };
+}
+
+async function identityFrom(
+  file: string | undefined,
+  variable: string,
+): Promise<Identity> {
+  if (file !== undefined) return await readIdentity(file);
+  return {
+    user: Deno.env.get(`${variable}_USER`) ?? "",
+    password: Deno.env.get(`${variable}_PASSWORD`) ?? "",
   };
 }
 

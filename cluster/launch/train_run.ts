@@ -23,12 +23,12 @@ import { codeHash, hashOf } from "../version.ts";
 import { cacheFolderOf } from "./cache_folder.ts";
 import { type RankProcess, spawnRank } from "./local.ts";
 import type { RunChoice } from "./run_choice.ts";
-import { watchRefusals } from "./refusals.ts";
+import { watchStrangers } from "./refusals.ts";
 import { lockRun } from "./run_lock.ts";
 import {
-  openForeignServer,
-  openOwnServer,
+  openServer,
   type RunServer,
+  type ServerRequest,
 } from "./run_server.ts";
 
 /** A server of our own that ends is started again at most this often. */
@@ -41,10 +41,7 @@ export interface TrainRunOptions {
   size: number;
   /** Signet's version. */
   version: string;
-  /** Address of a server that is there; left out, one is started. */
-  nats?: string;
-  /** Folder of certificates: the run's connections are encrypted. */
-  tls?: string;
+  server: ServerRequest;
   observer: Observer;
   /** Called once, with what has been decided, before anything is started. */
   onPlan(plan: RunPlan): void;
@@ -151,14 +148,11 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   });
 
   const files = `${path}/nats`;
-  await using server = options.nats === undefined
-    ? await openOwnServer(env, { folder: files, run: life, tls: options.tls })
-    : await openForeignServer(env, {
-      url: options.nats,
-      folder: files,
-      run: life,
-      tls: options.tls,
-    });
+  await using server = await openServer(
+    env,
+    { folder: files, run: life },
+    options.server,
+  );
   await using control = await connectControl(server.coordinator, {
     name: "coordinator",
     ...(server.system === undefined ? {} : { system: server.system }),
@@ -198,13 +192,15 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     coordinator.serverLost(`another coordinator has taken ${path} over`);
   options.onStoppable((request) => coordinator.stop(request));
   keepServer(server, coordinator, observer);
-  const lastLook = server.log === undefined ? undefined : watchRefusals({
+  const lastLook = watchStrangers({
     env,
-    log: server.log,
+    server,
+    control,
     onRefusal: (refusal) => coordinator.stranger(refusal),
+    onWarning: (message) => observer.onWarning(message),
   });
   const end = await coordinator.run();
-  await lastLook?.();
+  await lastLook();
   await Promise.all(processes.map(({ exited }) => exited));
   const culprit = processes.find(({ rank }) => rank === end.failure?.rank);
   return {

@@ -1,6 +1,6 @@
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { EnvironmentError } from "../../src/env/mod.ts";
-import type { Credentials } from "./credentials.ts";
+import { authenticatorOf, type Credentials, nameOf } from "./credentials.ts";
 
 /** Pings keep both sides sure of each other; two missed ones break the connection. */
 const PING_MS = 5000;
@@ -44,8 +44,7 @@ export async function openConnection(
     return await connect({
       servers: credentials.url,
       name,
-      user: credentials.user,
-      pass: credentials.password,
+      authenticator: authenticatorOf(credentials),
       // With an authority known, a server without TLS is not the right one.
       ...(credentials.ca === undefined ? {} : { tls: { ca: credentials.ca } }),
       inboxPrefix: credentials.inbox,
@@ -59,9 +58,9 @@ export async function openConnection(
     });
   } catch (cause) {
     throw new EnvironmentError(
-      `Cannot connect to NATS at ${credentials.url} as ${credentials.user}: ${
-        cause instanceof Error ? cause.message : cause
-      }`,
+      `Cannot connect to NATS at ${credentials.url} as ${
+        nameOf(credentials)
+      }: ${cause instanceof Error ? cause.message : cause}`,
       {
         cause,
         hint: "Is the nats-server of this run still alive?",

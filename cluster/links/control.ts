@@ -16,6 +16,14 @@ export interface DisconnectNotice {
   reason: string;
 }
 
+/** A client that the server did not let in. */
+export interface RefusalNotice {
+  /** Its address, without the port. */
+  client: string;
+  /** The server's word for it, and whom the client said it was. */
+  reason: string;
+}
+
 /** A request that was not answered. */
 export class NoAnswerError extends Error {
   override name = "NoAnswerError";
@@ -80,6 +88,8 @@ export interface Control extends Messenger, AsyncDisposable {
   ): () => void;
   /** Only with system credentials: the server reports lost clients within milliseconds. */
   onDisconnect(handler: (notice: DisconnectNotice) => void): void;
+  /** Only with system credentials: the server reports clients it did not let in. */
+  onRefusal(handler: (notice: RefusalNotice) => void): void;
 }
 
 export interface ControlOptions {
@@ -171,14 +181,15 @@ class NatsControl implements Control {
   }
 
   onDisconnect(handler: (notice: DisconnectNotice) => void): void {
-    if (this.#system === undefined) {
-      throw new TypeError("Cannot watch clients without system credentials");
-    }
-    this.#listen(this.#system, "$SYS.ACCOUNT.*.DISCONNECT", (message) => {
-      const event = Object(this.#parse(message));
-      const name = Object(event.client).name;
-      if (typeof name !== "string") return;
-      handler({ name, reason: String(event.reason ?? "unknown") });
+    this.#watch("$SYS.ACCOUNT.*.DISCONNECT", ({ name }, reason) => {
+      if (typeof name === "string") handler({ name, reason });
+    });
+  }
+
+  onRefusal(handler: (notice: RefusalNotice) => void): void {
+    this.#watch("$SYS.SERVER.*.CLIENT.AUTH.ERR", ({ host, user }, reason) => {
+      const who = typeof user === "string" ? ` - User "${user}"` : "";
+      handler({ client: String(host), reason: `${reason}${who}` });
     });
   }
 
@@ -194,6 +205,19 @@ class NatsControl implements Control {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #watch(
+    subject: string,
+    take: (client: Record<string, unknown>, reason: string) => void,
+  ): void {
+    if (this.#system === undefined) {
+      throw new TypeError("Cannot watch clients without system credentials");
+    }
+    this.#listen(this.#system, subject, (message) => {
+      const event = Object(this.#parse(message));
+      take(Object(event.client), String(event.reason ?? "unknown"));
+    });
   }
 
   #listen(

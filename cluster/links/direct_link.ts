@@ -3,12 +3,16 @@ import type { Link, LinkCounts, LinkReceiver } from "./link.ts";
 import { SocketReader } from "./socket_reader.ts";
 import { SocketWriter } from "./socket_writer.ts";
 
-const LENGTH_BYTES = 4;
+/**
+ * In front of each frame: its length and the complement of it, so that a wrong
+ * one is seen at once and not after a wait for what never comes.
+ */
+const LENGTH_BYTES = 8;
 const QUEUE_BYTES = 64 * 1024 * 1024;
 const USEFUL_FRAME = 1024 * 1024;
 const SMALLEST_BUFFER = 64 * 1024;
 
-/** A TCP connection to one other rank: each frame behind its length. */
+/** A TCP connection to one other rank. */
 class Peer {
   readonly #socket: Deno.Conn;
   readonly #writer: SocketWriter;
@@ -23,7 +27,9 @@ class Peer {
   send(head: Uint8Array, body: Uint8Array): void {
     const bytes = head.length + body.length;
     if (!this.#writer.fits(LENGTH_BYTES + bytes)) return;
-    new DataView(this.#length.buffer).setUint32(0, bytes);
+    const view = new DataView(this.#length.buffer);
+    view.setUint32(0, bytes);
+    view.setUint32(4, ~bytes);
     this.#writer.push(this.#length);
     this.#writer.push(head);
     if (body.length > 0) this.#writer.push(body);
@@ -43,8 +49,9 @@ class Peer {
     try {
       for (;;) {
         await reader.fill(length);
-        const bytes = new DataView(length.buffer).getUint32(0);
-        if (bytes > maxFrame) break;
+        const view = new DataView(length.buffer);
+        const bytes = view.getUint32(0);
+        if (view.getInt32(4) !== ~bytes || bytes > maxFrame) break;
         if (bytes > buffer.length) {
           buffer = new Uint8Array(Math.min(maxFrame, 2 * bytes));
         }

@@ -30,7 +30,12 @@ export {
   WINDOW_FRAMES,
 } from "./channel.ts";
 export type { Parcel } from "./outbox.ts";
-export { type Credentials, readCredentials } from "./credentials.ts";
+export {
+  type Credentials,
+  type Identity,
+  readCredentials,
+  readIdentity,
+} from "./credentials.ts";
 export {
   connectControl,
   type Control,
@@ -38,4 +43,5 @@ export {
   type DisconnectNotice,
   type Messenger,
   NoAnswerError,
+  type RefusalNotice,
 } from "./control.ts";

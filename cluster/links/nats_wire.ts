@@ -1,5 +1,5 @@
 import { EnvironmentError } from "../../src/env/mod.ts";
-import type { Credentials } from "./credentials.ts";
+import { authenticatorOf, type Credentials, nameOf } from "./credentials.ts";
 import { SocketReader } from "./socket_reader.ts";
 import { SocketWriter } from "./socket_writer.ts";
 
@@ -35,6 +35,8 @@ export interface WireOptions {
 interface ServerInfo {
   max_payload: number;
   tls_required?: boolean;
+  /** To be signed by those who have an nkey. */
+  nonce?: string;
 }
 
 /**
@@ -80,11 +82,11 @@ export class NatsWire {
       await wire.#connect();
     } catch (cause) {
       wire.#disconnect();
-      const { url, user } = options.credentials;
+      const { credentials } = options;
       throw new EnvironmentError(
-        `Cannot connect to NATS at ${url} as ${user}: ${
-          cause instanceof Error ? cause.message : cause
-        }`,
+        `Cannot connect to NATS at ${credentials.url} as ${
+          nameOf(credentials)
+        }: ${cause instanceof Error ? cause.message : cause}`,
         { cause, hint: "Is the nats-server of this run still alive?" },
       );
     }
@@ -153,8 +155,7 @@ export class NatsWire {
       const hello = JSON.stringify({
         verbose: false,
         pedantic: false,
-        user: credentials.user,
-        pass: credentials.password,
+        ...authenticatorOf(credentials)(info.nonce),
         name,
         lang: "deno",
         version: "1",

@@ -175,6 +175,7 @@ async function serve(session: Session): Promise<number> {
     log.write("info", `phase ${phase} starts`);
     life.startPhase(phase);
     const outcome = await engine.runPhase(phase);
+    const wire = await worker.counts();
     log.write("info", `phase ${phase} is ${outcome.state}`);
     life.activity = "idle";
     await reporter.report({
@@ -183,10 +184,11 @@ async function serve(session: Session): Promise<number> {
       command: sequence,
       phase,
       outcome: JSON.parse(JSON.stringify(outcome)),
+      ...(wire === undefined ? {} : { wire }),
     }, never);
   }
   life.activity = "leaving";
-  log.write("info", "leaves");
+  log.write("info", "leaves", { wire: await worker.counts() });
   await log.flush();
   return 0;
 }
@@ -201,7 +203,8 @@ async function fail(session: Session, error: unknown): Promise<number> {
   const { env, rank, life, log, reporter } = session;
   const failed = describe(rank, life, error);
   const { message, stack, hint } = failed;
-  log.write("error", message, { stack, hint });
+  const wire = await session.worker.counts().catch(() => undefined);
+  log.write("error", message, { stack, hint, wire });
   await log.flush();
   const giveUp = new AbortController();
   const cancel = env.timers.after(VERDICT_MS, () => giveUp.abort());

@@ -105,6 +105,7 @@ export function machine(data: RunData): Html {
                 <th scope="col">Host</th>
                 <th scope="col" class="n">Process</th>
                 <th scope="col">Adapter</th>
+                <th scope="col">Wire, made good</th>
               </tr>
             </thead>
             <tbody>${ranks.map((rank) =>
@@ -114,6 +115,7 @@ export function machine(data: RunData): Html {
                   <td>${shorten(textAt(rank, "host") ?? "–", 60)}</td>
                   <td class="n">${String(numberAt(rank, "pid") ?? "–")}</td>
                   <td>${shorten(adapterOf(rank), 80)}</td>
+                  <td>${wireOf(rank)}</td>
                 </tr>
               `
             )}</tbody>
@@ -135,4 +137,11 @@ function adapterOf(rank: unknown): string {
   return textAt(rank, "adapter") ?? textAt(rank, "adapter", "name") ??
     textAt(rank, "adapter", "description") ??
     (valueAt(rank, "adapter") === undefined ? "–" : "?");
+}
+
+/** What the rank's link had to make good, such as `resent 3`. */
+function wireOf(rank: unknown): string {
+  const counts = Object.entries(Object(valueAt(rank, "wire")))
+    .map(([name, count]) => `${name} ${count}`);
+  return counts.length === 0 ? "nothing" : shorten(counts.join(", "), 160);
 }

@@ -15,6 +15,13 @@ if (what === "fail") {
   await world.barrier();
   console.error("waiting");
   await world.recv({ timeoutMs: Infinity });
+} else if (what === "stubborn") {
+  Deno.addSignalListener("SIGTERM", () => console.error("not yet"));
+  const child = new Deno.Command("sleep", { args: ["600"] }).spawn();
+  console.log(`pid ${Deno.pid}`);
+  console.log(`pid ${child.pid}`);
+  console.error("waiting");
+  await child.status;
 } else if (what === "mismatch") {
   try {
     if (rank === 0) await world.allReduce(new Float32Array(3));

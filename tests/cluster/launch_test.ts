@@ -111,10 +111,16 @@ Deno.test("ranks that make different calls fail naming both", async () => {
   );
 });
 
-async function startWaiting(): Promise<
+async function startWaiting(
+  program = "wait",
+  env: Record<string, string> = {},
+): Promise<
   { launch: CommandProcess; pids: () => Promise<number[]> }
 > {
-  const launch = new CommandProcess(["launch", "-n", "2", PROGRAMS, "wait"]);
+  const launch = new CommandProcess(
+    ["launch", "-n", "2", "--allow-run=sleep", PROGRAMS, program],
+    env,
+  );
   await launch.see(/\[0\] waiting/);
   await launch.see(/\[1\] waiting/);
   return {
@@ -135,12 +141,39 @@ Deno.test("launch ends all ranks and exits with 130 when interrupted", async () 
   ok(await allGone(ranks));
 });
 
-Deno.test("ranks end when their launcher is killed", async () => {
-  const { launch, pids } = await startWaiting();
+Deno.test("launch ends ranks that do not heed it, and what they started, when interrupted twice", async () => {
+  const { launch, pids } = await startWaiting("stubborn");
+  launch.signal("SIGINT");
+  await launch.see(/\[0\] not yet/);
+  await launch.see(/\[1\] not yet/);
+  // A second one that comes at once is taken for an echo of the first.
+  const again = setInterval(() => {
+    try {
+      launch.signal("SIGINT");
+    } catch {
+      // It has ended.
+    }
+  }, 200);
+  const { code } = await launch.end.finally(() => clearInterval(again));
+  strictEqual(code, 130);
+  const left = await pids();
+  strictEqual(left.length, 4);
+  ok(await allGone(left));
+});
+
+Deno.test("nothing is left of ranks, server and temporary files when their launcher is killed", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-launch-test-" });
+  const { launch, pids } = await startWaiting("wait", { TMPDIR: folder });
+  const files = () => Array.fromAsync(Deno.readDir(folder));
+  strictEqual((await files()).length, 1);
   launch.signal("SIGKILL");
   const ranks = await pids();
   strictEqual(ranks.length, 2);
   ok(await allGone(ranks));
+  while ((await files()).length > 0) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await Deno.remove(folder);
 });
 
 Deno.test("launch refuses bad usage with exit code 2", async () => {

@@ -184,15 +184,14 @@ async function natsUnit(reader: SocketReader): Promise<Unit> {
   return { bytes, dataAt: head.length };
 }
 
-/** A frame behind its length. */
+/** A frame behind its length and the complement of it. */
 async function directUnit(reader: SocketReader): Promise<Unit> {
-  const length = new Uint8Array(4);
+  const length = new Uint8Array(8);
   await reader.fill(length);
   const size = new DataView(length.buffer).getUint32(0);
-  const bytes = new Uint8Array(4 + size);
-  bytes.set(length);
-  await reader.fill(bytes.subarray(4));
-  return { bytes, dataAt: 4 };
+  const bytes = joined(length, new Uint8Array(size));
+  await reader.fill(bytes.subarray(length.length));
+  return { bytes, dataAt: length.length };
 }
 
 /** A message of `size` bytes to the same place that is no frame of this run. */
@@ -207,13 +206,14 @@ function inserted(
       .replace(/ \d+\r\n$/, ` ${size}\r\n`);
     return joined(encoder.encode(head), data, encoder.encode("\r\n"));
   }
-  const length = new Uint8Array(4);
+  const length = new Uint8Array(8);
   new DataView(length.buffer).setUint32(0, size);
+  new DataView(length.buffer).setUint32(4, ~size);
   data.set(bytes.subarray(dataAt!, dataAt! + 4));
   return joined(length, data);
 }
 
-function joined(...parts: Uint8Array[]): Uint8Array {
+function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(
     parts.reduce((sum, { length }) => sum + length, 0),
   );
