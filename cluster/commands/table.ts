@@ -47,6 +47,14 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "a page to label the images that a run is least sure of",
     load: async () => (await import("./label_queue.ts")).labelQueue,
   },
+  export: {
+    about: "write a model with timm's or Hugging Face's names",
+    load: async () => (await import("./export.ts")).exportModel,
+  },
+  import: {
+    about: "take a model of timm or Hugging Face over",
+    load: async () => (await import("./import.ts")).importModel,
+  },
   golden: {
     about: "compare kernels and models with golden tensors",
     load: async () => (await import("./golden.ts")).golden,

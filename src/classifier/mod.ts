@@ -13,3 +13,9 @@ export { batchesOf, Classifier } from "./classifier.ts";
 export { type ClassMap, mapClasses } from "./map_classes.ts";
 export { batchesFor, calibrated, type Outputs, runAll } from "./classify.ts";
 export { farApart, leastCertain } from "./uncertain.ts";
+export { inferModel, type TheirConfig } from "./infer_model.ts";
+export {
+  readTheirConfig,
+  toTheirConfig,
+  toTheirPreprocessor,
+} from "./hugging_face.ts";

@@ -28,6 +28,10 @@ for (const [i, item] of items.entries()) {
   strip.append(button);
 }
 search.hidden = fixed;
+// A few pixels enlarged are clearer as squares; photographs are not.
+picture.addEventListener("load", () => {
+  picture.classList.toggle("pixels", picture.naturalWidth < 128);
+});
 search.addEventListener("input", drawChoices);
 byId("skip").addEventListener("click", () => label(null));
 byId("clear").addEventListener("click", clear);

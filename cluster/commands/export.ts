@@ -1,0 +1,151 @@
+import {
+  loadModel,
+  type ModelInfo,
+  toMetadata,
+  toTheirConfig,
+  toTheirPreprocessor,
+} from "../../src/classifier/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { type NamedValues, toHuggingFaceNames } from "../../src/model/mod.ts";
+import { float32Tensor, writeSafetensors } from "../../src/run/mod.ts";
+import { Console } from "../console.ts";
+import { parseOptions } from "./options.ts";
+
+const HELP = `Usage: export RUN|MODEL [options]
+
+Writes a model for other programs, as safetensors.
+
+  RUN|MODEL        a run folder (its shipped model), a checkpoint in it, or a
+                   model.safetensors
+  --format NAME    timm (default): one file with timm's names, which Signet reads too
+                   hf: a folder with Hugging Face's names, config.json and, where its
+                   keys can say it, preprocessor_config.json
+  --out PATH       (default: exported.safetensors, or the folder exported)
+  --without-head   only the backbone
+  --phase NAME     of a run: another phase's model
+  --json           what was written as one JSON object on stdout
+
+timm and Hugging Face read the class token alone, by one linear layer: a head of
+another kind (student.feature mean or both, student.head mlp) is refused, unless
+--without-head leaves it out.
+
+Example:
+  deno task export runs/2026-11-24-1412-default --format hf --out model --without-head`;
+
+/** Writes a model for other programs; resolves with the exit code. */
+export async function exportModel(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args, {
+    verb: "export",
+    string: ["format", "out", "phase"],
+    boolean: ["without-head", "json", "help"],
+    positional: 1,
+  });
+  const terminal = new Console(realEnv);
+  if (options.boolean("help")) {
+    terminal.result(HELP);
+    return 0;
+  }
+  const [place] = options.positional;
+  if (place === undefined) {
+    throw new ConfigError("Cannot export: no run or model is given", {
+      hint: "deno task export runs/NAME",
+    });
+  }
+  const format = options.string("format") ?? "timm";
+  if (format !== "timm" && format !== "hf") {
+    throw new ConfigError(`Cannot use --format ${format}: timm or hf`);
+  }
+  const { disk } = realEnv;
+  const stored = await loadModel(disk, place, {
+    phase: options.string("phase"),
+  });
+  const { info } = stored;
+  const headless = options.boolean("without-head");
+  if (!headless) refuseForeignHead(stored.name, info);
+  const kept: NamedValues = new Map(
+    [...stored.values].filter(([name]) =>
+      !headless || !name.startsWith("head")
+    ),
+  );
+  const out = options.string("out") ??
+    (format === "hf" ? "exported" : "exported.safetensors");
+  const files: string[] = [];
+  const notes: string[] = [];
+  if (info.normalisation.kind === "image") {
+    notes.push(
+      "every image is to be normalised to mean 0 and deviation 1 by itself (data.normalise=image)",
+    );
+  }
+  if (format === "timm") {
+    const metadata = headless ? {} : toMetadata(info);
+    await disk.write(out, pack(kept, metadata));
+    files.push(out);
+  } else {
+    await disk.makeFolder(out);
+    const write = async (name: string, content: Uint8Array | string) => {
+      await disk.write(`${out}/${name}`, content);
+      files.push(`${out}/${name}`);
+    };
+    const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
+    await write(
+      "model.safetensors",
+      pack(toHuggingFaceNames(kept), { format: "pt" }),
+    );
+    await write("config.json", json(toTheirConfig(info)));
+    const preprocessor = toTheirPreprocessor(info);
+    if (preprocessor !== undefined) {
+      await write("preprocessor_config.json", json(preprocessor));
+    }
+  }
+  if (options.boolean("json")) {
+    terminal.result(JSON.stringify({
+      schema: 1,
+      model: stored.name,
+      format,
+      tensors: kept.size,
+      files,
+      notes,
+    }));
+    return 0;
+  }
+  terminal.result(`${stored.name}: ${kept.size} tensors with ${format} names`);
+  for (const file of files) terminal.result(`written  ${file}`);
+  for (const note of notes) terminal.result(`note     ${note}`);
+  return 0;
+}
+
+/** A head that other programs would compute otherwise must not look like one of theirs. */
+function refuseForeignHead(name: string, { feature, model }: ModelInfo): void {
+  const reason = (model.hidden ?? []).length > 0
+    ? "its head is an MLP"
+    : feature !== "class"
+    ? `its head sees ${
+      feature === "mean"
+        ? "the mean of the patch tokens"
+        : "class token and patch tokens, half each"
+    }`
+    : undefined;
+  if (reason === undefined) return;
+  throw new ConfigError(
+    `Cannot export ${name} whole: ${reason}, other programs use one linear layer on the class token`,
+    {
+      hint:
+        "--without-head exports the backbone; train with student.feature=class student.head=linear for a whole model",
+    },
+  );
+}
+
+function pack(
+  values: NamedValues,
+  metadata: Record<string, string>,
+): Uint8Array<ArrayBuffer> {
+  return writeSafetensors(
+    new Map(
+      [...values].map(([name, { shape, data }]) => [
+        name,
+        float32Tensor(shape, data),
+      ]),
+    ),
+    metadata,
+  );
+}

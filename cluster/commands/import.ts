@@ -1,0 +1,177 @@
+import {
+  inferModel,
+  type ModelInfo,
+  readTheirConfig,
+  toMetadata,
+} from "../../src/classifier/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import {
+  fitWeights,
+  initialValues,
+  type NamedValues,
+  vitSegments,
+} from "../../src/model/mod.ts";
+import {
+  float32Tensor,
+  readSafetensorsFile,
+  toFloat32,
+  writeSafetensors,
+} from "../../src/run/mod.ts";
+import { CONSTANTS, type Normalisation } from "../../src/training/mod.ts";
+import { Console, table } from "../console.ts";
+import { parseOptions } from "./options.ts";
+
+const HELP = `Usage: import FILE [options]
+
+Makes a model of Signet from a ViT or DeiT of timm or Hugging Face, ready for
+evaluate, predict and export. Its size is read from the shapes; config.json and
+preprocessor_config.json beside the file are taken where they are.
+
+  FILE               safetensors with timm's or Hugging Face's names
+  --out FILE         (default: imported.safetensors)
+  --classes FILE     names of the classes, one a line
+  --normalise NAME   imagenet | half | image (default: preprocessor_config.json, else
+                     half)
+  --heads N          attention heads (default: config.json, else width / 64)
+  --json             the report as one JSON object on stdout
+
+To train on such a file no import is needed: student.weights=FILE.
+
+Example:
+  deno task import deit/model.safetensors --out deit.safetensors`;
+
+/** Takes a model of another program over; resolves with the exit code. */
+export async function importModel(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args, {
+    verb: "import",
+    string: ["out", "classes", "normalise"],
+    number: ["heads"],
+    boolean: ["json", "help"],
+    positional: 1,
+  });
+  const terminal = new Console(realEnv);
+  if (options.boolean("help")) {
+    terminal.result(HELP);
+    return 0;
+  }
+  const [path] = options.positional;
+  if (path === undefined) {
+    throw new ConfigError("Cannot import: no file is given", {
+      hint: "deno task import model.safetensors",
+    });
+  }
+  const { disk } = realEnv;
+  const { tensors } = await readSafetensorsFile(disk, path);
+  const file: NamedValues = new Map(
+    [...tensors].map(([name, tensor]) => [
+      name,
+      { shape: tensor.shape, data: toFloat32(tensor) },
+    ]),
+  );
+  const folder = path.includes("/")
+    ? path.slice(0, path.lastIndexOf("/"))
+    : ".";
+  const theirs = readTheirConfig(await readJson(`${folder}/config.json`));
+  const heads = options.number("heads") ?? theirs.heads;
+  const model = inferModel(file, { ...theirs, heads }, path);
+  const segments = vitSegments(model);
+  const { values, report } = fitWeights(file, {
+    config: model,
+    segments,
+    initial: initialValues(segments, 0),
+  });
+  const listed = options.string("classes");
+  const classNames = listed === undefined
+    ? theirs.classNames
+    : (await disk.readText(listed)).split(/\r?\n/).filter((line) =>
+      line !== ""
+    );
+  if (classNames !== undefined && classNames.length !== model.classes) {
+    throw new ConfigError(
+      `Cannot import ${path}: ${classNames.length} names of classes, its head has ${model.classes}`,
+    );
+  }
+  const info: ModelInfo = {
+    model,
+    feature: "class",
+    normalisation: await normalisationOf(folder, options.string("normalise")),
+    classNames: classNames ??
+      Array.from({ length: model.classes }, (_, c) => `class ${c}`),
+    images: { channels: 3, width: model.image, height: model.image },
+    phase: "imported",
+  };
+  const out = options.string("out") ?? "imported.safetensors";
+  await disk.write(
+    out,
+    writeSafetensors(
+      new Map([...values].map(([name, { shape, data }]) => [
+        name,
+        float32Tensor(shape, data),
+      ])),
+      toMetadata(info),
+    ),
+  );
+  const counts: Record<string, number> = {};
+  for (const { action } of report) counts[action] = (counts[action] ?? 0) + 1;
+  if (options.boolean("json")) {
+    terminal.result(JSON.stringify({ schema: 1, out, info, tensors: report }));
+    return 0;
+  }
+  const { image, patch, dim, depth, classes, distilled } = model;
+  if (heads === undefined) {
+    terminal.note(
+      `note     ${model.heads} heads assumed, since nothing says how many: --heads N`,
+    );
+  }
+  terminal.result(
+    `${
+      distilled ? "DeiT" : "ViT"
+    }: ${image} pixels, patch ${patch}, width ${dim}, ${depth} blocks, ${model.heads} heads, ${classes} classes`,
+  );
+  for (
+    const line of table([
+      ["tensors", "number"],
+      ...Object.entries(counts).map(([action, count]) => [action, `${count}`]),
+    ])
+  ) terminal.result(line);
+  for (const { name, action, detail } of report) {
+    if (action === "loaded") continue;
+    terminal.result(`${action}  ${name}${detail ? `: ${detail}` : ""}`);
+  }
+  terminal.result(`written  ${out}`);
+  return 0;
+}
+
+/** A JSON object beside the file; an empty one when there is none. */
+async function readJson(path: string): Promise<Record<string, unknown>> {
+  if ((await realEnv.disk.stat(path))?.kind !== "file") return {};
+  try {
+    const value = JSON.parse(await realEnv.disk.readText(path));
+    if (typeof value === "object" && value !== null) return value;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  throw new ConfigError(`Cannot read ${path}: it is no JSON object`);
+}
+
+async function normalisationOf(
+  folder: string,
+  name: string | undefined,
+): Promise<Normalisation> {
+  if (name === "image") return { kind: "image" };
+  if (name === "imagenet" || name === "half") return CONSTANTS[name];
+  if (name !== undefined) {
+    throw new ConfigError(
+      `Cannot use --normalise ${name}: imagenet, half or image`,
+    );
+  }
+  const { image_mean: mean, image_std: deviation } = await readJson(
+    `${folder}/preprocessor_config.json`,
+  );
+  const three = (value: unknown): value is number[] =>
+    Array.isArray(value) && value.length === 3 &&
+    value.every((each) => typeof each === "number");
+  return three(mean) && three(deviation)
+    ? { kind: "constant", mean, deviation }
+    : CONSTANTS.half;
+}

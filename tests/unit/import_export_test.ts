@@ -1,0 +1,94 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert";
+import { fromMetadata } from "../../src/classifier/mod.ts";
+import { realEnv } from "../../src/env/mod.ts";
+import { readSafetensorsFile } from "../../src/run/mod.ts";
+import { command } from "../cluster/train_process.ts";
+
+const { disk } = realEnv;
+
+async function withFolder(work: (folder: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  try {
+    await work(folder);
+  } finally {
+    await disk.remove(folder);
+  }
+}
+
+Deno.test("import and export give back every tensor and setting of a Hugging Face model", async () => {
+  await withFolder(async (folder) => {
+    const theirs = "tests/fixtures/deit.hf.safetensors";
+    const file = `${folder}/theirs/model.safetensors`;
+    await disk.makeFolder(`${folder}/theirs`);
+    await disk.write(file, await disk.read(theirs));
+    const labels = Object.fromEntries(
+      Array.from({ length: 10 }, (_, c) => [c, `bird ${c}`]),
+    );
+    await disk.write(
+      `${folder}/theirs/config.json`,
+      JSON.stringify({
+        num_attention_heads: 3,
+        layer_norm_eps: 1e-12,
+        image_size: 32,
+        id2label: labels,
+      }),
+    );
+    await disk.write(
+      `${folder}/theirs/preprocessor_config.json`,
+      JSON.stringify({
+        image_mean: [0.4, 0.5, 0.6],
+        image_std: [0.2, 0.2, 0.3],
+      }),
+    );
+    const own = `${folder}/own.safetensors`;
+    const imported = await command(["import", file, "--out", own]);
+    strictEqual(imported.code, 0, imported.stderr);
+    match(
+      imported.stdout,
+      /DeiT: 32 pixels, patch 8, width 48, 2 blocks, 3 heads/,
+    );
+    const { metadata, tensors } = await readSafetensorsFile(disk, own);
+    const info = fromMetadata(metadata, own);
+    strictEqual(info.model.epsilon, 1e-12);
+    strictEqual(info.classNames[7], "bird 7");
+    deepStrictEqual(info.normalisation, {
+      kind: "constant",
+      mean: [0.4, 0.5, 0.6],
+      deviation: [0.2, 0.2, 0.3],
+    });
+    deepStrictEqual(tensors.get("blocks.1.attn.qkv.weight")!.shape, [144, 48]);
+
+    const out = `${folder}/back`;
+    const exported = await command([
+      "export",
+      own,
+      "--format",
+      "hf",
+      "--out",
+      out,
+    ]);
+    strictEqual(exported.code, 0, exported.stderr);
+    const before = (await readSafetensorsFile(disk, file)).tensors;
+    const after = (await readSafetensorsFile(disk, `${out}/model.safetensors`))
+      .tensors;
+    strictEqual(after.size, 43);
+    for (const [name, tensor] of after) {
+      deepStrictEqual(tensor.shape, before.get(name)?.shape, name);
+      deepStrictEqual(tensor.data, before.get(name)!.data, name);
+    }
+    const config = JSON.parse(await disk.readText(`${out}/config.json`));
+    deepStrictEqual(config.id2label, labels);
+    strictEqual(config.model_type, "deit");
+    strictEqual(config.num_attention_heads, 3);
+    const { image_std } = JSON.parse(
+      await disk.readText(`${out}/preprocessor_config.json`),
+    );
+    deepStrictEqual(image_std, [0.2, 0.2, 0.3]);
+  });
+});
+
+Deno.test("import says what is wrong with a file that is no ViT", async () => {
+  const end = await command(["import", "tests/fixtures/schedule.safetensors"]);
+  strictEqual(end.code, 2);
+  match(end.stderr, /^error: .*it is no ViT or DeiT\nhint: /);
+});

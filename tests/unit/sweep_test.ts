@@ -1,0 +1,101 @@
+import { deepStrictEqual, ok, strictEqual, throws } from "node:assert";
+import {
+  averageSettings,
+  type MemberResult,
+  parseAxis,
+  parseLabels,
+  planSweep,
+} from "../../cluster/sweep/mod.ts";
+import { estimate, fitPowerLaw } from "../../src/evaluation/mod.ts";
+import { renderSweep } from "../../src/report/mod.ts";
+import { assertClose } from "../helpers/mod.ts";
+
+function plan(grid: string[], seeds = 2) {
+  return planSweep({
+    config: "a.json",
+    overrides: ["globalBatch=8"],
+    axes: [parseLabels("4,25"), ...grid.map(parseAxis)],
+    firstSeed: 7,
+    seeds,
+  });
+}
+
+Deno.test("planSweep() combines every value with every seed under a name of its own", () => {
+  const { members, seeds } = plan([
+    "phases.selfTrain.method=fixmatch,softmatch",
+  ]);
+  deepStrictEqual(seeds, [7, 8]);
+  strictEqual(members.length, 8);
+  strictEqual(new Set(members.map(({ name }) => name)).size, 8);
+  deepStrictEqual(members[1], {
+    name: "labelsPerClass-4_method-fixmatch_seed-8",
+    overrides: [
+      "data.labelsPerClass=4",
+      "phases.selfTrain.method=fixmatch",
+      "seed=8",
+    ],
+    setting: {
+      "data.labelsPerClass": "4",
+      "phases.selfTrain.method": "fixmatch",
+    },
+    seed: 8,
+  });
+});
+
+Deno.test("planSweep() refuses axes that are none", () => {
+  throws(() => parseAxis("a"), /expected key=a,b/);
+  throws(() => parseAxis("a=1,1"), /occurs twice/);
+  throws(() => parseLabels("4,many"), /many is no whole number/);
+  throws(() => plan(["seed=1,2"]), /--seeds N does it/);
+  throws(() => plan(["data.labelsPerClass=1,2"]), /twice/);
+  throws(() => plan([], 0), /0 runs/);
+});
+
+Deno.test("estimate() gives the 95 % interval of Student's t", () => {
+  const { mean, deviation, low, high } = estimate([70, 72, 77]);
+  assertClose([mean, deviation], [73, 3.605551275], { atol: 1e-6 });
+  // 4.303 * 3.6056 / sqrt 3
+  assertClose([low, high], [73 - 8.957, 73 + 8.957], { atol: 1e-2 });
+  const one = estimate([5]);
+  strictEqual(one.mean, 5);
+  ok(Number.isNaN(one.low));
+});
+
+Deno.test("fitPowerLaw() finds the exponent, and nothing where the error does not fall", () => {
+  const points = [4, 25, 100].map((n) => [n, 0.8 * n ** -0.4] as const);
+  const law = fitPowerLaw(points)!;
+  assertClose([law.exponent, law.at(200)], [0.4, 0.8 * 200 ** -0.4], {
+    rtol: 1e-9,
+  });
+  strictEqual(fitPowerLaw(points.slice(1)), undefined);
+  strictEqual(fitPowerLaw([[1, 0.1], [2, 0.2], [3, 0.3]]), undefined);
+});
+
+Deno.test("averageSettings() averages finished members, and renderSweep() shows them", () => {
+  const { members, axes } = plan([], 3);
+  const results = members.map((member, i): MemberResult => ({
+    ...member,
+    state: i === 5 ? "failed" : "done",
+    figures: { baseline: 0.5 + 0.01 * i, shipped: 0.6 + 0.01 * i },
+  }));
+  const settings = averageSettings(results);
+  strictEqual(settings.length, 2);
+  deepStrictEqual(
+    settings.map(({ estimates }) => estimates.baseline!.count),
+    [3, 2],
+  );
+  assertClose([settings[0]!.estimates.shipped!.mean], [0.61], { atol: 1e-12 });
+  const page = renderSweep({
+    title: `<b>x`,
+    figure: "test_accuracy",
+    labelsKey: "data.labelsPerClass",
+    axes,
+    seeds: 3,
+    columns: ["baseline", "shipped"],
+    settings,
+    waiting: 1,
+  });
+  ok(page.includes("&lt;b&gt;x") && !page.includes("<b>x"));
+  ok(page.includes("not complete"));
+  strictEqual(page.match(/class="mark"/g)?.length, 2);
+});
