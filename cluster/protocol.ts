@@ -35,6 +35,8 @@ export const STEP_FACTOR = 5;
 export interface Subjects {
   /** Reports of the ranks, answered by the coordinator. */
   readonly report: string;
+  /** Workers ask the coordinator for a place. */
+  readonly place: string;
   /** Heartbeats of the ranks. */
   readonly heartbeat: string;
   /** {@linkcode ProgressMessage}s. */
@@ -54,6 +56,7 @@ export function subjectsOf(run: string): Subjects {
   const base = `run.${run}`;
   return {
     report: `${base}.ctl.report`,
+    place: `${base}.ctl.place`,
     heartbeat: `${base}.ctl.heartbeat`,
     progress: `${base}.ctl.progress`,
     command: (rank) => `${base}.ctl.cmd.${rank}`,
@@ -181,6 +184,16 @@ export const answer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("refused"), reason: text }),
 ]);
 export type Answer = z.output<typeof answer>;
+
+/** A worker that came by itself asks which rank it is. */
+export const placeRequest = z.strictObject({ host: word, pid: count });
+export type PlaceRequest = z.output<typeof placeRequest>;
+
+/** Answer to it; without a rank there is no place. */
+export const placeAnswer = z.strictObject({
+  rank: rank.exactOptional(),
+  size: z.int().min(1),
+});
 
 /** Proof of life, once a second. */
 export const heartbeat = z.strictObject({

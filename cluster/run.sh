@@ -6,6 +6,7 @@
 # with --system; else they are unpacked privately. Tools that are there are used.
 #
 #   bootstrap   set-up alone          bootstrap all   also the data set and a browser
+#   bootstrap slurm   also a SLURM and an SSH server, for the tests of clusters
 #   others      see: sh cluster/run.sh --help
 set -eu
 
@@ -25,6 +26,7 @@ mkdir -p "$TOOLS/cache"
 . "$SETUP/packages.sh"
 . "$SETUP/adapter.sh"
 . "$SETUP/steps.sh"
+. "$SETUP/slurm.sh"
 
 # remember NAME VALUE [FILE]: for this process and, in .tools/env or FILE, for every later one.
 remember() {
@@ -33,6 +35,12 @@ remember() {
   echo "export $1=\"$2\"" >>"$file.new"
   mv "$file.new" "$file"
   eval "export $1=\"$2\""
+}
+
+# link_tool PROGRAM NAME: .tools/bin leads to it, which may be what was found there.
+link_tool() {
+  real=$(readlink -f "$1")
+  [ "$real" = "$(readlink -f "$TOOLS/bin/$2" || true)" ] || ln -sf "$real" "$TOOLS/bin/$2"
 }
 
 # Which pieces beyond the tools this verb needs.
@@ -64,6 +72,13 @@ wants_peers() {
 wants_browser() {
   case "$VERB ${2:-}" in
   "test "* | "bootstrap all") return 0 ;;
+  *) return 1 ;;
+  esac
+}
+
+wants_slurm() {
+  case "$VERB ${2:-}" in
+  "test "* | "bootstrap all" | "bootstrap slurm") return 0 ;;
   *) return 1 ;;
   esac
 }
@@ -106,6 +121,8 @@ if wants_browser "$@"; then
   [ -z "$MISSING" ] && has_browser || MISSING="$MISSING browser"
 fi
 
+if wants_slurm "$@" && ! has_slurm; then MISSING="$MISSING slurm"; fi
+
 if [ -n "$MISSING" ]; then
   # One set-up at a time; ranks that start together wait for the first.
   if command -v flock >/dev/null; then
@@ -120,8 +137,8 @@ if [ -n "$MISSING" ]; then
     step_nats
     step_npm
     step_adapter
-    [ "$DENO" = "$TOOLS/bin/deno" ] || ln -sf "$DENO" "$TOOLS/bin/deno"
-    [ "$NATS" = "$TOOLS/bin/nats-server" ] || ln -sf "$NATS" "$TOOLS/bin/nats-server"
+    link_tool "$DENO" deno
+    link_tool "$NATS" nats-server
     ;;
   esac
   case $MISSING in *data*) step_fashion_mnist ;; esac
@@ -130,6 +147,7 @@ if [ -n "$MISSING" ]; then
     echo "$CHROMIUM" >"$STAMP-browser"
     ;;
   esac
+  case $MISSING in *slurm*) step_slurm ;; esac
   rm -rf "$TOOLS/apt"
   # Last, since an unpacked browser adds to the environment that the key covers.
   printf '%s\n' "$(stamp_key)" "$DENO" "$NATS" >"$STAMP"

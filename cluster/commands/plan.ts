@@ -8,6 +8,12 @@ import {
 import { type Plan, planRun, type RankPlan } from "../../src/phases/mod.ts";
 import { Console, table } from "../console.ts";
 import { requestedConfig } from "../launch/mod.ts";
+import {
+  formatDuration,
+  jobsNeeded,
+  parseDuration,
+  timeBudget,
+} from "../slurm/mod.ts";
 import { type Options, parseOptions } from "./options.ts";
 
 const HELP = `Usage: plan [CONFIG] [key=value…] [options]
@@ -23,6 +29,8 @@ their number and size decide; nothing is written.
   --ranks N           ranks (default: the configuration's; auto = 2 on a CPU)
   --adapter auto|none limits of this machine's adapter, or of a common GPU
                       (auto: a common GPU where there is no adapter)
+  --images-per-second R  pace to expect, as an earlier run had it: adds the time,
+                      and with --time-limit T (4:00:00) the number of jobs
   --form FORM         register (CPU adapters) or tiled (GPUs): textures that
                       kernels need (default: by the adapter)
   --verbose           every scratch buffer of each step's pool
@@ -41,8 +49,8 @@ const FORMS: readonly KernelForm[] = ["register", "tiled"];
 export async function plan(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "plan",
-    string: ["adapter", "form"],
-    number: ["ranks"],
+    string: ["adapter", "form", "time-limit"],
+    number: ["ranks", "images-per-second"],
     boolean: ["verbose", "json", "help"],
   });
   const terminal = new Console(realEnv);
@@ -70,15 +78,48 @@ export async function plan(args: readonly string[]): Promise<number> {
     );
   }
   const made = await planRun({ env: realEnv, config, ranks, device });
+  const time = timeOf(options, made);
   if (options.boolean("json")) {
     const { name } = device.adapter;
     const { form } = device;
-    terminal.result(JSON.stringify({ adapter: { name, form }, ...made }));
+    terminal.result(
+      JSON.stringify({ adapter: { name, form }, ...made, ...time }),
+    );
     return 0;
   }
   const verbose = options.boolean("verbose");
   for (const line of describe(made, device, verbose)) terminal.result(line);
+  if (time.seconds !== undefined) terminal.result(describeTime(time));
   return 0;
+}
+
+/** What a run takes at a pace that is given, and how many jobs of a limit. */
+interface PlannedTime {
+  seconds?: number;
+  jobs?: number;
+}
+
+function timeOf(options: Options, { phases }: Plan): PlannedTime {
+  const pace = options.number("images-per-second");
+  const limit = options.string("time-limit");
+  if (pace === undefined) {
+    if (limit === undefined) return {};
+    throw new ConfigError("Cannot count jobs without --images-per-second", {
+      hint: "an earlier run's summary.json has images_per_second",
+    });
+  }
+  if (pace === 0) throw new ConfigError("Cannot train 0 images per second");
+  const seconds = phases.reduce((sum, { images }) => sum + images, 0) / pace;
+  if (limit === undefined) return { seconds };
+  const budget = timeBudget(parseDuration(limit));
+  return { seconds, jobs: jobsNeeded(seconds, budget) };
+}
+
+function describeTime({ seconds = 0, jobs }: PlannedTime): string {
+  const text = `time  ${formatDuration(seconds)} at this pace`;
+  return jobs === undefined
+    ? text
+    : `${text}: ${jobs} job${jobs === 1 ? "" : "s"} of this limit`;
 }
 
 /** A device that counts, with the limits that a run would meet. */

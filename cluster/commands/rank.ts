@@ -1,26 +1,41 @@
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console } from "../console.ts";
-import { cacheFolderOf } from "../launch/mod.ts";
+import {
+  cacheFolderOf,
+  findOwnPlace,
+  type Joined,
+  joinRun,
+  type OwnPlace,
+  takePlace,
+} from "../launch/mod.ts";
 import { startRank } from "../rank/mod.ts";
-import { parseOptions } from "./options.ts";
+import { type Options, parseOptions } from "./options.ts";
 
 const HELP =
-  `Usage: rank --credentials FILE --rank N --size N --run-dir DIR [options]
+  `Usage: rank --join URL --token-file FILE    a worker of train --launcher join
+       rank --run-dir DIR                   a task of mpirun or srun
 
 One rank of a run: opens this machine's GPU, joins the coordinator and trains.
-Launchers start it; by hand only to look into a failure.
 
-  --credentials FILE  how to reach the NATS server; the run's nats/rank.json
-  --join URL          address of the server, when it is not the one in FILE
-  --rank N            its place, from 0 on
-  --size N            number of ranks
+  --join URL          address of the run's NATS server
+  --token-file FILE   the run's token, which the coordinator has written
   --run-dir DIR       run folder, on a file system that all ranks share
   --cache-dir DIR     what may be computed anew (default: cache/ beside the run)
+
+For launchers:
+  --credentials FILE  how to reach the NATS server; left out, the run folder tells
+  --rank N --size N   its place, from 0 on, and the number of ranks
+  --local-rank N      its place on its machine: the first starts a server there
+  --node NAME         name of its machine
+  --life ID           life of the run to join
   --attached          end when standard input ends
 
-Example:
-  deno run -P=app cluster/main.ts rank --credentials runs/x/nats/rank.json \\
-    --rank 1 --size 2 --run-dir runs/x`;
+Examples:
+  sh cluster/run.sh rank --join nats://10.0.0.5:4222 --token-file token.json
+  mpirun -n 4 sh cluster/run.sh rank --run-dir runs/x`;
+
+/** How long a worker waits for a coordinator that gives it a place. */
+const JOIN_MS = 60_000;
 
 /** Signals that ask for a checkpoint. SIGUSR1 would open the inspector. */
 const STOP_SIGNALS = ["SIGTERM", "SIGUSR2"] as const;
@@ -29,8 +44,16 @@ const STOP_SIGNALS = ["SIGTERM", "SIGUSR2"] as const;
 export async function rank(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "rank",
-    string: ["join", "credentials", "run-dir", "cache-dir"],
-    number: ["rank", "size"],
+    string: [
+      "join",
+      "token-file",
+      "credentials",
+      "run-dir",
+      "cache-dir",
+      "node",
+      "life",
+    ],
+    number: ["rank", "size", "local-rank"],
     boolean: ["attached", "help"],
     positional: 0,
   });
@@ -38,25 +61,13 @@ export async function rank(args: readonly string[]): Promise<number> {
     new Console(realEnv).result(HELP);
     return 0;
   }
-  const required = <T>(name: string, value: T | undefined): T => {
-    if (value !== undefined) return value;
-    throw new ConfigError(`Cannot start a rank: --${name} is missing`);
-  };
-  const index = required("rank", options.number("rank"));
-  const size = required("size", options.number("size"));
-  if (index >= size) {
-    throw new ConfigError(`Cannot start rank ${index} of ${size} ranks`);
-  }
-  const join = options.string("join");
-  const runFolder = required("run-dir", options.string("run-dir"));
+  const { runFolder, url, ...place } = await findRun(options);
   const handle = await startRank({
     env: realEnv,
-    rank: index,
-    size,
-    credentials: required("credentials", options.string("credentials")),
+    ...place,
     runFolder,
     cacheFolder: options.string("cache-dir") ?? cacheFolderOf(runFolder),
-    ...(join === undefined ? {} : { join }),
+    ...(url === undefined ? {} : { join: url }),
     host: Deno.hostname(),
     pid: Deno.pid,
     deno: Deno.version.deno,
@@ -69,6 +80,72 @@ export async function rank(args: readonly string[]): Promise<number> {
     endOfInput().then(() => handle.onCoordinatorLost());
   }
   return await handle.done;
+}
+
+type Found = Omit<Joined, "url"> & { runFolder: string; url?: string };
+
+/** The run to join: named in full, found by its token, or through its folder. */
+async function findRun(options: Options): Promise<Found> {
+  const required = <T>(name: string, value: T | undefined): T => {
+    if (value !== undefined) return value;
+    throw new ConfigError(`Cannot start a rank: --${name} is missing`);
+  };
+  const url = options.string("join");
+  const tokenFile = options.string("token-file");
+  if (tokenFile !== undefined) {
+    const place = await takePlace(realEnv, {
+      tokenFile,
+      join: required("join", url),
+      host: Deno.hostname(),
+      pid: Deno.pid,
+      timeoutMs: JOIN_MS,
+    });
+    const runFolder = options.string("run-dir") ?? place.runFolder;
+    return { ...place, runFolder, url: url!, credentials: tokenFile };
+  }
+  const place = placeOf(options);
+  const runFolder = required("run-dir", options.string("run-dir"));
+  const credentials = options.string("credentials");
+  if (credentials === undefined) {
+    const life = options.string("life");
+    const found = await joinRun(realEnv, {
+      runFolder,
+      place: required("rank", place),
+      ...(life === undefined ? {} : { life }),
+    });
+    return { ...found, runFolder };
+  }
+  const { rank, size } = required("rank", place);
+  return {
+    rank,
+    size,
+    credentials,
+    runFolder,
+    ...(url === undefined ? {} : { url }),
+  };
+}
+
+/** The place in the options, else the one that mpirun or srun gave. */
+function placeOf(options: Options): OwnPlace | undefined {
+  const [rank, size, localRank] = ["rank", "size", "local-rank"].map((name) =>
+    options.number(name)
+  );
+  if (rank === undefined) return findOwnPlace((name) => Deno.env.get(name));
+  if (size === undefined) {
+    throw new ConfigError("Cannot start a rank: --size is missing");
+  }
+  if (rank >= size) {
+    throw new ConfigError(`Cannot start rank ${rank} of ${size} ranks`);
+  }
+  const node = options.string("node");
+  return {
+    rank,
+    size,
+    together: false,
+    launcher: "the launcher",
+    ...(localRank === undefined ? {} : { localRank }),
+    ...(node === undefined ? {} : { node }),
+  };
 }
 
 /** Resolves when whoever holds the other end of standard input has gone. */

@@ -19,6 +19,14 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "start any TypeScript program as N ranks, like mpirun",
     load: async () => (await import("./launch.ts")).launch,
   },
+  slurm: {
+    about: "write and submit the batch script of a run",
+    load: async () => (await import("./slurm.ts")).slurm,
+  },
+  bundle: {
+    about: "one archive for nodes without network",
+    load: async () => (await import("./bundle.ts")).bundle,
+  },
   ca: {
     about: "an authority and certificates for runs over several machines",
     load: async () => (await import("./ca.ts")).ca,

@@ -14,6 +14,7 @@ export const GROUPS = [
   "gpu",
   "golden",
   "cluster",
+  "slurm",
   "chaos",
   "browser",
   "doc",

@@ -1,4 +1,3 @@
-import type { Config } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { decideShipped } from "../../src/phases/mod.ts";
 import { writeTrace } from "../../src/run/mod.ts";
@@ -6,12 +5,12 @@ import { writeReport } from "../../src/report/mod.ts";
 import { Console } from "../console.ts";
 import {
   describeFailure,
+  type Failure,
   type StopRequest,
   summaryTable,
 } from "../coordinator/mod.ts";
 import {
   chooseRun,
-  probeAdapter,
   type RunChoice,
   type RunPlan,
   SERVER_OPTIONS,
@@ -19,9 +18,11 @@ import {
   trainRun,
   type TrainRunEnd,
 } from "../launch/mod.ts";
+import { Outlook } from "./outlook.ts";
 import { showProfile } from "./profile_table.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { TrainConsole } from "./train_console.ts";
+import { chooseWorld, joinAsRank, type TimeLimit } from "./train_world.ts";
 import project from "../../deno.json" with { type: "json" };
 
 const HELP = `Usage: train [CONFIG] [key=value…] [options]
@@ -42,6 +43,18 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
   --nats-creds FILE   as the owner of this nkey: a seed or a .creds file
   --nats-system FILE  see strangers and lost ranks as this user of the server's
                       system account (or NATS_SYSTEM_USER, NATS_SYSTEM_PASSWORD)
+  --launcher NAME     who starts the ranks: local (processes of this machine),
+                      slurm (srun, inside a job; see deno task slurm), ssh (on
+                      --hosts), join (they come by themselves, with the token that
+                      is printed). auto = what mpirun or srun has started already,
+                      else local
+  --hosts a,b:2       machines for ssh, with their numbers of ranks, or a file of
+                      such lines; they share the checkout's and the run's folder
+  --host ADDRESS      where other machines reach this one (default: found out)
+  --time-limit T      save a checkpoint and end with code 75 before so much time
+                      has passed: minutes, 4:00:00 or 1-12:00:00
+  --reserve SECONDS   kept back for that checkpoint (default: 120, at most a
+                      quarter of the limit)
   --tls DIR           encrypt: certificates of deno task ca; with --nats, the
                       ca.pem in DIR must have signed the server's certificate
   --quiet             only results and errors
@@ -63,6 +76,11 @@ const SIGNALS = [
   ["SIGHUP", 75],
 ] as const;
 
+/** Asks to be started again. */
+const REQUEUE = 75;
+/** Longest time that a timer can be set to. */
+const MAX_TIMER_SECONDS = 2 ** 31 / 1000 - 1;
+
 /** Steps a phase that `--profile` looks at. */
 const PROFILED_STEPS = 8;
 
@@ -76,8 +94,16 @@ const ECHO_MS = 500;
 export async function train(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "train",
-    string: ["run-dir", "resume", ...SERVER_OPTIONS],
-    number: ["ranks", "fast-dev-run"],
+    string: [
+      "run-dir",
+      "resume",
+      ...SERVER_OPTIONS,
+      "launcher",
+      "hosts",
+      "host",
+      "time-limit",
+    ],
+    number: ["ranks", "fast-dev-run", "reserve"],
     boolean: ["profile", "quiet", "json", "help"],
   });
   if (options.boolean("help")) {
@@ -85,9 +111,22 @@ export async function train(args: readonly string[]): Promise<number> {
     return 0;
   }
   const terminal = new Console(realEnv, { quiet: options.boolean("quiet") });
-  const choice = await chooseRun(realEnv, requestOf(options));
-  const size = await sizeOf(choice.config);
-  const view = new TrainConsole(terminal, realEnv.clock, size);
+  const request = requestOf(options);
+  const guest = await joinAsRank(options);
+  if (guest !== undefined) return guest;
+  const choice = await chooseRun(realEnv, request);
+  const world = await chooseWorld(
+    options,
+    choice.config,
+    (line) => terminal.urgent(line),
+  );
+  const { size, starter, requeue } = world;
+  const outlook = world.time && new Outlook({
+    ...world.time,
+    config: choice.config,
+    clock: realEnv.clock,
+  });
+  const view = new TrainConsole(terminal, realEnv.clock, { size, outlook });
   using signals = new Signals();
   let plan: RunPlan | undefined;
   const end = await trainRun({
@@ -96,14 +135,21 @@ export async function train(args: readonly string[]): Promise<number> {
     size,
     version: project.version,
     server: serverRequestOf((name) => options.string(name)),
+    ...(starter === undefined ? {} : { starter }),
     observer: view,
     onPlan(made) {
       plan = made;
       view.plan(made, choice.config);
     },
-    onStart: ({ url, pids }) => view.started(url, pids),
-    onStoppable: (stop) => signals.forward(stop),
+    onStart: (about) => view.started(about),
+    onStoppable(stop) {
+      signals.forward(stop);
+      if (world.time !== undefined) stopInTime(world.time, stop);
+    },
   });
+  const again = requeue && end.failure !== undefined &&
+    end.progressed && isLoss(end.failure);
+  if (again) end.code = REQUEUE;
   const report = await writeReport(realEnv.disk, choice.folder);
   if (end.failure !== undefined) {
     const about = { ...end, runFolder: choice.folder };
@@ -150,11 +196,23 @@ function requestOf(options: Options) {
   };
 }
 
-/** `auto`: one rank, since several would share one GPU; 2 on a CPU adapter. */
-async function sizeOf(config: Config): Promise<number> {
-  if (config.ranks !== "auto") return config.ranks;
-  const { cpu } = await probeAdapter();
-  return Math.min(cpu ? 2 : 1, config.globalBatch);
+/** Asks for a checkpoint while there is time for it. */
+function stopInTime(
+  { left, budget }: TimeLimit,
+  stop: (request: StopRequest) => void,
+): void {
+  const seconds = left - budget.reserve;
+  if (seconds > MAX_TIMER_SECONDS) return;
+  realEnv.timers.after(
+    Math.max(0, seconds) * 1000,
+    () => stop({ code: REQUEUE, cause: "the time limit is near" }),
+  );
+}
+
+/** A machine has gone rather than the program failed: another try may succeed. */
+function isLoss({ kind, signal }: Failure): boolean {
+  return kind === "silent" || kind === "disconnected" ||
+    (kind === "exit" && signal !== undefined);
 }
 
 /** Signals that ask for an early end, kept until someone can act on them. */

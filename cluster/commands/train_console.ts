@@ -10,6 +10,8 @@ import {
 } from "../coordinator/mod.ts";
 import type { RunPlan } from "../launch/mod.ts";
 import type { ProgressMessage, WireCounts } from "../protocol.ts";
+import type { Outlook } from "./outlook.ts";
+import { plannedImages } from "./planned_images.ts";
 
 /** Shows a run while it goes on. */
 export class TrainConsole implements Observer {
@@ -22,11 +24,17 @@ export class TrainConsole implements Observer {
   #first: { step: number; at: number } | undefined;
   #phase: PhaseName | undefined;
   #phaseAt = 0;
+  readonly #outlook: Outlook | undefined;
 
-  constructor(console: Console, clock: Clock, size: number) {
+  constructor(
+    console: Console,
+    clock: Clock,
+    { size, outlook }: { size: number; outlook?: Outlook | undefined },
+  ) {
     this.#console = console;
     this.#clock = clock;
     this.#size = size;
+    this.#outlook = outlook;
   }
 
   /** What will run, before anything is started. */
@@ -35,9 +43,10 @@ export class TrainConsole implements Observer {
     this.#console.note(
       `run    ${folder}   world ${size}   resume ${resumed ? "yes" : "no"}`,
     );
+    const images = plannedImages(config);
     const steps = phases.map((phase) => {
       if (done.includes(phase)) return `${phase} done`;
-      return `${phase} ${stepsOf(config, phase)}`;
+      return `${phase} ${Math.ceil(images.get(phase)! / config.globalBatch)}`;
     });
     const { kind, labelsPerClass } = config.data;
     const labels = labelsPerClass === 0
@@ -58,11 +67,13 @@ export class TrainConsole implements Observer {
     }
   }
 
-  started(url: string, pids: readonly number[]): void {
+  started(
+    { url, pids, by }: { url: string; pids: readonly number[]; by?: string },
+  ): void {
+    const ranks = by ??
+      pids.map((pid, rank) => `${rank}: pid ${pid}`).join(", ");
     this.#console.note(
-      `start  nats ${url.replace(/^\w+:\/\//, "")}   ranks ${
-        pids.map((pid, rank) => `${rank}: pid ${pid}`).join(", ")
-      }`,
+      `start  nats ${url.replace(/^\w+:\/\//, "")}   ranks ${ranks}`,
     );
   }
 
@@ -113,12 +124,15 @@ export class TrainConsole implements Observer {
       case "left":
         if (record.warning !== undefined) this.onWarning(record.warning);
         return;
-      case "stop_requested":
+      case "stop_requested": {
+        const pace = this.#outlook?.line();
+        if (pace !== undefined) console.note(pace);
         console.note(
           record.now
             ? `stop   ${record.cause} again: ending at once`
             : `stop   ${record.cause}: saving a checkpoint (again: at once)`,
         );
+      }
     }
   }
 
@@ -133,6 +147,8 @@ export class TrainConsole implements Observer {
       ? (now - this.#first.at) / run * (steps - step)
       : undefined;
     this.#console.progress(phase, progressLine(progress, eta));
+    const pace = this.#outlook?.take(progress);
+    if (pace !== undefined) this.#console.note(pace);
   }
 
   onWarning(message: string): void {
@@ -145,12 +161,4 @@ function counted(names: readonly string[]): string {
   const counts = Map.groupBy(names, (name) => name);
   return [...counts].map(([name, { length }]) => `${name} x${length}`)
     .join(", ");
-}
-
-function stepsOf(config: Config, phase: PhaseName): number {
-  const { phases, globalBatch } = config;
-  const images = phase === "baseline" && phases.baseline.images === 0
-    ? phases.classify.images + phases.selfTrain.images
-    : phases[phase].images;
-  return Math.ceil(images / globalBatch);
 }

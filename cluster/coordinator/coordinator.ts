@@ -12,6 +12,7 @@ import {
 } from "../protocol.ts";
 import { advance } from "./core.ts";
 import { Journal } from "./journal.ts";
+import { ended } from "./turn.ts";
 import type {
   Action,
   ClusterEvent,
@@ -76,6 +77,8 @@ export class Coordinator {
   readonly #undo: (() => void)[] = [];
   #state: State;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Ranks without a process of ours whose connection has ended. */
+  readonly #gone = new Set<number>();
   #beat = 0;
   #over = false;
 
@@ -92,7 +95,9 @@ export class Coordinator {
       control.respond(subjects.report, (message) => this.#onReport(message)),
       control.subscribe(subjects.heartbeat, (message) => {
         const beat = accept(heartbeat, message);
-        if (beat) this.#submit({ kind: "heartbeat", heartbeat: beat });
+        if (!beat) return;
+        this.#gone.delete(beat.rank);
+        this.#submit({ kind: "heartbeat", heartbeat: beat });
       }),
       control.subscribe(subjects.progress, (message) => {
         const shown = accept(progress, message);
@@ -108,7 +113,7 @@ export class Coordinator {
       control.onDisconnect(({ name }) => {
         const rank = RANK_CONNECTION.exec(name)?.[1];
         if (rank === undefined) return;
-        this.#submit({ kind: "disconnected", rank: Number(rank) });
+        this.#onDisconnect(Number(rank));
       });
     }
     for (const { rank, exited } of processes) {
@@ -155,6 +160,21 @@ export class Coordinator {
     this.#submit({ kind: "server_lost", cause });
   }
 
+  #onDisconnect(rank: number): void {
+    const watched = this.#options.processes.some((own) => own.rank === rank);
+    if (!watched) this.#gone.add(rank);
+    this.#submit({ kind: "disconnected", rank });
+  }
+
+  /** Who is gone when the run ends, and is no process of ours, has ended. */
+  #takeLeave(): void {
+    if (!ended(this.#state)) return;
+    for (const rank of this.#gone) {
+      this.#submit({ kind: "exited", rank, code: 0, signal: null });
+    }
+    this.#gone.clear();
+  }
+
   async #onReport(message: unknown): Promise<Answer | undefined> {
     const valid = accept(report, message);
     if (valid === undefined) {
@@ -196,6 +216,7 @@ export class Coordinator {
   async #handle(event: ClusterEvent): Promise<Answer | undefined> {
     const [state, actions] = advance(this.#state, event);
     this.#state = state;
+    this.#takeLeave();
     let answer: Answer | undefined;
     for (const action of actions) {
       answer = await this.#perform(action) ?? answer;

@@ -109,7 +109,8 @@ export function spawnRank(options: SpawnOptions): RankProcess {
   };
 }
 
-async function keepOutput(
+/** Appends the lines of a rank's output to a file; `tail` holds the newest. */
+export async function keepOutput(
   bytes: ReadableStream<Uint8Array<ArrayBuffer>>,
   path: string,
   tail: string[],

@@ -21,3 +21,16 @@ export {
   type TrainRunOptions,
 } from "./train_run.ts";
 export { cacheFolderOf } from "./cache_folder.ts";
+export { type Host, parseHosts, sshStarter } from "./ssh_ranks.ts";
+export { groupStarter } from "./group_ranks.ts";
+export { takePlace, waitingStarter } from "./workers.ts";
+export { findOwnPlace, type OwnPlace } from "./own_place.ts";
+export { type Joined, type JoinRequest, joinRun } from "./join_run.ts";
+export { ownAddress } from "./node_server.ts";
+export {
+  localStarter,
+  rankArguments,
+  type StartAbout,
+  type StartedRank,
+  type Starter,
+} from "./starter.ts";

@@ -4,9 +4,11 @@ import { type Env, EnvironmentError } from "../../src/env/mod.ts";
  * Keeps the server alive as long as the pipe on its standard input is open: it
  * ends with the process that started it, however that ends, and takes its folder
  * with it if nobody said a word before. `$1` is the server, `$2` its
- * configuration, `$3` its folder, `$4` the log.
+ * configuration, `$3` its folder, `$4` the log. `$5` is a named pipe to read
+ * instead, whose writers may be several processes.
  */
-const GUARD = `exec 3<&0 </dev/null
+const GUARD = `if [ -n "$5" ]; then exec 3<"$5"; else exec 3<&0; fi
+exec </dev/null
 "$1" -c "$2" --ports_file_dir "$3" -l "$4" 3<&- & server=$!
 {
   read -r line <&3 || : >"$3/orphaned"
@@ -47,17 +49,19 @@ export interface NatsProcess {
  * @throws {EnvironmentError} With the end of its log, if it does not start.
  */
 export async function startNatsProcess(
-  { env, binary, config, folder }: {
+  { env, binary, config, folder, lifeline = "" }: {
     env: Env;
     binary: string;
     config: string;
     folder: string;
+    /** Named pipe whose holders the server serves; left out, this process. */
+    lifeline?: string | undefined;
   },
 ): Promise<NatsProcess> {
   const log = `${folder}/nats-server.log`;
   for (const file of await portsFiles(folder)) await env.disk.remove(file);
   const child = new Deno.Command("sh", {
-    args: ["-c", GUARD, "nats-guard", binary, config, folder, log],
+    args: ["-c", GUARD, "nats-guard", binary, config, folder, log, lifeline],
     stdin: "piped",
     stdout: "null",
     stderr: "null",

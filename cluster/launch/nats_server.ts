@@ -24,6 +24,8 @@ export interface NatsServerOptions {
   cluster?: ServerCluster;
   /** Who may connect, equal on all servers of a cluster; random ones by default. */
   users?: NatsUsers;
+  /** Named pipe: the server ends with the last process that holds it, not with this one. */
+  lifeline?: string;
   /** The server binary; by default found on the PATH or in `.tools/bin`. */
   binary?: string;
 }
@@ -68,7 +70,9 @@ export async function startNatsServer(
   const common = { run, name: env.randomBytes(4).toHex(), host, users, tls };
   await writeSecret(config, natsConfig({ ...common, port: -1, cluster }));
   await validate(binary, config);
-  const start = () => startNatsProcess({ env, binary, config, folder });
+  const { lifeline } = options;
+  const start = () =>
+    startNatsProcess({ env, binary, config, folder, lifeline });
   let process: NatsProcess = await start();
   const { url, cluster: clusterAddress } = process;
   const credentials = (user: NatsUser): Credentials => ({

@@ -1,7 +1,8 @@
 import { ConfigError, type Env } from "../../src/env/mod.ts";
 import { type Credentials, type Identity, readIdentity } from "../links/mod.ts";
 import { certificatesIn } from "./certificates.ts";
-import { startNatsServer } from "./nats_server.ts";
+import type { Meeting } from "./meeting.ts";
+import { newUsers, startNatsServer } from "./nats_server.ts";
 
 /** The NATS server that a run uses: its own, or one that is there. */
 export interface RunServer extends AsyncDisposable {
@@ -14,6 +15,8 @@ export interface RunServer extends AsyncDisposable {
   system: Credentials | undefined;
   /** Log of a server of our own. */
   log: string | undefined;
+  /** What servers of other nodes need to join it. */
+  servers?: Omit<NonNullable<Meeting["servers"]>, "hosts">;
   /** Resolves with the exit code each time a server of our own ends. */
   ended(): Promise<number>;
   restart(): Promise<void>;
@@ -54,6 +57,8 @@ interface Place {
   /** For the files of the server, until the run ends. */
   folder: string;
   run: string;
+  /** Address for other machines, whose servers may join; only this one by default. */
+  host?: string | undefined;
 }
 
 /**
@@ -81,18 +86,29 @@ export async function openServer(
 
 async function openOwnServer(
   env: Env,
-  { folder, run }: Place,
+  { folder, run, host }: Place,
   tls: string | undefined,
 ): Promise<RunServer> {
+  const files = tls === undefined
+    ? {}
+    : { tls: certificatesIn((await authorityIn(env, tls)).folder) };
+  const word = { user: "route", password: env.randomBytes(24).toHex() };
+  const users = newUsers(env, run);
   const server = await startNatsServer({
     env,
     folder,
     run,
-    ...(tls === undefined
+    users,
+    ...files,
+    ...(host === undefined
       ? {}
-      : { tls: certificatesIn((await authorityIn(env, tls)).folder) }),
+      : { host, cluster: { host, port: -1, routes: [], ...word } }),
   });
+  const { clusterAddress: route } = server;
   return {
+    ...(route === undefined
+      ? {}
+      : { servers: { users, route, ...word, ...files } }),
     url: server.url,
     address: new URL(server.url).host,
     credentialsFile: server.credentialsFile,

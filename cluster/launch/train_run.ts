@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { locateData } from "../../src/data/mod.ts";
 import type { Env } from "../../src/env/mod.ts";
 import {
@@ -21,7 +20,7 @@ import { connectControl } from "../links/mod.ts";
 import { subjectsOf } from "../protocol.ts";
 import { codeHash, hashOf } from "../version.ts";
 import { cacheFolderOf } from "./cache_folder.ts";
-import { type RankProcess, spawnRank } from "./local.ts";
+import { meetingFile, writeShared } from "./meeting.ts";
 import type { RunChoice } from "./run_choice.ts";
 import { watchStrangers } from "./refusals.ts";
 import { lockRun } from "./run_lock.ts";
@@ -30,6 +29,7 @@ import {
   type RunServer,
   type ServerRequest,
 } from "./run_server.ts";
+import { localStarter, type Starter } from "./starter.ts";
 
 /** A server of our own that ends is started again at most this often. */
 const MAX_RESTARTS = 3;
@@ -42,11 +42,13 @@ export interface TrainRunOptions {
   /** Signet's version. */
   version: string;
   server: ServerRequest;
+  /** How the ranks come to be; by default as processes of this machine. */
+  starter?: Starter;
   observer: Observer;
   /** Called once, with what has been decided, before anything is started. */
   onPlan(plan: RunPlan): void;
   /** The server and the ranks are being started. */
-  onStart(about: { url: string; pids: readonly number[] }): void;
+  onStart(about: { url: string; pids: readonly number[]; by?: string }): void;
   /** Receives a function that asks for an early end. */
   onStoppable(stop: (request: StopRequest) => void): void;
 }
@@ -69,6 +71,8 @@ export interface TrainRunEnd {
   /** Names of the checkpoints, newest phase last. */
   checkpoints: readonly string[];
   summaries: ReadonlyMap<PhaseName, PhaseSummary>;
+  /** This life has left something that the next one need not do again. */
+  progressed: boolean;
 }
 
 /** Runs the remaining phases of a run on ranks of this machine. */
@@ -107,9 +111,11 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
       tail: [],
       checkpoints: await checkpoints(),
       summaries: done,
+      progressed: false,
     };
   }
 
+  const before = await checkpoints();
   const earlier = await folder.readJson("run.json");
   const life = env.randomBytes(6).toHex();
   const version = await codeHash(env.disk);
@@ -147,10 +153,11 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     },
   });
 
+  const starter = options.starter ?? localStarter();
   const files = `${path}/nats`;
   await using server = await openServer(
     env,
-    { folder: files, run: life },
+    { folder: files, run: life, host: starter.host },
     options.server,
   );
   await using control = await connectControl(server.coordinator, {
@@ -164,16 +171,36 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     phases: left,
     resumed,
   });
-  const processes = startRanks(options, server);
+  const { node = Deno.hostname(), hosts = {} } = starter;
+  const { servers } = server;
+  await writeShared(meetingFile(path), {
+    life,
+    size,
+    node,
+    url: server.url,
+    ...(servers === undefined ? {} : { servers: { ...servers, hosts } }),
+  });
+  const subjects = subjectsOf(life);
+  const processes = await starter.start({
+    env,
+    size,
+    runFolder: path,
+    cacheFolder: cacheFolderOf(path),
+    life,
+    server,
+    control,
+    subjects,
+  });
   options.onStart({
     url: server.url,
-    pids: processes.map(({ pid }) => pid),
+    pids: processes.flatMap(({ pid }) => pid === undefined ? [] : [pid]),
+    ...(starter.about === undefined ? {} : { by: starter.about }),
   });
   const coordinator = new Coordinator({
     env,
     runFolder: path,
     control,
-    subjects: subjectsOf(life),
+    subjects,
     processes,
     watchClients: server.system !== undefined,
     observer: {
@@ -202,40 +229,28 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const end = await coordinator.run();
   await lastLook();
   await Promise.all(processes.map(({ exited }) => exited));
+  const after = await checkpoints();
   const culprit = processes.find(({ rank }) => rank === end.failure?.rank);
   return {
     ...end,
-    tail: culprit?.tail ?? [],
-    checkpoints: await checkpoints(),
+    tail: culprit?.tail ?? await lastOutput(env, path, end.failure?.rank),
+    checkpoints: after,
     summaries: record.summaries,
+    progressed: record.summaries.size > done.size ||
+      after.some((name) => !before.includes(name)),
   };
 }
 
-function startRanks(
-  { choice, size }: TrainRunOptions,
-  server: RunServer,
-): RankProcess[] {
-  const { folder } = choice;
-  const cacheFolder = cacheFolderOf(folder);
-  const cores = availableParallelism();
-  return Array.from({ length: size }, (_, rank) =>
-    spawnRank({
-      rank,
-      args: [
-        `--join=${server.url}`,
-        `--rank=${rank}`,
-        `--size=${size}`,
-        `--run-dir=${folder}`,
-        `--cache-dir=${cacheFolder}`,
-        `--credentials=${server.credentialsFile}`,
-        "--attached",
-      ],
-      output: `${folder}/logs/rank-${rank}.stderr`,
-      runFolder: folder,
-      cacheFolder,
-      server: server.address,
-      threads: Math.max(1, Math.floor(cores / size)),
-    }));
+/** Newest lines that a rank wrote into its file of the log folder. */
+async function lastOutput(
+  env: Env,
+  runFolder: string,
+  rank: number | undefined,
+): Promise<string[]> {
+  if (rank === undefined) return [];
+  const file = `${runFolder}/logs/rank-${rank}.stderr`;
+  const text = await env.disk.readText(file).catch(() => "");
+  return text.trim().split("\n").filter((line) => line !== "").slice(-20);
 }
 
 /** A server of our own that dies is started again; the ranks reconnect. */

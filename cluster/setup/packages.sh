@@ -41,11 +41,18 @@ download() {
   (cd "$TOOLS/apt/debs" && private_apt download "$@" >>"$LOG")
 }
 
-# unpack NAME...: the packages and whatever of their dependencies this machine
-# lacks, unpacked into .tools/root. No maintainer script runs.
+# unpack NAME...: into .tools/root, whose programs and libraries are then used.
 unpack() {
+  unpack_into "$TOOLS/root" "$@" && use_private_root
+}
+
+# unpack_into FOLDER NAME...: the packages and whatever of their dependencies this
+# machine lacks. No maintainer script runs.
+unpack_into() {
+  into=$1
+  shift
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || return 1
-  echo "setup  unpacking $* into .tools/root (no root needed)" >&2
+  echo "setup  unpacking $* into ${into#"$ROOT/"} (no root needed)" >&2
   private_lists || return 1
   plan=$(private_apt -s install --no-install-recommends "$@") || return 1
   set -- $(printf '%s\n' "$plan" |
@@ -53,12 +60,11 @@ unpack() {
   [ $# -gt 0 ] || return 1
   rm -f "$TOOLS"/apt/debs/*.deb
   download "$@" || return 1
-  mkdir -p "$TOOLS/root"
+  mkdir -p "$into"
   for deb in "$TOOLS"/apt/debs/*.deb; do
-    dpkg-deb -x "$deb" "$TOOLS/root" || return 1
+    dpkg-deb -x "$deb" "$into" || return 1
   done
   rm -f "$TOOLS"/apt/debs/*.deb
-  use_private_root
 }
 
 # Programs from .tools/root find the libraries unpacked beside them.

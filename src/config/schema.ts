@@ -239,7 +239,7 @@ export const configSchema = z.strictObject({
   seed: count(0, { max: 0xffffffff }).describe(
     "decides split, order, augmentation and first weights",
   ),
-  ranks: z.union([z.literal("auto"), z.int().min(1).max(64)]).default("auto")
+  ranks: z.union([z.literal("auto"), z.int().min(1).max(1024)]).default("auto")
     .describe("processes with a GPU each; auto = one per GPU, 2 on a CPU"),
   globalBatch: count(128, { min: 1, max: 1 << 20 }).describe(
     "images per step over all ranks",

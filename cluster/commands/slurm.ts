@@ -1,0 +1,332 @@
+import { fileURLToPath } from "node:url";
+import type { Config } from "../../src/config/mod.ts";
+import { locateData } from "../../src/data/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { Console } from "../console.ts";
+import { chooseRun } from "../launch/mod.ts";
+import {
+  batchScript,
+  type Component,
+  formatDuration,
+  jobsNeeded,
+  parseDuration,
+  type Partition,
+  partitionFacts,
+  quote,
+  type ScriptOptions,
+  submit,
+  type TimeBudget,
+  timeBudget,
+} from "../slurm/mod.ts";
+import { type Options, parseOptions } from "./options.ts";
+import { plannedImages } from "./planned_images.ts";
+
+const HELP = `Usage: slurm [CONFIG] [key=value…] --nodes N [options]
+
+Writes the batch script of a run from what the partition offers, and submits it:
+one rank on each GPU, a NATS server on each node, a checkpoint before the time
+limit, and the job goes back into the queue until the run is done.
+
+  CONFIG, key=value      as for train
+  --nodes N[,N…]         nodes; several numbers make a heterogeneous job
+  --partition P[,P…]     partition of each (default: the cluster's)
+  --ranks-per-node R[,R…]  ranks on each node (default: its GPUs; without GPUs, 1)
+  --time T               limit of a job: minutes, 4:00:00, 1-12:00:00 (default:
+                         the partition's)
+  --reserve SECONDS      kept back for the last checkpoint (default: 120, at most a
+                         quarter of the limit)
+  --jobs N               a chain of N jobs, where jobs may not be requeued
+  --images-per-second R  pace to expect, for the number of jobs: of an earlier run
+  --array LIST           a run for each number, which is its seed: 1-5 or 1,7,9
+  --run-dir DIR          run folder, on a disk that all nodes share
+  --resume DIR           go on with that run
+  --sbatch "--account=lab --qos=long"   further options of sbatch
+  --dry-run              print the script instead of submitting it
+  --json                 the job and its script as one JSON object
+
+Examples:
+  deno task slurm configs/cifar100.json --nodes 4
+  deno task slurm configs/cifar100.json --nodes 2 --time 4:00:00 --jobs 4 --dry-run
+  deno task slurm --nodes 2,4 --partition a100,t4`;
+
+/** SLURM's signal comes so long before the limit, in seconds. */
+const LEAD_SECONDS = 180;
+
+/** Writes and submits the batch script of a run. */
+export async function slurm(args: readonly string[]): Promise<number> {
+  const options = parseOptions(args, {
+    verb: "slurm",
+    string: [
+      "nodes",
+      "partition",
+      "ranks-per-node",
+      "time",
+      "array",
+      "run-dir",
+      "resume",
+      "sbatch",
+    ],
+    number: ["jobs", "images-per-second", "reserve"],
+    boolean: ["dry-run", "json", "help"],
+  });
+  const terminal = new Console(realEnv);
+  if (options.boolean("help")) {
+    terminal.result(HELP);
+    return 0;
+  }
+  const words = options.positional;
+  const [path] = words.filter((word) => !word.includes("="));
+  const folder = options.string("run-dir");
+  const resume = options.string("resume");
+  const choice = await chooseRun(realEnv, {
+    overrides: words.filter((word) => word.includes("=")),
+    ...(path === undefined ? {} : { path }),
+    ...(folder === undefined ? {} : { folder }),
+    ...(resume === undefined ? {} : { resume }),
+  });
+  const { config } = choice;
+  // Found missing now rather than in the queue.
+  await locateData(realEnv.disk, {
+    kind: config.data.kind,
+    path: config.data.path,
+  });
+  const { components, limit } = await componentsOf(options);
+  const size = components.reduce(
+    (sum, { nodes, ranksPerNode }) => sum + nodes * ranksPerNode,
+    0,
+  );
+  checkSize(config, size);
+  const timeLimit = timeOf(options, limit);
+  const root = fileURLToPath(new URL("../../", import.meta.url))
+    .replace(/\/$/, "");
+  const array = arrayOf(options);
+  const reserve = options.number("reserve");
+  const script: ScriptOptions = {
+    template: await realEnv.disk.readText(`${root}/cluster/slurm/train.sbatch`),
+    name: `signet-${config.name}`,
+    components,
+    timeLimit,
+    lead: Math.min(LEAD_SECONDS, Math.floor(timeLimit / 4)),
+    root,
+    output: `${absolute(choice.folder)}/slurm-${
+      array === undefined ? "%j" : "%A-%a"
+    }.log`,
+    train: trainWords(
+      reserve === undefined ? words : [...words, `--reserve=${reserve}`],
+      choice.folder,
+      array,
+    ),
+    ...(array === undefined ? {} : { array }),
+    extra: (options.string("sbatch") ?? "").split(/\s+/).filter(Boolean),
+  };
+  const pace = options.number("images-per-second");
+  const jobs = options.number("jobs") ?? 1;
+  if (jobs < 1 || jobs > 100) {
+    throw new ConfigError(`Cannot submit ${jobs} jobs: 1 to 100 are possible`);
+  }
+  const dry = options.boolean("dry-run");
+  const ids = dry ? [] : await submitTo(choice.folder, script, jobs);
+  if (options.boolean("json")) {
+    terminal.result(JSON.stringify({
+      run: choice.folder,
+      jobs: ids,
+      ranks: size,
+      components,
+      time_limit: timeLimit === Infinity ? null : timeLimit,
+      script: batchScript(script),
+    }));
+    return 0;
+  }
+  terminal.note(describe(components, size, timeLimit));
+  if (pace !== undefined && pace > 0) {
+    terminal.note(describeTime(config, {
+      pace,
+      jobs,
+      budget: timeBudget(timeLimit, reserve),
+    }));
+  }
+  if (dry) terminal.result(batchScript(script).trimEnd());
+  else {
+    terminal.result(
+      `submitted  job ${ids.join(", then ")}  run ${choice.folder}`,
+    );
+  }
+  return 0;
+}
+
+async function submitTo(
+  folder: string,
+  script: ScriptOptions,
+  jobs: number,
+): Promise<string[]> {
+  // SLURM opens the log before anything of ours runs.
+  await realEnv.disk.makeFolder(folder);
+  return await submit(realEnv, folder, script, jobs);
+}
+
+/** Kinds of nodes of the job, and the shortest limit of their partitions. */
+async function componentsOf(
+  options: Options,
+): Promise<{ components: Component[]; limit: number }> {
+  const nodes = list(options, "nodes")?.map((text) => whole("nodes", text));
+  if (nodes === undefined) {
+    throw new ConfigError("Cannot submit a job: --nodes is missing", {
+      hint: "deno task slurm CONFIG --nodes N",
+    });
+  }
+  const names = list(options, "partition") ?? [];
+  const ranks =
+    list(options, "ranks-per-node")?.map((text) =>
+      whole("ranks-per-node", text)
+    ) ?? [];
+  for (const given of [names, ranks]) {
+    if (given.length > 1 && given.length !== nodes.length) {
+      throw new ConfigError(
+        `Cannot lay out the job: ${nodes.length} numbers of nodes and ${given.length} of another option`,
+      );
+    }
+  }
+  const facts = await Promise.all(
+    nodes.map((_, i) => partitionFacts(names[i] ?? names[0])),
+  );
+  const components = nodes.map((count, i) =>
+    componentOf(facts[i]!, count, ranks[i] ?? ranks[0])
+  );
+  return {
+    components,
+    limit: Math.min(...facts.map(({ timeLimit }) => timeLimit)),
+  };
+}
+
+function componentOf(
+  partition: Partition,
+  nodes: number,
+  ranks: number | undefined,
+): Component {
+  const { name, gpusPerNode, cpusPerNode } = partition;
+  if (nodes > partition.nodes) {
+    throw new ConfigError(
+      `Cannot use ${nodes} nodes: the partition ${name} has ${partition.nodes}`,
+    );
+  }
+  const ranksPerNode = ranks ?? Math.max(1, gpusPerNode);
+  if (gpusPerNode > 0 && ranksPerNode > gpusPerNode) {
+    throw new ConfigError(
+      `Cannot place ${ranksPerNode} ranks on a node: the partition ${name} has ${gpusPerNode} GPUs a node, and each rank needs its own`,
+    );
+  }
+  if (ranksPerNode > cpusPerNode) {
+    throw new ConfigError(
+      `Cannot place ${ranksPerNode} ranks on a node: the partition ${name} has ${cpusPerNode} cores a node`,
+    );
+  }
+  return {
+    partition: name,
+    nodes,
+    ranksPerNode,
+    gpusPerNode: Math.min(gpusPerNode, ranksPerNode),
+    cpusPerRank: Math.floor(
+      cpusPerNode / Math.max(ranksPerNode, gpusPerNode),
+    ),
+  };
+}
+
+function checkSize(config: Config, size: number): void {
+  if (config.ranks !== "auto" && config.ranks !== size) {
+    throw new ConfigError(
+      `Cannot submit ${config.ranks} ranks: the nodes have places for ${size}`,
+      { hint: "ranks=auto takes all" },
+    );
+  }
+  if (size > config.globalBatch) {
+    throw new ConfigError(
+      `Cannot train on ${size} ranks: each needs an image of globalBatch=${config.globalBatch}`,
+    );
+  }
+}
+
+function timeOf(options: Options, limit: number): number {
+  const wish = options.string("time");
+  const time = wish === undefined ? limit : parseDuration(wish);
+  if (time > limit) {
+    throw new ConfigError(
+      `Cannot run for ${wish}: the partition's limit is ${
+        formatDuration(limit)
+      }`,
+      { hint: "a job that is not done goes on after it: leave --time out" },
+    );
+  }
+  return time;
+}
+
+function arrayOf(options: Options): string | undefined {
+  const array = options.string("array");
+  if (array !== undefined && !/^\d+(?:[-,:]\d+)*(?:%\d+)?$/.test(array)) {
+    throw new ConfigError(`Cannot use --array ${array}`, {
+      hint: "as in 1-5 or 1,7,9%2",
+    });
+  }
+  return array;
+}
+
+/** What the script gives to train; an array's runs lie in one folder. */
+function trainWords(
+  words: readonly string[],
+  folder: string,
+  array: string | undefined,
+): string[] {
+  if (array === undefined) {
+    return [...words, `--run-dir=${folder}`].map(quote);
+  }
+  return [
+    ...words.map(quote),
+    '"seed=$SLURM_ARRAY_TASK_ID"',
+    `${quote(`--run-dir=${folder}`)}"/seed-$SLURM_ARRAY_TASK_ID"`,
+  ];
+}
+
+function describe(
+  components: readonly Component[],
+  size: number,
+  timeLimit: number,
+): string {
+  const parts = components.map(({ nodes, partition, ranksPerNode, ...rest }) =>
+    `${nodes} of ${partition} with ${ranksPerNode} ranks on ${
+      rest.gpusPerNode > 0 ? `${rest.gpusPerNode} GPUs` : "CPUs"
+    }`
+  );
+  return `job    ${size} ranks: ${parts.join(" and ")}; limit ${
+    timeLimit === Infinity ? "none" : formatDuration(timeLimit)
+  }`;
+}
+
+function describeTime(
+  config: Config,
+  { pace, budget, jobs }: { pace: number; budget: TimeBudget; jobs: number },
+): string {
+  const images = [...plannedImages(config).values()]
+    .reduce((sum, count) => sum + count, 0);
+  const seconds = images / pace;
+  const needed = jobsNeeded(seconds, budget);
+  const chain = jobs > 1 && needed > jobs
+    ? `: ${needed - jobs} more than --jobs`
+    : jobs > 1
+    ? `: will finish in job ${needed} of ${jobs}`
+    : "";
+  return `time   ${images} images at ${pace}/s: ${
+    formatDuration(seconds)
+  }, which takes ${needed} job${needed === 1 ? "" : "s"}${chain}`;
+}
+
+function list(options: Options, name: string): string[] | undefined {
+  return options.string(name)?.split(",").map((text) => text.trim());
+}
+
+function whole(name: string, text: string): number {
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  throw new ConfigError(`Cannot use --${name} ${text}: it needs whole numbers`);
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+}

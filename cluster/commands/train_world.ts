@@ -1,0 +1,204 @@
+import type { Config } from "../../src/config/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import {
+  findOwnPlace,
+  groupStarter,
+  parseHosts,
+  probeAdapter,
+  sshStarter,
+  type Starter,
+  waitingStarter,
+} from "../launch/mod.ts";
+import {
+  jobOf,
+  parseDuration,
+  secondsLeft,
+  slurmStarter,
+  type TimeBudget,
+  timeBudget,
+} from "../slurm/mod.ts";
+import type { Options } from "./options.ts";
+
+const LAUNCHERS = ["auto", "local", "slurm", "ssh", "join"] as const;
+
+/** When this process must have ended. */
+export interface TimeLimit {
+  budget: TimeBudget;
+  /** Seconds from now on. */
+  left: number;
+  /** Number of the job, from 1 on. */
+  job: number;
+  /** Jobs of the chain that it is in. */
+  jobs?: number;
+}
+
+/** The ranks of a run: how many, and who starts them. */
+export interface World {
+  size: number;
+  starter?: Starter;
+  /** Whoever started this process does so again after exit code 75. */
+  requeue: boolean;
+  time?: TimeLimit;
+}
+
+/**
+ * Runs this process as a rank when mpirun or srun has made it one that does not
+ * coordinate; resolves with its exit code, with nothing when it is to coordinate.
+ */
+export async function joinAsRank(
+  options: Options,
+): Promise<number | undefined> {
+  const place = ownPlace(options);
+  if (place === undefined) return undefined;
+  const folder = options.string("run-dir");
+  if (folder === undefined) {
+    throw new ConfigError(
+      `Cannot train as ${place.size} processes of ${place.launcher}: they must agree on a run folder`,
+      { hint: "add --run-dir DIR, on a disk that all of them share" },
+    );
+  }
+  if (place.rank === 0) return undefined;
+  const { rank } = await import("./rank.ts");
+  return await rank([`--run-dir=${folder}`]);
+}
+
+function launcherOf(options: Options): typeof LAUNCHERS[number] {
+  const name = options.string("launcher") ?? "auto";
+  const launcher = LAUNCHERS.find((known) => known === name);
+  if (launcher !== undefined) return launcher;
+  throw new ConfigError(`Cannot use --launcher ${name}: there is none of it`, {
+    hint: `launchers: ${LAUNCHERS.join(" ")}`,
+  });
+}
+
+/** The place that mpirun or srun gave, when there are others too. */
+function ownPlace(options: Options) {
+  if (launcherOf(options) !== "auto") return undefined;
+  const place = findOwnPlace((name) => Deno.env.get(name));
+  return place !== undefined && place.size > 1 ? place : undefined;
+}
+
+/** Who starts how many ranks, from the options, the environment and SLURM. */
+export async function chooseWorld(
+  options: Options,
+  config: Config,
+  say: (line: string) => void,
+): Promise<World> {
+  const launcher = launcherOf(options);
+  const host = options.string("host");
+  const limit = options.string("time-limit");
+  const own = limit === undefined ? undefined : parseDuration(limit);
+  const time = own === undefined || own === Infinity
+    ? {}
+    : { time: timeLimit(own, options) };
+  const place = ownPlace(options);
+  if (place !== undefined) {
+    const size = agreed(config, place.size, place.launcher);
+    return {
+      size,
+      starter: groupStarter(place, host),
+      requeue: false,
+      ...time,
+    };
+  }
+  switch (launcher) {
+    case "slurm":
+      return await slurmWorld(config, options, own);
+    case "ssh": {
+      const hosts = await hostsOf(options);
+      const all = hosts.reduce((sum, { ranks }) => sum + ranks, 0);
+      const size = agreed(config, all, "--hosts");
+      return {
+        size,
+        starter: sshStarter(hosts, host),
+        requeue: false,
+        ...time,
+      };
+    }
+    case "join": {
+      if (config.ranks === "auto") {
+        throw new ConfigError("Cannot wait for workers: how many is not said", {
+          hint: "add --ranks N",
+        });
+      }
+      const starter = waitingStarter({
+        host,
+        own: options.string("nats") === undefined,
+        onReady: ({ url, tokenFile, size }) =>
+          say(
+            `join   ${size} times: sh cluster/run.sh rank --join ${url} --token-file ${tokenFile}`,
+          ),
+      });
+      return { size: config.ranks, starter, requeue: false, ...time };
+    }
+    default:
+      return { size: await localSize(config), requeue: false, ...time };
+  }
+}
+
+/** `auto`: one rank, since several would share one GPU; 2 on a CPU adapter. */
+async function localSize(config: Config): Promise<number> {
+  if (config.ranks !== "auto") return config.ranks;
+  const { cpu } = await probeAdapter();
+  return Math.min(cpu ? 2 : 1, config.globalBatch);
+}
+
+/** The launcher's number of ranks, which the configuration must not contradict. */
+function agreed(config: Config, size: number, launcher: string): number {
+  if (config.ranks !== "auto" && config.ranks !== size) {
+    throw new ConfigError(
+      `Cannot train on ${config.ranks} ranks: ${launcher} gives ${size}`,
+      { hint: "ranks=auto takes what is given" },
+    );
+  }
+  if (size > config.globalBatch) {
+    throw new ConfigError(
+      `Cannot train on ${size} ranks: each needs an image of globalBatch=${config.globalBatch}`,
+    );
+  }
+  return size;
+}
+
+async function slurmWorld(
+  config: Config,
+  options: Options,
+  own: number | undefined,
+): Promise<World> {
+  const job = jobOf((name) => Deno.env.get(name));
+  const left = await secondsLeft(job);
+  const ends = Math.min(left, own ?? Infinity);
+  const number = (name: string) => {
+    const text = Deno.env.get(name);
+    return text === undefined ? undefined : Number(text);
+  };
+  const jobs = number("SIGNET_JOBS");
+  const place = number("SIGNET_JOB") ?? job.restarts + 1;
+  return {
+    size: agreed(config, job.size, `job ${job.id}`),
+    starter: await slurmStarter(job),
+    requeue: true,
+    ...(ends === Infinity ? {} : {
+      time: {
+        ...timeLimit(ends, options),
+        job: place,
+        ...(jobs === undefined ? {} : { jobs }),
+      },
+    }),
+  };
+}
+
+function timeLimit(left: number, options: Options): TimeLimit {
+  const budget = timeBudget(left, options.number("reserve"));
+  return { budget, left, job: 1 };
+}
+
+async function hostsOf(options: Options) {
+  const hosts = options.string("hosts");
+  if (hosts === undefined) {
+    throw new ConfigError("Cannot use --launcher ssh without --hosts", {
+      hint: "as in --hosts n1,n2:4, or a file of such lines",
+    });
+  }
+  const isFile = await realEnv.disk.stat(hosts) !== undefined;
+  return parseHosts(isFile ? await realEnv.disk.readText(hosts) : hosts);
+}

@@ -1,0 +1,105 @@
+import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
+import { fileURLToPath } from "node:url";
+import { ConfigError } from "../../src/env/mod.ts";
+import { keepOutput } from "./local.ts";
+import { isLoopback, ownAddress } from "./node_server.ts";
+import type { StartAbout, StartedRank, Starter } from "./starter.ts";
+
+/** A machine that ssh reaches, and its ranks. */
+export interface Host {
+  name: string;
+  ranks: number;
+}
+
+/**
+ * Machines in a list such as `n1,n2:4`, or in the lines of a host file, with
+ * `n2 slots=4` as mpirun writes it; `#` begins a comment.
+ *
+ * @throws {ConfigError} If there is none, or one is no host.
+ */
+export function parseHosts(text: string): Host[] {
+  const parts = text.replace(/#.*$/gm, "").split(/[,\n]/)
+    .map((part) => part.trim()).filter((part) => part !== "");
+  const hosts = parts.map((part) => {
+    const match =
+      /^((?:[\w.-]+@)?[A-Za-z0-9][\w.-]*)(?:(?::|\s+slots=)(\d{1,4}))?$/
+        .exec(part);
+    if (match === null || match[2] === "0") {
+      throw new ConfigError(`Cannot use the host "${part}"`, {
+        hint: "hosts look like n1,n2:4 or, in a file, n2 slots=4",
+      });
+    }
+    return { name: match[1]!, ranks: Number(match[2] ?? 1) };
+  });
+  if (hosts.length === 0) throw new ConfigError("Cannot use no hosts at all");
+  return hosts;
+}
+
+/** Starts ranks through ssh on machines that share the checkout's folder. */
+export function sshStarter(hosts: readonly Host[], host?: string): Starter {
+  const here = hosts.every(({ name }) => isLoopback(name.split("@").at(-1)!));
+  return {
+    about: `by ssh on ${hosts.map(({ name }) => name).join(", ")}`,
+    host: host ?? (here ? "127.0.0.1" : ownAddress()),
+    start: (about) => Promise.resolve(startAll(hosts, about)),
+  };
+}
+
+function startAll(hosts: readonly Host[], about: StartAbout): StartedRank[] {
+  const places = hosts.flatMap(({ name, ranks }) =>
+    Array.from({ length: ranks }, (_, localRank) => ({ name, localRank }))
+  );
+  return places.map(({ name, localRank }, rank) => {
+    const { runFolder, cacheFolder, life, size } = about;
+    const root = fileURLToPath(new URL("../../", import.meta.url));
+    const words = [
+      `--run-dir=${runFolder}`,
+      `--cache-dir=${cacheFolder}`,
+      `--life=${life}`,
+      `--rank=${rank}`,
+      `--size=${size}`,
+      `--local-rank=${localRank}`,
+      `--node=${name}`,
+      "--attached",
+    ].map(quote).join(" ");
+    const child = new Deno.Command("ssh", {
+      args: [
+        "-T",
+        "-o",
+        "BatchMode=yes",
+        name,
+        `cd ${quote(root)} && exec sh cluster/run.sh rank ${words}`,
+      ],
+      // The rank ends when its input does, and that when this process does.
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      detached: true,
+    }).spawn();
+    const tail: string[] = [];
+    const kept = keepOutput(
+      mergeReadableStreams(child.stdout, child.stderr),
+      `${runFolder}/logs/rank-${rank}.stderr`,
+      tail,
+    );
+    return {
+      rank,
+      tail,
+      exited: Promise.all([child.status, kept]).then(([{ code, signal }]) => ({
+        code,
+        signal,
+      })),
+      kill() {
+        try {
+          child.kill("SIGKILL");
+        } catch {
+          // It has ended by itself.
+        }
+      },
+    };
+  });
+}
+
+function quote(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,81 @@
+import { availableParallelism } from "node:os";
+import type { Env } from "../../src/env/mod.ts";
+import type { RankHandle } from "../coordinator/mod.ts";
+import type { Control } from "../links/mod.ts";
+import type { Subjects } from "../protocol.ts";
+import { spawnRank } from "./local.ts";
+import type { RunServer } from "./run_server.ts";
+
+/** A rank whose process can be watched from here. */
+export interface StartedRank extends RankHandle {
+  /** Process id, on this machine. */
+  readonly pid?: number;
+  /** Newest lines that it printed; left out, they are in its file of the log folder. */
+  readonly tail?: readonly string[];
+}
+
+/** What is known when the ranks are to be started. */
+export interface StartAbout {
+  env: Env;
+  size: number;
+  runFolder: string;
+  cacheFolder: string;
+  /** Id of this life of the run. */
+  life: string;
+  server: RunServer;
+  control: Control;
+  subjects: Subjects;
+}
+
+/** How the ranks of a run come to be: here, by srun, through ssh, by themselves. */
+export interface Starter {
+  /** For people, as in `ranks by srun on 4 nodes`; left out, process ids tell. */
+  readonly about?: string;
+  /**
+   * Address on which ranks of other machines reach the run's server. With it the
+   * other nodes have servers of their own, clustered with this one.
+   */
+  readonly host?: string | undefined;
+  /** Name of this machine among the nodes. */
+  readonly node?: string;
+  /** Address of each other node, where it is known beforehand. */
+  readonly hosts?: Readonly<Record<string, string>>;
+  /** Ranks that are left out come by themselves. */
+  start(about: StartAbout): Promise<readonly StartedRank[]>;
+}
+
+/** Arguments of the verb `rank` for a rank that this process starts. */
+export function rankArguments(about: StartAbout, rank: number): string[] {
+  const { size, runFolder, cacheFolder, server } = about;
+  return [
+    `--join=${server.url}`,
+    `--rank=${rank}`,
+    `--size=${size}`,
+    `--run-dir=${runFolder}`,
+    `--cache-dir=${cacheFolder}`,
+    `--credentials=${server.credentialsFile}`,
+    "--attached",
+  ];
+}
+
+/** Starts ranks as processes of this machine; `ranks` of the world, or all. */
+export function localStarter(ranks?: readonly number[]): Starter {
+  return {
+    start(about) {
+      const { size, runFolder, cacheFolder, server } = about;
+      const here = ranks ?? Array.from({ length: size }, (_, rank) => rank);
+      const cores = availableParallelism();
+      return Promise.resolve(here.map((rank) =>
+        spawnRank({
+          rank,
+          args: rankArguments(about, rank),
+          output: `${runFolder}/logs/rank-${rank}.stderr`,
+          runFolder,
+          cacheFolder,
+          server: server.address,
+          threads: Math.max(1, Math.floor(cores / here.length)),
+        })
+      ));
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import { ConfigError, type Env, EnvironmentError } from "../../src/env/mod.ts";
+import { connectControl, type Credentials } from "../links/mod.ts";
+import {
+  accept,
+  placeAnswer,
+  placeRequest,
+  REPORT_RETRY_MS,
+  subjectsOf,
+} from "../protocol.ts";
+import { writeShared } from "./meeting.ts";
+import { ownAddress } from "./node_server.ts";
+import type { StartAbout, Starter } from "./starter.ts";
+
+/** What a worker's token holds: how to reach a run, and where its folder is. */
+interface Token extends Credentials {
+  runFolder: string;
+}
+
+/**
+ * Starts no ranks: workers join with a token, in any order, until all places are
+ * taken. `onReady` learns where the token is.
+ */
+export function waitingStarter(
+  { host = ownAddress(), own, onReady }: {
+    host?: string | undefined;
+    /** The server is one of ours, which must then be reachable. */
+    own: boolean;
+    onReady(about: { url: string; tokenFile: string; size: number }): void;
+  },
+): Starter {
+  return {
+    about: "that join with the token",
+    host: own ? host : undefined,
+    async start(about) {
+      const { server, runFolder, size } = about;
+      givePlaces(about);
+      const token: Token = {
+        ...JSON.parse(await Deno.readTextFile(server.credentialsFile)),
+        runFolder: await Deno.realPath(runFolder),
+      };
+      const tokenFile = `${runFolder}/nats/token.json`;
+      await writeShared(tokenFile, token);
+      onReady({ url: server.url, tokenFile, size });
+      return [];
+    },
+  };
+}
+
+/** Places go to processes in the order in which they ask; asking again is free. */
+function givePlaces({ control, subjects, size }: StartAbout): void {
+  const known: string[] = [];
+  control.respond(subjects.place, (message) => {
+    const request = accept(placeRequest, message);
+    if (request === undefined) return undefined;
+    const key = `${request.host} ${request.pid}`;
+    if (!known.includes(key) && known.length < size) known.push(key);
+    const rank = known.indexOf(key);
+    return rank < 0 ? { size } : { rank, size };
+  });
+}
+
+/** A worker's place, and all that a rank needs to begin. */
+export interface WorkerPlace {
+  rank: number;
+  size: number;
+  runFolder: string;
+}
+
+/**
+ * Asks the coordinator of a token's run for a place.
+ *
+ * @throws {EnvironmentError} If the token cannot be read, or nobody answers.
+ * @throws {ConfigError} If all places are taken.
+ */
+export async function takePlace(
+  env: Env,
+  { tokenFile, join, pid, host, timeoutMs }: {
+    tokenFile: string;
+    /** Address of the server. */
+    join: string;
+    pid: number;
+    host: string;
+    timeoutMs: number;
+  },
+): Promise<WorkerPlace> {
+  const { runFolder, ...credentials } = await readToken(tokenFile);
+  await using control = await connectControl(
+    { ...credentials, url: join },
+    { name: `worker-${host}-${pid}` },
+  );
+  const { place } = subjectsOf(credentials.run);
+  const since = env.clock.now();
+  while (env.clock.now() - since < timeoutMs) {
+    const reply = await control.request(place, { host, pid }, REPORT_RETRY_MS)
+      .catch(() => undefined);
+    const answer = accept(placeAnswer, reply);
+    if (answer !== undefined) {
+      const { rank, size } = answer;
+      if (rank !== undefined) return { rank, size, runFolder };
+      throw new ConfigError(
+        `Cannot join the run: all ${size} places are taken`,
+      );
+    }
+    await env.timers.sleep(REPORT_RETRY_MS / 4);
+  }
+  throw new EnvironmentError(
+    `Cannot join the run at ${join}: no coordinator answered for ${
+      timeoutMs / 1000
+    } s`,
+  );
+}
+
+async function readToken(path: string): Promise<Token> {
+  try {
+    const token = JSON.parse(await Deno.readTextFile(path));
+    if (typeof token.runFolder !== "string" || typeof token.run !== "string") {
+      throw new SyntaxError("it is no token");
+    }
+    return token;
+  } catch (cause) {
+    throw new EnvironmentError(
+      `Cannot read the token ${path}: ${(cause as Error).message}`,
+      { cause, hint: "train --launcher join writes it and names the file" },
+    );
+  }
+}

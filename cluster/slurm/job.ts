@@ -1,0 +1,86 @@
+import { ConfigError, EnvironmentError } from "../../src/env/mod.ts";
+import { expandCounts, expandHostlist } from "./hostlist.ts";
+
+/** Looks an environment variable up. */
+export type Lookup = (name: string) => string | undefined;
+
+/** A node of the job and its ranks. */
+export interface JobNode {
+  name: string;
+  /** Part of a heterogeneous job, from 0 on. */
+  component: number;
+  /** Rank of its first task. */
+  firstRank: number;
+  tasks: number;
+  /** Cores of each task, where the job says. */
+  cpusPerTask?: number;
+}
+
+/** The allocation that a batch script runs in. */
+export interface Job {
+  id: string;
+  nodes: readonly JobNode[];
+  /** Parts of a heterogeneous job; 1 for others. */
+  components: number;
+  /** Ranks of all nodes. */
+  size: number;
+  /** Node of the batch script. */
+  node: string;
+  /** Earlier lives of the job: it was requeued so often. */
+  restarts: number;
+  /** Each task has a GPU of its own. */
+  gpus: boolean;
+}
+
+/**
+ * The job around this process, from the variables that SLURM sets in a batch
+ * script: its nodes in order, and how many tasks each has.
+ *
+ * @throws {EnvironmentError} Outside a job.
+ * @throws {ConfigError} If the variables contradict each other.
+ */
+export function jobOf(lookup: Lookup): Job {
+  const id = lookup("SLURM_JOB_ID");
+  if (id === undefined) {
+    throw new EnvironmentError(
+      "Cannot use --launcher slurm: this is no SLURM job",
+      { hint: "deno task slurm CONFIG --nodes N submits one" },
+    );
+  }
+  const components = Number(lookup("SLURM_HET_SIZE") ?? 1);
+  const nodes: JobNode[] = [];
+  let size = 0;
+  for (let component = 0; component < components; component++) {
+    const suffix = components > 1 ? `_HET_GROUP_${component}` : "";
+    const list = lookup(`SLURM_JOB_NODELIST${suffix}`) ?? "";
+    const counts = lookup(`SLURM_TASKS_PER_NODE${suffix}`) ?? "1";
+    const names = expandHostlist(list);
+    const tasks = expandCounts(counts);
+    if (names.length !== tasks.length) {
+      throw new ConfigError(
+        `Cannot lay out job ${id}: ${names.length} nodes in ${list}, ${tasks.length} task counts in ${counts}`,
+      );
+    }
+    const cpus = lookup(`SLURM_CPUS_PER_TASK${suffix}`);
+    names.forEach((name, i) => {
+      nodes.push({
+        name,
+        component,
+        firstRank: size,
+        tasks: tasks[i]!,
+        ...(cpus === undefined ? {} : { cpusPerTask: Number(cpus) }),
+      });
+      size += tasks[i]!;
+    });
+  }
+  return {
+    id,
+    nodes,
+    components,
+    size,
+    node: lookup("SLURMD_NODENAME") ?? nodes[0]!.name,
+    restarts: Number(lookup("SLURM_RESTART_COUNT") ?? 0),
+    gpus: lookup("SLURM_JOB_GPUS") !== undefined ||
+      Number(lookup("SLURM_GPUS_ON_NODE") ?? 0) > 0,
+  };
+}

@@ -1,0 +1,17 @@
+export { forecast, jobsNeeded, type TimeBudget, timeBudget } from "./chain.ts";
+export { formatDuration, parseDuration } from "./duration.ts";
+export { expandCounts, expandHostlist } from "./hostlist.ts";
+export { type Job, jobOf } from "./job.ts";
+export {
+  parsePartitions,
+  type Partition,
+  partitionFacts,
+} from "./partition.ts";
+export {
+  batchScript,
+  type Component,
+  quote,
+  type ScriptOptions,
+} from "./script.ts";
+export { secondsLeft, slurmStarter, stepArguments, taskEnds } from "./step.ts";
+export { submit } from "./submit.ts";

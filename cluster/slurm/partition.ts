@@ -1,0 +1,77 @@
+import { ConfigError } from "../../src/env/mod.ts";
+import { slurm } from "./command.ts";
+import { parseDuration } from "./duration.ts";
+
+/** What a partition offers. */
+export interface Partition {
+  name: string;
+  isDefault: boolean;
+  /** GPUs of a node; where nodes differ, what all have that have any. */
+  gpusPerNode: number;
+  cpusPerNode: number;
+  nodes: number;
+  /** Longest time of a job in seconds; `Infinity` without a limit. */
+  timeLimit: number;
+}
+
+/** Columns of sinfo that {@linkcode parsePartitions} reads. */
+const COLUMNS = "%P|%l|%G|%c|%D";
+
+/**
+ * Facts of the partition `name`, or of the default one.
+ *
+ * @throws {EnvironmentError} If SLURM does not answer.
+ * @throws {ConfigError} If there is no such partition.
+ */
+export async function partitionFacts(name?: string): Promise<Partition> {
+  const found = parsePartitions(await slurm("sinfo", ["-h", "-o", COLUMNS]));
+  const wanted = found.find((partition) =>
+    name === undefined ? partition.isDefault : partition.name === name
+  );
+  if (wanted !== undefined) return wanted;
+  throw new ConfigError(
+    name === undefined
+      ? "Cannot choose a partition: this cluster has no default one"
+      : `Cannot use the partition "${name}": there is none of that name`,
+    { hint: `partitions: ${found.map(({ name }) => name).join(" ")}` },
+  );
+}
+
+/** Partitions in the output of sinfo: a line for each kind of node. */
+export function parsePartitions(text: string): Partition[] {
+  const partitions = new Map<string, Partition>();
+  for (const line of text.split("\n").filter((line) => line.trim() !== "")) {
+    const [marked = "", limit = "", gres = "", cpus = "", nodes = ""] = line
+      .split("|");
+    const name = marked.replace(/\*$/, "");
+    const kind: Partition = {
+      name,
+      isDefault: marked.endsWith("*"),
+      gpusPerNode: gpusOf(gres),
+      // Nodes that differ are written `16+`: each has at least so many.
+      cpusPerNode: Number.parseInt(cpus, 10) || 1,
+      nodes: Number.parseInt(nodes, 10) || 0,
+      timeLimit: parseDuration(limit),
+    };
+    const known = partitions.get(name);
+    if (known === undefined) partitions.set(name, kind);
+    else {
+      known.nodes += kind.nodes;
+      known.cpusPerNode = Math.min(known.cpusPerNode, kind.cpusPerNode);
+      const counts = [known.gpusPerNode, kind.gpusPerNode].filter((n) => n > 0);
+      known.gpusPerNode = counts.length === 0 ? 0 : Math.min(...counts);
+    }
+  }
+  return [...partitions.values()];
+}
+
+/** GPUs in a list of resources, such as `gpu:tesla:4(S:0-1),nic:1`. */
+function gpusOf(gres: string): number {
+  const plain = gres.replace(/\([^)]*\)/g, "");
+  return plain.split(",").reduce((sum, resource) => {
+    const [kind, ...rest] = resource.split(":");
+    if (kind !== "gpu") return sum;
+    const count = Number(rest.at(-1) ?? 1);
+    return sum + (Number.isInteger(count) ? count : 1);
+  }, 0);
+}

@@ -1,0 +1,190 @@
+import { TextLineStream } from "@std/streams/text-line-stream";
+import type { StartAbout, StartedRank, Starter } from "../launch/mod.ts";
+import { slurm } from "./command.ts";
+import { parseDuration } from "./duration.ts";
+import { expandHostlist } from "./hostlist.ts";
+import type { Job } from "./job.ts";
+
+/** What each task runs; `$1` is the run folder. Its output is kept, whatever fails. */
+const RANK = `folder=$1; shift
+exec >>"$folder/logs/rank-$SLURM_PROCID.stderr" 2>&1
+[ -z "$SLURM_CPUS_PER_TASK" ] || : "\${LP_NUM_THREADS:=$SLURM_CPUS_PER_TASK}"
+export LP_NUM_THREADS
+exec sh cluster/run.sh rank "$@"`;
+
+/** How a task ended, in the words of srun: `n2: tasks 0-1: Exited with exit code 3`. */
+const TASK_END =
+  /^srun: error: (\S+): tasks? ([\d,-]+): (?:Exited with exit code (\d+)|(.+))$/;
+
+/** Names of the signals in the words of the C library. */
+const SIGNALS: Readonly<Record<string, string>> = {
+  Killed: "SIGKILL",
+  Terminated: "SIGTERM",
+  Hangup: "SIGHUP",
+  "Segmentation fault": "SIGSEGV",
+  Aborted: "SIGABRT",
+  "Bus error": "SIGBUS",
+};
+
+/** A rank's end as srun tells it. */
+export interface TaskEnd {
+  rank: number;
+  code: number;
+  signal: string | null;
+}
+
+/** The ends of ranks in a line of srun; none for other lines. */
+export function taskEnds(line: string, job: Job): TaskEnd[] {
+  const match = TASK_END.exec(line);
+  if (match === null) return [];
+  const [, name, tasks = "", code, words = ""] = match;
+  const node = job.nodes.find((node) => node.name === name);
+  if (node === undefined) return [];
+  // srun counts the tasks of each part of a heterogeneous job from 0 on.
+  const base = job.nodes.find(({ component }) => component === node.component)!
+    .firstRank;
+  const word = words.replace(/ \(core dumped\)$/, "");
+  return expandHostlist(`[${tasks}]`).map((task) => ({
+    rank: base + Number(task),
+    code: code === undefined ? 1 : Number(code),
+    signal: code === undefined ? SIGNALS[word] ?? word : null,
+  }));
+}
+
+/** Starts the ranks of a job as one step of srun, which this process holds. */
+export async function slurmStarter(job: Job): Promise<Starter> {
+  const hosts = await addressesOf(job.nodes.map(({ name }) => name));
+  const several = job.nodes.some(({ name }) => name !== job.node);
+  return {
+    about: `${job.size} by srun on ${job.nodes.length} nodes of job ${job.id}`,
+    node: job.node,
+    host: several ? hosts[job.node] : undefined,
+    hosts,
+    start: (about) => Promise.resolve(startStep(job, about)),
+  };
+}
+
+/** Addresses of nodes, as SLURM itself reaches them. */
+async function addressesOf(
+  nodes: readonly string[],
+): Promise<Record<string, string>> {
+  const text = await slurm("scontrol", ["show", "node", "-o", nodes.join(",")]);
+  return Object.fromEntries(
+    text.split("\n").flatMap((line) => {
+      const name = /\bNodeName=(\S+)/.exec(line)?.[1];
+      const address = /\bNodeAddr=(\S+)/.exec(line)?.[1];
+      return name === undefined || address === undefined
+        ? []
+        : [[name, address]];
+    }),
+  );
+}
+
+/** The step's options and command, once for each part of the job. */
+export function stepArguments(job: Job, command: readonly string[]): string[] {
+  const parts = Array.from({ length: job.components }, (_, component) => {
+    const nodes = job.nodes.filter((node) => node.component === component);
+    const tasks = nodes.reduce((sum, node) => sum + node.tasks, 0);
+    const cpus = nodes[0]!.cpusPerTask;
+    return [
+      ...(job.components > 1 ? [`--het-group=${component}`] : []),
+      // Ranks that stay decide with the coordinator what follows from a loss.
+      "--kill-on-bad-exit=0",
+      "--wait=0",
+      "--input=none",
+      `--nodes=${nodes.length}`,
+      `--ntasks=${tasks}`,
+      // srun does not take this from the job since 22.05.
+      ...(cpus === undefined ? [] : [`--cpus-per-task=${cpus}`]),
+      ...(job.gpus ? ["--gpus-per-task=1"] : []),
+      ...command,
+    ];
+  });
+  return parts.flatMap((part, i) => i === 0 ? part : [":", ...part]);
+}
+
+function startStep(job: Job, about: StartAbout): StartedRank[] {
+  const { env, life, runFolder, cacheFolder } = about;
+  const child = new Deno.Command("srun", {
+    args: stepArguments(job, [
+      "sh",
+      "-c",
+      RANK,
+      "rank",
+      runFolder,
+      `--run-dir=${runFolder}`,
+      `--cache-dir=${cacheFolder}`,
+      `--life=${life}`,
+    ]),
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    // Signals for the batch script's group are for the coordinator to judge.
+    detached: true,
+  }).spawn();
+  const ends = Array.from(
+    { length: job.size },
+    () => Promise.withResolvers<Omit<TaskEnd, "rank">>(),
+  );
+  const words: string[] = [];
+  const left = new Set(ends.keys());
+  const end = (rank: number, how: Omit<TaskEnd, "rank">) => {
+    left.delete(rank);
+    ends[rank]?.resolve(how);
+  };
+  const read = async () => {
+    const lines = child.stderr.pipeThrough(new TextDecoderStream())
+      .pipeThrough(new TextLineStream());
+    for await (const line of lines) {
+      words.push(line);
+      for (const { rank, ...how } of taskEnds(line, job)) end(rank, how);
+    }
+  };
+  Promise.all([child.status, read()]).then(async ([{ code }]) => {
+    // A step that could not start says so, and no rank ever came.
+    const failed = left.size === job.size && code !== 0;
+    if (failed) {
+      const log = `${runFolder}/logs/rank-0.stderr`;
+      await env.disk.append(log, `${words.join("\n")}\n`).catch(() => {});
+    }
+    for (const rank of [...left]) {
+      end(rank, {
+        code: failed ? code : 0,
+        signal: killed ? "SIGKILL" : null,
+      });
+    }
+  });
+  let killed = false;
+  const doomed = new Set<number>();
+  return ends.map(({ promise }, rank) => ({
+    rank,
+    exited: promise,
+    kill() {
+      // A step can only be ended as a whole, so when nobody in it is to stay.
+      doomed.add(rank);
+      if (killed || ![...left].every((one) => doomed.has(one))) return;
+      killed = true;
+      killSteps(job).catch(() => {
+        // It has ended by itself.
+      }).then(() => {
+        // srun would wait for a node that is gone.
+        if (left.size > 0) child.kill("SIGKILL");
+      });
+    },
+  }));
+}
+
+/** SIGKILL for all that runs in the job but its batch script. */
+async function killSteps({ id }: Job): Promise<void> {
+  const text = await slurm("squeue", ["-h", "-s", "-j", id, "-o", "%i"]);
+  const steps = text.split("\n").map((step) => step.trim())
+    .filter((step) => /\.\d+$/.test(step));
+  if (steps.length > 0) await slurm("scancel", ["--signal=KILL", ...steps]);
+}
+
+/** Seconds that are left to a job; `Infinity` without a limit. */
+export async function secondsLeft({ id }: Job): Promise<number> {
+  const text = await slurm("squeue", ["-h", "-j", id, "-o", "%L"]);
+  // A heterogeneous job has a line for each part.
+  return Math.min(...text.split("\n").map(parseDuration));
+}

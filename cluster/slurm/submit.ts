@@ -1,0 +1,32 @@
+import type { Env } from "../../src/env/mod.ts";
+import { slurm } from "./command.ts";
+import { batchScript, type ScriptOptions } from "./script.ts";
+
+/**
+ * Writes the scripts of a chain of jobs into the run folder and submits them,
+ * each to start when the one before has ended; resolves with their ids.
+ */
+export async function submit(
+  env: Env,
+  runFolder: string,
+  options: ScriptOptions,
+  jobs: number,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (let job = 1; job <= jobs; job++) {
+    const script = batchScript(
+      jobs === 1 ? options : { ...options, chain: { job, jobs } },
+    );
+    const file = `${runFolder}/job-${job}.sbatch`;
+    await env.disk.write(file, script);
+    const before = ids.at(-1);
+    const answer = await slurm("sbatch", [
+      "--parsable",
+      ...(before === undefined ? [] : [`--dependency=afterany:${before}`]),
+      file,
+    ]);
+    // `id;cluster` in a federation.
+    ids.push(answer.split(";")[0]!);
+  }
+  return ids;
+}

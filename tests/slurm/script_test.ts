@@ -1,0 +1,77 @@
+import { match, ok, strictEqual } from "node:assert";
+import { command, withTinyRun } from "../cluster/train_process.ts";
+
+/** A sinfo with a partition of GPUs, which this machine's real one cannot have. */
+const SINFO = `#!/bin/sh
+echo 'main*|2:00:00|gpu:t4:4(S:0-1)|16|8'
+echo 'debug|30:00|(null)|4|2'
+`;
+
+Deno.test("slurm writes a script from the partition's facts and says what does not fit", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    await Deno.mkdir(`${folder}/bin`);
+    await Deno.writeTextFile(`${folder}/bin/sinfo`, SINFO, { mode: 0o755 });
+    const env = { PATH: `${folder}/bin:/usr/bin:/bin` };
+    const verb = (...words: string[]) =>
+      command(["slurm", config, `--run-dir=${folder}/run`, ...words], env);
+
+    const plain = await verb(
+      "ranks=auto",
+      "--nodes=2",
+      "--images-per-second=1",
+      "--jobs=1",
+      "--dry-run",
+    );
+    strictEqual(plain.code, 0, plain.stderr);
+    for (
+      const line of [
+        /^#SBATCH --gres=gpu:4$/m,
+        /^#SBATCH --ntasks-per-node=4$/m,
+        /^#SBATCH --cpus-per-task=4$/m,
+        /^#SBATCH --time=02:00:00$/m,
+        /^#SBATCH --signal=B:USR1@180$/m,
+      ]
+    ) match(plain.stdout, line);
+    match(plain.stderr, /^job {4}8 ranks: 2 of main with 4 ranks on 4 GPUs; /m);
+    match(
+      plain.stderr,
+      /^time {3}544 images at 1\/s: 00:09:04, which takes 1 job$/m,
+    );
+    ok(!await Deno.stat(`${folder}/run`).catch(() => undefined));
+
+    const array = await verb(
+      "ranks=auto",
+      "--nodes=1",
+      "--partition=debug",
+      "--array=1-3",
+      "--json",
+      "--dry-run",
+    );
+    strictEqual(array.code, 0, array.stderr);
+    const { script, ranks } = JSON.parse(array.stdout);
+    strictEqual(ranks, 1);
+    match(script, /^#SBATCH --array=1-3$/m);
+    match(
+      script,
+      /^set -- .* "seed=\$SLURM_ARRAY_TASK_ID" \S+\/run"\/seed-\$SLURM_ARRAY_TASK_ID"$/m,
+    );
+
+    const wrong = [
+      [["--nodes=9", "ranks=auto"], 2, /the partition main has 8$/m],
+      [["--nodes=1", "--partition=x"], 2, /^hint: partitions: main debug$/m],
+      [["--nodes=1", "--ranks-per-node=8"], 2, /has 4 GPUs a node/],
+      [["--nodes=1"], 2, /Cannot submit 2 ranks: the nodes have places for 4/],
+      [["--nodes=1", "--time=3:00:00", "ranks=auto"], 2, /limit is 02:00:00$/m],
+      [[], 2, /--nodes is missing/],
+    ] as const;
+    for (const [words, code, text] of wrong) {
+      const end = await verb(...words, "--dry-run");
+      strictEqual(end.code, code);
+      match(end.stderr, text);
+    }
+    await Deno.remove(`${folder}/bin/sinfo`);
+    const nowhere = await verb("--nodes=1");
+    strictEqual(nowhere.code, 3);
+    match(nowhere.stderr, /sinfo does not run/);
+  });
+});

@@ -1,0 +1,313 @@
+import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert";
+import fc from "fast-check";
+import { ConfigError, EnvironmentError } from "../../src/env/mod.ts";
+import { findOwnPlace } from "../../cluster/launch/mod.ts";
+import {
+  batchScript,
+  expandCounts,
+  expandHostlist,
+  forecast,
+  formatDuration,
+  type Job,
+  jobOf,
+  jobsNeeded,
+  parseDuration,
+  parsePartitions,
+  stepArguments,
+  taskEnds,
+} from "../../cluster/slurm/mod.ts";
+
+function lookupIn(variables: Record<string, string>) {
+  return (name: string) => variables[name];
+}
+
+Deno.test("expandHostlist() reads brackets, paddings and several brackets in a name", () => {
+  deepStrictEqual(expandHostlist("n1"), ["n1"]);
+  deepStrictEqual(
+    expandHostlist("gpu[01-03,07],login1"),
+    ["gpu01", "gpu02", "gpu03", "gpu07", "login1"],
+  );
+  deepStrictEqual(
+    expandHostlist("r[1-2]n[09-10]-ib"),
+    ["r1n09-ib", "r1n10-ib", "r2n09-ib", "r2n10-ib"],
+  );
+  deepStrictEqual(expandHostlist("c[8-11]"), ["c8", "c9", "c10", "c11"]);
+});
+
+Deno.test("expandHostlist() undoes what folds names into ranges", () => {
+  const name = fc.stringMatching(/^[a-z]{1,4}$/);
+  const range = fc.tuple(
+    fc.nat(1200),
+    fc.nat(40),
+    fc.integer({ min: 1, max: 6 }),
+  );
+  const pattern = fc.array(fc.tuple(name, fc.array(range, { maxLength: 3 })), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  fc.assert(fc.property(pattern, (parts) => {
+    const written = parts.map(([name, ranges]) =>
+      ranges.length === 0
+        ? name
+        : `${name}[${
+          ranges.map(([first, more, width]) => {
+            const [low, high] = [first, first + more].map((number) =>
+              String(number).padStart(width, "0")
+            );
+            return more === 0 ? low : `${low}-${high}`;
+          }).join(",")
+        }]`
+    ).join(",");
+    const plain = parts.flatMap(([name, ranges]) =>
+      ranges.length === 0
+        ? [name]
+        : ranges.flatMap(([first, more, width]) =>
+          Array.from({ length: more + 1 }, (_, i) =>
+            name + String(first + i).padStart(
+              Math.max(width, String(first).length),
+              "0",
+            ))
+        )
+    );
+    deepStrictEqual(expandHostlist(written), plain);
+  }));
+});
+
+Deno.test("expandHostlist() answers any text with hosts or a ConfigError", () => {
+  const letters = fc.stringMatching(/^[a-c0-9[\],x-]{0,14}$/);
+  fc.assert(fc.property(letters, (text) => {
+    try {
+      const hosts = expandHostlist(text);
+      ok(hosts.length > 0 && hosts.every((host) => /^[\w.-]+$/.test(host)));
+    } catch (error) {
+      ok(error instanceof ConfigError, String(error));
+    }
+  }));
+  throws(() => expandHostlist("n[1-99999999]"), /more than 65536 hosts/);
+});
+
+Deno.test("expandCounts() reads the tasks of each node", () => {
+  deepStrictEqual(expandCounts("4(x2),3"), [4, 4, 3]);
+  throws(() => expandCounts("4(x"), ConfigError);
+});
+
+Deno.test("parseDuration() and formatDuration() speak SLURM's times", () => {
+  const seconds = [
+    ["90", 5400],
+    ["4:30", 270],
+    ["1:00:00", 3600],
+    [
+      "1-12",
+      129_600,
+    ],
+    ["2-00:00:01", 172_801],
+    ["UNLIMITED", Infinity],
+  ] as const;
+  for (const [text, value] of seconds) {
+    strictEqual(parseDuration(text), value);
+  }
+  fc.assert(fc.property(fc.nat(10_000_000), (value) => {
+    strictEqual(parseDuration(formatDuration(value)), value);
+  }));
+  throws(() => parseDuration("soon"), ConfigError);
+});
+
+Deno.test("parsePartitions() finds the GPUs, cores and limits of partitions", () => {
+  deepStrictEqual(
+    parsePartitions(
+      "gpu*|1-00:00:00|gpu:tesla:4(S:0-1),nic:2|16+|6\ngpu*|1-00:00:00|gpu:2|32|1\ncpu|infinite|(null)|8|2",
+    ),
+    [
+      {
+        name: "gpu",
+        isDefault: true,
+        gpusPerNode: 2,
+        cpusPerNode: 16,
+        nodes: 7,
+        timeLimit: 86_400,
+      },
+      {
+        name: "cpu",
+        isDefault: false,
+        gpusPerNode: 0,
+        cpusPerNode: 8,
+        nodes: 2,
+        timeLimit: Infinity,
+      },
+    ],
+  );
+});
+
+const HET = {
+  SLURM_JOB_ID: "3",
+  SLURM_HET_SIZE: "2",
+  SLURM_JOB_NODELIST: "a1",
+  SLURM_JOB_NODELIST_HET_GROUP_0: "a1",
+  SLURM_TASKS_PER_NODE_HET_GROUP_0: "1",
+  SLURM_JOB_NODELIST_HET_GROUP_1: "t[1-2]",
+  SLURM_TASKS_PER_NODE_HET_GROUP_1: "2(x2)",
+  SLURMD_NODENAME: "a1",
+};
+
+Deno.test("jobOf() lays out the ranks of plain and heterogeneous jobs", () => {
+  const job = jobOf(lookupIn(HET));
+  strictEqual(job.size, 5);
+  deepStrictEqual(
+    job.nodes.map(({ name, component, firstRank }) => [
+      name,
+      component,
+      firstRank,
+    ]),
+    [["a1", 0, 0], ["t1", 1, 1], ["t2", 1, 3]],
+  );
+  throws(() => jobOf(lookupIn({})), EnvironmentError);
+  throws(
+    () =>
+      jobOf(lookupIn({
+        SLURM_JOB_ID: "1",
+        SLURM_JOB_NODELIST: "n[1-3]",
+        SLURM_TASKS_PER_NODE: "2(x2)",
+      })),
+    /3 nodes in n\[1-3\], 2 task counts/,
+  );
+});
+
+Deno.test("stepArguments() gives each part of a job its own tasks and cores", () => {
+  const plain = jobOf(lookupIn({
+    SLURM_JOB_ID: "1",
+    SLURM_JOB_NODELIST: "n[1-2]",
+    SLURM_TASKS_PER_NODE: "4(x2)",
+    SLURM_CPUS_PER_TASK: "8",
+    SLURM_JOB_GPUS: "0,1,2,3",
+  }));
+  const shown = (job: Job) =>
+    stepArguments(job, ["x"]).filter((word) =>
+      /^(:|x|--(het|nodes|nt|cpus|gpus))/.test(word)
+    ).join(" ");
+  strictEqual(
+    shown(plain),
+    "--nodes=2 --ntasks=8 --cpus-per-task=8 --gpus-per-task=1 x",
+  );
+  strictEqual(
+    shown(jobOf(lookupIn(HET))),
+    "--het-group=0 --nodes=1 --ntasks=1 x : --het-group=1 --nodes=2 --ntasks=4 x",
+  );
+});
+
+Deno.test("taskEnds() names the ranks in the words of srun", () => {
+  const job: Job = jobOf(lookupIn(HET));
+  const ends = (line: string) => taskEnds(line, job);
+  deepStrictEqual(
+    ends("srun: error: t1: tasks 0-1: Exited with exit code 3"),
+    [{ rank: 1, code: 3, signal: null }, { rank: 2, code: 3, signal: null }],
+  );
+  deepStrictEqual(
+    ends("srun: error: t2: task 2: Killed"),
+    [{ rank: 3, code: 1, signal: "SIGKILL" }],
+  );
+  deepStrictEqual(
+    ends("srun: error: a1: task 0: Segmentation fault (core dumped)"),
+    [{ rank: 0, code: 1, signal: "SIGSEGV" }],
+  );
+  deepStrictEqual(ends("srun: Force Terminated StepId=4.0"), []);
+  deepStrictEqual(ends("srun: error: Unable to create step"), []);
+});
+
+Deno.test("findOwnPlace() recognises mpirun, PMI and srun, and no batch script", () => {
+  const place = (variables: Record<string, string>) =>
+    findOwnPlace(lookupIn(variables));
+  const slurm = { SLURM_PROCID: "0", SLURM_NTASKS: "4", SLURM_LOCALID: "0" };
+  strictEqual(place({}), undefined);
+  strictEqual(place(slurm), undefined);
+  const step = { ...slurm, SLURM_STEP_ID: "0", SLURMD_NODENAME: "n1" };
+  deepStrictEqual(place(step), {
+    rank: 0,
+    size: 4,
+    localRank: 0,
+    node: "n1",
+    together: false,
+    launcher: "srun",
+  });
+  // mpirun's daemons are started by srun: its own variables count.
+  const mpi = {
+    ...step,
+    OMPI_COMM_WORLD_RANK: "3",
+    OMPI_COMM_WORLD_SIZE: "4",
+    OMPI_COMM_WORLD_LOCAL_RANK: "3",
+    OMPI_COMM_WORLD_LOCAL_SIZE: "4",
+  };
+  deepStrictEqual(place(mpi), {
+    rank: 3,
+    size: 4,
+    localRank: 3,
+    together: true,
+    launcher: "Open MPI",
+  });
+  strictEqual(place({ PMI_RANK: "1", PMI_SIZE: "2" })!.localRank, undefined);
+  throws(() => place({ PMI_RANK: "2", PMI_SIZE: "2" }), /rank 2 of 2/);
+  throws(() => place({ PMI_RANK: "1" }), /PMI_SIZE=""/);
+});
+
+Deno.test("batchScript() writes the options of every kind of node", async () => {
+  const template = await Deno.readTextFile("cluster/slurm/train.sbatch");
+  const text = batchScript({
+    template,
+    name: "signet-x",
+    components: [
+      {
+        partition: "a100",
+        nodes: 2,
+        ranksPerNode: 4,
+        gpusPerNode: 4,
+        cpusPerRank: 8,
+      },
+      {
+        partition: "cpu",
+        nodes: 1,
+        ranksPerNode: 1,
+        gpusPerNode: 0,
+        cpusPerRank: 2,
+      },
+    ],
+    timeLimit: 14_400,
+    lead: 90,
+    root: "/home/a user/signet",
+    output: "/home/x/%j.log",
+    train: ["a.json", "'data.path=a b'"],
+    chain: { job: 2, jobs: 3 },
+    extra: ["--account=lab"],
+  });
+  const lines = text.split("\n");
+  strictEqual(lines[0], "#!/bin/sh");
+  for (
+    const line of [
+      "#SBATCH --time=04:00:00",
+      "#SBATCH --signal=B:USR1@90",
+      "#SBATCH --account=lab",
+      "#SBATCH --gres=gpu:4",
+      "#SBATCH hetjob",
+      "export SIGNET_ROOT='/home/a user/signet'",
+      "export SIGNET_JOB=2 SIGNET_JOBS=3",
+      "set -- a.json 'data.path=a b'",
+    ]
+  ) ok(lines.includes(line), `${line} is not in\n${text}`);
+  strictEqual(text.match(/^#SBATCH --nodes=/gm)!.length, 2);
+  // SLURM stops reading options at the first command.
+  const last = lines.findLastIndex((line) => line.startsWith("#SBATCH"));
+  strictEqual(lines.indexOf("set -u"), last + 1);
+  const checked = await new Deno.Command("sh", {
+    args: ["-n", "-c", text],
+    stderr: "piped",
+  }).output();
+  match(new TextDecoder().decode(checked.stderr), /^$/);
+});
+
+Deno.test("jobsNeeded() and forecast() count the jobs that a run takes", () => {
+  const budget = { limit: 3600, reserve: 120 };
+  strictEqual(jobsNeeded(10, budget), 1);
+  strictEqual(jobsNeeded(3420, budget), 1);
+  strictEqual(jobsNeeded(3421, budget), 2);
+  strictEqual(jobsNeeded(1e6, { limit: Infinity, reserve: 0 }), 1);
+  strictEqual(forecast(100, { job: 2, left: 1000, budget }), 2);
+  strictEqual(forecast(1000 + 3420 + 1, { job: 1, left: 1120, budget }), 3);
+});
