@@ -1,6 +1,7 @@
 import { collectives } from "./collectives/collectives.ts";
 import type { Verb } from "./common/verb.ts";
 import { ops } from "./ops/ops.ts";
+import { scaling } from "./scaling/scaling.ts";
 import { start } from "./start/start.ts";
 import { step } from "./step/step.ts";
 
@@ -10,4 +11,5 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   step,
   start,
   collectives,
+  scaling,
 };

@@ -39,6 +39,8 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
   --profile           times every op of a few steps a phase: prints a table and
                       writes trace.json (chrome://tracing, ui.perfetto.dev)
   --fast-dev-run N    N steps a phase, to see whether all works
+  --cores-per-rank N  ranks of this machine run on N cores each, of their own
+                      (default: all of them on all)
   --nats URL          use this NATS server (NATS_USER, NATS_PASSWORD)
   --nats-creds FILE   as the owner of this nkey: a seed or a .creds file
   --nats-system FILE  see strangers and lost ranks as this user of the server's
@@ -103,7 +105,7 @@ export async function train(args: readonly string[]): Promise<number> {
       "host",
       "time-limit",
     ],
-    number: ["ranks", "fast-dev-run", "reserve"],
+    number: ["ranks", "fast-dev-run", "reserve", "cores-per-rank"],
     boolean: ["profile", "quiet", "json", "help"],
   });
   if (options.boolean("help")) {

@@ -3,6 +3,7 @@ import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import {
   findOwnPlace,
   groupStarter,
+  localStarter,
   parseHosts,
   probeAdapter,
   sshStarter,
@@ -131,8 +132,22 @@ export async function chooseWorld(
       });
       return { size: config.ranks, starter, requeue: false, ...time };
     }
-    default:
-      return { size: await localSize(config), requeue: false, ...time };
+    default: {
+      const coresPerRank = options.number("cores-per-rank");
+      if (coresPerRank === 0) {
+        throw new ConfigError(
+          "Cannot use --cores-per-rank 0: a rank needs a core",
+        );
+      }
+      return {
+        size: await localSize(config),
+        ...(coresPerRank === undefined
+          ? {}
+          : { starter: localStarter({ coresPerRank }) }),
+        requeue: false,
+        ...time,
+      };
+    }
   }
 }
 

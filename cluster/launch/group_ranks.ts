@@ -12,6 +12,6 @@ export function groupStarter(place: OwnPlace, host?: string): Starter {
     about: `${size} by ${launcher}`,
     ...(node === undefined ? {} : { node }),
     host: host ?? (together ? undefined : ownAddress()),
-    start: localStarter([0]).start,
+    start: localStarter({ ranks: [0] }).start,
   };
 }

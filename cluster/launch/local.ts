@@ -39,6 +39,8 @@ export interface SpawnOptions {
   server: string;
   /** Threads of a CPU adapter; left out, its own choice. */
   threads?: number;
+  /** The only cores that it may run on, as in `0,1`. */
+  cores?: string;
 }
 
 /**
@@ -48,11 +50,16 @@ export interface SpawnOptions {
  * The rank's stdin ends when the coordinator does, however it dies.
  */
 export function spawnRank(options: SpawnOptions): RankProcess {
-  const { rank, args, output, runFolder, cacheFolder, server, threads } =
-    options;
+  const { rank, args, output, runFolder, cacheFolder, server } = options;
+  const { threads, cores } = options;
   const root = fileURLToPath(new URL("../../", import.meta.url));
-  const child = new Deno.Command(Deno.execPath(), {
+  // taskset becomes the rank: the process keeps its id.
+  const [program, ...before] = cores === undefined
+    ? [Deno.execPath()]
+    : ["taskset", "-c", cores, Deno.execPath()];
+  const child = new Deno.Command(program!, {
     args: [
+      ...before,
       "run",
       "--quiet",
       "--no-prompt",

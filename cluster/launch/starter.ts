@@ -3,6 +3,7 @@ import type { Env } from "../../src/env/mod.ts";
 import type { RankHandle } from "../coordinator/mod.ts";
 import type { Control } from "../links/mod.ts";
 import type { Subjects } from "../protocol.ts";
+import { corePlaces } from "./core_places.ts";
 import { spawnRank } from "./local.ts";
 import type { RunServer } from "./run_server.ts";
 
@@ -58,14 +59,27 @@ export function rankArguments(about: StartAbout, rank: number): string[] {
   ];
 }
 
-/** Starts ranks as processes of this machine; `ranks` of the world, or all. */
-export function localStarter(ranks?: readonly number[]): Starter {
+/** Which ranks this machine starts, and where. */
+export interface LocalRanks {
+  /** Left out, all of the world. */
+  ranks?: readonly number[];
+  /** Each rank runs on so many cores of its own; left out, on all. */
+  coresPerRank?: number;
+}
+
+/** Starts ranks as processes of this machine. */
+export function localStarter(
+  { ranks, coresPerRank }: LocalRanks = {},
+): Starter {
   return {
-    start(about) {
+    async start(about) {
       const { size, runFolder, cacheFolder, server } = about;
       const here = ranks ?? Array.from({ length: size }, (_, rank) => rank);
+      const places = coresPerRank === undefined
+        ? undefined
+        : await corePlaces(here.length, coresPerRank);
       const cores = availableParallelism();
-      return Promise.resolve(here.map((rank) =>
+      return here.map((rank, i) =>
         spawnRank({
           rank,
           args: rankArguments(about, rank),
@@ -73,9 +87,11 @@ export function localStarter(ranks?: readonly number[]): Starter {
           runFolder,
           cacheFolder,
           server: server.address,
-          threads: Math.max(1, Math.floor(cores / here.length)),
+          threads: coresPerRank ??
+            Math.max(1, Math.floor(cores / here.length)),
+          ...(places === undefined ? {} : { cores: places[i]! }),
         })
-      ));
+      );
     },
   };
 }

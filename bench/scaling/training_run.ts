@@ -1,0 +1,113 @@
+import { realEnv, SignetError } from "../../src/env/mod.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+/** Steps that compile and fill the queue; they do not count. */
+const WARM_UP = 2;
+
+/** What one run of `train` is asked for. */
+export interface RunRequest {
+  readonly ranks: number;
+  readonly globalBatch: number;
+  readonly steps: number;
+  readonly coresPerRank: number | undefined;
+  /** Configuration file and overrides. */
+  readonly config: readonly string[];
+  /** Options of `train`, such as `--launcher=slurm`. */
+  readonly options: readonly string[];
+  readonly folder: string;
+}
+
+/** What it showed. */
+export interface RunFigures {
+  /** Milliseconds from one finished step to the next, mean. */
+  readonly stepMs: number;
+  readonly imagesPerSecond: number;
+  /** Milliseconds of a step in which the rank waited for a collective. */
+  readonly communicationMs: number;
+  readonly loss: number;
+  /** `[seconds since the first step, validation accuracy]`. */
+  readonly accuracies: readonly (readonly [number, number])[];
+}
+
+/** Trains the teacher phase of a configuration alone and reads its metrics. */
+export async function trainingRun(request: RunRequest): Promise<RunFigures> {
+  const { ranks, globalBatch, steps, coresPerRank, folder } = request;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--cached-only",
+      "--no-check",
+      "--node-modules-dir=manual",
+      "--permission-set=app",
+      `--config=${ROOT}deno.json`,
+      `${ROOT}cluster/main.ts`,
+      "train",
+      ...request.config,
+      "phases.distill.enabled=false",
+      "phases.classify.enabled=false",
+      "phases.selfTrain.enabled=false",
+      "phases.baseline.enabled=false",
+      `globalBatch=${globalBatch}`,
+      `phases.teacher.images=${globalBatch * steps}`,
+      `--ranks=${ranks}`,
+      `--run-dir=${folder}`,
+      ...(coresPerRank === undefined
+        ? []
+        : [`--cores-per-rank=${coresPerRank}`]),
+      ...request.options,
+    ],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  }).spawn();
+  const stderr = new Response(child.stderr).text();
+  const { code } = await child.status;
+  if (code !== 0) {
+    const tail = (await stderr).trimEnd().split("\n").slice(-12).join("\n");
+    throw new SignetError(
+      `Cannot measure ${ranks} ranks with a batch of ${globalBatch}: train ended with ${code}:\n${tail}`,
+    );
+  }
+  const text = await realEnv.disk.readText(`${folder}/metrics.jsonl`);
+  return figuresOf(text, globalBatch);
+}
+
+interface Line {
+  time: number;
+  step: number;
+  split: string;
+  loss?: number;
+  accuracy?: number;
+  communication_ms?: number;
+}
+
+/** Reads `metrics.jsonl` of a run with one line a step, or one for several. */
+export function figuresOf(text: string, globalBatch: number): RunFigures {
+  const lines = text.split("\n").filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as Line);
+  const steps = lines.filter(({ split }) => split === "train");
+  const counted = steps.filter(({ step }) => step > WARM_UP);
+  const first = steps.findLast(({ step }) => step <= WARM_UP);
+  const last = counted.at(-1);
+  if (first === undefined || last === undefined) {
+    throw new SignetError(
+      `Cannot measure a run of ${steps.length} steps: ${WARM_UP} of them warm up`,
+    );
+  }
+  const stepMs = (last.time - first.time) / (last.step - first.step);
+  const mean = (of: (line: Line) => number) =>
+    counted.reduce((sum, line) => sum + of(line), 0) / counted.length;
+  return {
+    stepMs,
+    imagesPerSecond: 1000 * globalBatch / stepMs,
+    communicationMs: mean(({ communication_ms = 0 }) => communication_ms),
+    loss: last.loss ?? NaN,
+    accuracies: lines
+      .filter(({ accuracy }) => accuracy !== undefined)
+      .map(({ time, accuracy }) =>
+        [(time - steps[0]!.time) / 1000, accuracy!] as const
+      ),
+  };
+}

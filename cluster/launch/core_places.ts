@@ -1,0 +1,63 @@
+import { EnvironmentError } from "../../src/env/mod.ts";
+
+const HINT = "taskset comes with util-linux: apt-get install util-linux";
+
+/**
+ * Cores of each rank as lists for `taskset`, from the cores that this process may
+ * use: rank r has those from r * coresPerRank on.
+ *
+ * @throws {EnvironmentError} If there are too few, or no taskset.
+ */
+export async function corePlaces(
+  ranks: number,
+  coresPerRank: number,
+): Promise<string[]> {
+  const cores = expandList(await allowedCores());
+  if (ranks * coresPerRank > cores.length) {
+    throw new EnvironmentError(
+      `Cannot give ${ranks} ranks ${coresPerRank} cores each: this process may use ${cores.length}`,
+      { hint: "fewer ranks, or a smaller --cores-per-rank" },
+    );
+  }
+  return Array.from(
+    { length: ranks },
+    (_, rank) =>
+      cores.slice(rank * coresPerRank, (rank + 1) * coresPerRank).join(","),
+  );
+}
+
+/** As in `0-3,8`. */
+async function allowedCores(): Promise<string> {
+  let output: Deno.CommandOutput;
+  try {
+    output = await new Deno.Command("taskset", {
+      args: ["-cp", `${Deno.pid}`],
+      stdin: "null",
+    }).output();
+  } catch (cause) {
+    throw new EnvironmentError("Cannot run taskset to give ranks their cores", {
+      hint: HINT,
+      cause,
+    });
+  }
+  const text = new TextDecoder().decode(output.stdout);
+  const found = /:\s*([\d,-]+)\s*$/.exec(text);
+  if (found === null) {
+    throw new EnvironmentError(
+      `Cannot tell the cores of this process: taskset said "${text.trim()}"`,
+      { hint: HINT },
+    );
+  }
+  return found[1]!;
+}
+
+/** The numbers of a list such as `0-3,8`. */
+export function expandList(list: string): number[] {
+  return list.split(",").flatMap((range) => {
+    const [first, last = first] = range.split("-").map(Number) as [
+      number,
+      number?,
+    ];
+    return Array.from({ length: last! - first + 1 }, (_, i) => first + i);
+  });
+}

@@ -1,0 +1,13 @@
+export {
+  type LinkRate,
+  linkRate,
+  parseBitRate,
+  type Transport,
+  TRANSPORTS,
+} from "./link_rate.ts";
+export {
+  type AllReduceTime,
+  allReduceTime,
+  type World,
+} from "./all_reduce_time.ts";
+export { type StepShape, type StepTime, stepTime } from "./step_time.ts";

@@ -1,0 +1,88 @@
+import { allReduceTime, type World } from "./all_reduce_time.ts";
+
+/** One training step of a rank. */
+export interface StepShape {
+  /** Milliseconds of forward, backward and update, alone. */
+  readonly computeMs: number;
+  /** Bytes of each bucket in f32, in the order they leave. */
+  readonly bucketBytes: readonly number[];
+  /** Bytes on the wire for a byte of f32: 1, 0.5 (bf16, f16) or about 0.25 (int8). */
+  readonly wireShare: number;
+  /** Micro-batches of a step; gradients are summed over the ranks once. */
+  readonly accumulate: number;
+  /** Buckets leave during backward. */
+  readonly overlap: boolean;
+  /**
+   * Share of the communication's CPU time that the computation loses, since both
+   * run on the same cores: 0 on a GPU.
+   */
+  readonly cpuMsPerByte: number;
+}
+
+/** What a step takes among others. */
+export interface StepTime {
+  readonly stepMs: number;
+  /** All all-reduces of a step, with nothing to wait for. */
+  readonly allReduceMs: number;
+  /** What communication adds to the step. */
+  readonly exposedMs: number;
+  /** Time of a step alone over time among others. */
+  readonly efficiency: number;
+  readonly algorithms: readonly string[];
+}
+
+/** Backward's share of a step: two products for each one of forward. */
+const BACKWARD = 0.62;
+/** Host and GPU exchange data at this rate (T4 by Vulkan copies: 6 GB/s; half, since both ways share it). */
+const COPY_BYTES_PER_MS = 4e6;
+
+/**
+ * The timeline of a step: bucket i is ready when its share of backward has run,
+ * is copied to the host, waits until the link is free, and its sum is copied back;
+ * the update of the last one cannot begin before.
+ */
+export function stepTime(shape: StepShape, world: World): StepTime {
+  const { computeMs, bucketBytes, wireShare, accumulate, overlap } = shape;
+  const compute = computeMs * accumulate;
+  if (world.ranks === 1) {
+    return {
+      stepMs: compute,
+      allReduceMs: 0,
+      exposedMs: 0,
+      efficiency: 1,
+      algorithms: [],
+    };
+  }
+  const total = bucketBytes.reduce((sum, bytes) => sum + bytes, 0);
+  // Only the last micro-batch's backward hides communication.
+  const backwardFrom = compute - BACKWARD * computeMs;
+  let sent = 0;
+  let linkFree = 0;
+  let arrived = 0;
+  let transferMs = 0;
+  let latencyMs = 0;
+  const algorithms = new Set<string>();
+  for (const bytes of bucketBytes) {
+    sent += bytes;
+    const wire = bytes * wireShare;
+    const ready = overlap
+      ? backwardFrom + BACKWARD * computeMs * sent / total
+      : compute;
+    const copy = wire / COPY_BYTES_PER_MS;
+    const time = allReduceTime(wire, world, bucketBytes.length);
+    algorithms.add(time.algorithm);
+    transferMs += time.transferMs;
+    latencyMs = Math.max(latencyMs, time.latencyMs);
+    linkFree = Math.max(linkFree, ready + copy) + time.transferMs;
+    arrived = Math.max(arrived, linkFree + time.latencyMs + copy);
+  }
+  const stolen = total * wireShare * shape.cpuMsPerByte;
+  const stepMs = Math.max(compute + stolen, arrived);
+  return {
+    stepMs,
+    allReduceMs: transferMs + latencyMs,
+    exposedMs: stepMs - compute,
+    efficiency: compute / stepMs,
+    algorithms: [...algorithms],
+  };
+}

@@ -1,0 +1,84 @@
+import { match, ok, strictEqual, throws } from "node:assert";
+import { scalingPage } from "../../bench/scaling/page.ts";
+import { simulate } from "../../bench/scaling/simulate.ts";
+import { figuresOf } from "../../bench/scaling/training_run.ts";
+import { ConfigError, SignetError } from "../../src/env/mod.ts";
+
+const line = (step: number, more: object) =>
+  JSON.stringify({ phase: "teacher", step, split: "train", ...more });
+
+Deno.test("figuresOf() leaves out the steps that warm up", () => {
+  const text = [1, 2, 3, 4].map((step) =>
+    line(step, {
+      time: 1000 + 100 * step + (step === 1 ? 0 : 5000),
+      loss: 3 - step / 2,
+      communication_ms: step === 1 ? 900 : 10,
+    })
+  ).join("\n");
+  const figures = figuresOf(`${text}\n`, 32);
+  strictEqual(figures.stepMs, 100);
+  strictEqual(figures.imagesPerSecond, 320);
+  strictEqual(figures.communicationMs, 10);
+  strictEqual(figures.loss, 1);
+  strictEqual(figures.accuracies.length, 0);
+});
+
+Deno.test("figuresOf() tells when validations were reached", () => {
+  const text = [
+    line(2, { time: 1000, loss: 1 }),
+    line(4, { time: 3000, loss: 1 }),
+    JSON.stringify({ split: "validation", step: 4, time: 3500, accuracy: 0.5 }),
+  ].join("\n");
+  const [[seconds, accuracy] = []] = figuresOf(text, 8).accuracies;
+  strictEqual(seconds, 2.5);
+  strictEqual(accuracy, 0.5);
+});
+
+Deno.test("figuresOf() refuses a run that only warmed up", () => {
+  throws(() => figuresOf(line(1, { time: 0 }), 8), SignetError);
+});
+
+const CLUSTER = {
+  ranks: 12,
+  link: "10Gbit",
+  stepMs: 500,
+  shape: "deit224p16d384l12h6b64",
+  wire: "f16",
+  ranksPerNode: 4,
+  accumulate: 1,
+};
+
+Deno.test("simulate() predicts powers of two and the whole, over every transport", () => {
+  const rows = simulate(CLUSTER);
+  strictEqual(rows.filter(({ transport }) => transport === "nats").length, 5);
+  ok(
+    rows.every(({ efficiency, serialEfficiency }) =>
+      efficiency >= serialEfficiency
+    ),
+  );
+  throws(() => simulate({ ...CLUSTER, wire: "f8" }), ConfigError);
+});
+
+Deno.test("scalingPage() shows a chart for each figure, and no scripts", () => {
+  const page = scalingPage(
+    simulate(CLUSTER).map((row) => ({
+      ...row,
+      mode: row.transport,
+      speed_up: row.ranks * row.efficiency,
+      name: "simulated scaling",
+      shape: "deit<s>",
+      form: "model",
+      precision: "f16",
+      unit: "ms",
+      median: row.stepMs,
+      spread: 0,
+      runs: 0,
+      ms: row.stepMs,
+      wrong: 0,
+    })),
+  );
+  match(page, /id="speed-up"/);
+  match(page, /id="efficiency"/);
+  match(page, /deit&lt;s&gt;/);
+  ok(!page.includes("<script"));
+});
