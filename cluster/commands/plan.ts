@@ -8,19 +8,14 @@ import {
 import { type Plan, planRun, type RankPlan } from "../../src/phases/mod.ts";
 import { Console, table } from "../console.ts";
 import { requestedConfig } from "../launch/mod.ts";
-import {
-  formatDuration,
-  jobsNeeded,
-  parseDuration,
-  timeBudget,
-} from "../slurm/mod.ts";
+import { describeTime, planTime } from "./plan_time.ts";
 import { type Options, parseOptions } from "./options.ts";
 
 const HELP = `Usage: plan [CONFIG] [key=value…] [options]
 
 Shows what \`train\` would run with the same arguments, before it runs: phases,
 steps, parameters, memory of each rank by kind, micro-batches, and the bytes that
-ranks exchange in a step. Every phase is recorded, and its buffers are counted
+ranks exchange in a step; if asked, what steps and the whole take. Every phase is recorded, and its buffers are counted
 instead of made; the peaks are those of a run within 5 %. Images are read, since
 their number and size decide; nothing is written.
 
@@ -29,8 +24,15 @@ their number and size decide; nothing is written.
   --ranks N           ranks (default: the configuration's; auto = 2 on a CPU)
   --adapter auto|none limits of this machine's adapter, or of a common GPU
                       (auto: a common GPU where there is no adapter)
-  --images-per-second R  pace to expect, as an earlier run had it: adds the time,
-                      and with --time-limit T (4:00:00) the number of jobs
+  --measure           trains a few steps of a rank's share in a folder that is
+                      removed, and predicts steps, efficiency and time
+  --step-ms MS        predicts from the time of a rank's step alone
+  --link RATE         network of a node, for the prediction (default: 10Gbit)
+  --transport NAME    direct (rank to rank), nats (a server on every node) or
+                      central (one server for all); default direct
+  --ranks-per-node N  ranks that share a node's network (default: 1)
+  --images-per-second R  instead, the pace of all ranks that an earlier run had
+  --time-limit T      in how many jobs of so much time: minutes or 4:00:00
   --form FORM         register (CPU adapters) or tiled (GPUs): textures that
                       kernels need (default: by the adapter)
   --verbose           every scratch buffer of each step's pool
@@ -41,7 +43,8 @@ the inputs of blocks.
 
 Examples:
   deno task plan
-  deno task plan configs/cifar10.json student.dim=384 globalBatch=512 --ranks 8`;
+  deno task plan configs/cifar10.json student.dim=384 globalBatch=512 --ranks 8
+  deno task plan configs/cifar10.json --ranks 8 --step-ms 505 --link 25Gbit`;
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
 
@@ -49,9 +52,16 @@ const FORMS: readonly KernelForm[] = ["register", "tiled"];
 export async function plan(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "plan",
-    string: ["adapter", "form", "time-limit"],
-    number: ["ranks", "images-per-second"],
-    boolean: ["verbose", "json", "help"],
+    string: [
+      "adapter",
+      "form",
+      "step-ms",
+      "link",
+      "transport",
+      "time-limit",
+    ],
+    number: ["ranks", "ranks-per-node", "images-per-second"],
+    boolean: ["measure", "verbose", "json", "help"],
   });
   const terminal = new Console(realEnv);
   if (options.boolean("help")) {
@@ -78,7 +88,10 @@ export async function plan(args: readonly string[]): Promise<number> {
     );
   }
   const made = await planRun({ env: realEnv, config, ranks, device });
-  const time = timeOf(options, made);
+  const time = await planTime(realEnv, made, options, {
+    wire: config.wire,
+    arguments: [...(path === undefined ? [] : [path]), ...overrides],
+  });
   if (options.boolean("json")) {
     const { name } = device.adapter;
     const { form } = device;
@@ -89,37 +102,8 @@ export async function plan(args: readonly string[]): Promise<number> {
   }
   const verbose = options.boolean("verbose");
   for (const line of describe(made, device, verbose)) terminal.result(line);
-  if (time.seconds !== undefined) terminal.result(describeTime(time));
+  for (const line of describeTime(time)) terminal.result(line);
   return 0;
-}
-
-/** What a run takes at a pace that is given, and how many jobs of a limit. */
-interface PlannedTime {
-  seconds?: number;
-  jobs?: number;
-}
-
-function timeOf(options: Options, { phases }: Plan): PlannedTime {
-  const pace = options.number("images-per-second");
-  const limit = options.string("time-limit");
-  if (pace === undefined) {
-    if (limit === undefined) return {};
-    throw new ConfigError("Cannot count jobs without --images-per-second", {
-      hint: "an earlier run's summary.json has images_per_second",
-    });
-  }
-  if (pace === 0) throw new ConfigError("Cannot train 0 images per second");
-  const seconds = phases.reduce((sum, { images }) => sum + images, 0) / pace;
-  if (limit === undefined) return { seconds };
-  const budget = timeBudget(parseDuration(limit));
-  return { seconds, jobs: jobsNeeded(seconds, budget) };
-}
-
-function describeTime({ seconds = 0, jobs }: PlannedTime): string {
-  const text = `time  ${formatDuration(seconds)} at this pace`;
-  return jobs === undefined
-    ? text
-    : `${text}: ${jobs} job${jobs === 1 ? "" : "s"} of this limit`;
 }
 
 /** A device that counts, with the limits that a run would meet. */

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { ConfigError, type Env, SignetError } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
 import { readMetrics } from "../../src/run/mod.ts";
@@ -10,8 +11,16 @@ import {
   type Transport,
   TRANSPORTS,
 } from "../prediction/mod.ts";
-import { rootFolder } from "../root_folder.ts";
+import {
+  formatDuration,
+  jobsNeeded,
+  parseDuration,
+  timeBudget,
+} from "../slurm/mod.ts";
 import type { Options } from "./options.ts";
+
+const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
+const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** Steps of each phase that are timed, and those of them that only warm up. */
 const STEPS = 6;
@@ -34,73 +43,96 @@ export interface PhaseTime extends StepTime {
   seconds: number;
 }
 
-/** What a run would take. */
+/** What a run would take; nothing where no pace is known. */
 export interface PlanTime {
-  transport: Transport;
-  link: string;
-  phases: PhaseTime[];
-  seconds: number;
-  /** Jobs of `--time-limit`; left out without one. */
+  seconds?: number;
+  /** Jobs of `--time-limit`. */
   jobs?: number;
+  /** How it was predicted, unless the pace was given. */
+  prediction?: { transport: Transport; link: string; phases: PhaseTime[] };
 }
 
 /**
- * Predicts the steps of every phase: `--step-ms` of one rank alone, or `--measure`,
- * which trains a few steps of a rank's share on this adapter.
+ * The time of a run: at the pace that `--images-per-second` gives, or predicted from
+ * `--step-ms` of one rank alone, or from `--measure`, which trains a few steps of
+ * a rank's share on this adapter.
  */
 export async function planTime(
   env: Env,
   plan: Plan,
   options: Options,
-  request: { wire: keyof typeof WIRE_SHARE; config: readonly string[] },
-): Promise<PlanTime | undefined> {
+  request: { wire: keyof typeof WIRE_SHARE; arguments: readonly string[] },
+): Promise<PlanTime> {
+  const limit = options.string("time-limit");
+  const time = await paceOf(env, plan, options, request);
+  if (limit === undefined) return time;
+  if (time.seconds === undefined) {
+    throw new ConfigError(
+      "Cannot count jobs of a run whose pace is not known",
+      {
+        hint:
+          "add --measure, --step-ms or --images-per-second (an earlier run's summary.json has it)",
+      },
+    );
+  }
+  const budget = timeBudget(parseDuration(limit));
+  return { ...time, jobs: jobsNeeded(time.seconds, budget) };
+}
+
+async function paceOf(
+  env: Env,
+  plan: Plan,
+  options: Options,
+  { wire, arguments: config }: {
+    wire: keyof typeof WIRE_SHARE;
+    arguments: readonly string[];
+  },
+): Promise<PlanTime> {
+  const pace = options.number("images-per-second");
   const stepMs = options.string("step-ms");
-  if (stepMs === undefined && !options.boolean("measure")) return undefined;
+  const measure = options.boolean("measure");
+  const given = [pace !== undefined, stepMs !== undefined, measure];
+  if (given.filter(Boolean).length > 1) {
+    throw new ConfigError(
+      "Cannot use several of --measure, --step-ms and --images-per-second",
+    );
+  }
+  if (pace !== undefined) {
+    if (pace === 0) throw new ConfigError("Cannot train 0 images per second");
+    const images = plan.phases.reduce((sum, { images }) => sum + images, 0);
+    return { seconds: images / pace };
+  }
+  if (stepMs === undefined && !measure) return {};
   if (stepMs !== undefined && !(Number(stepMs) > 0)) {
     throw new ConfigError(`Cannot use --step-ms ${stepMs}: it is no time`);
   }
   const link = options.string("link") ?? LINK;
   const transport = transportOf(options.string("transport"));
-  const ranksPerNode = Math.max(1, options.number("ranks-per-node") ?? 1);
   const world = {
     ranks: plan.ranks,
     transport,
     link: linkRate(transport, parseBitRate(link)),
     local: linkRate("direct", LOCAL_BITS),
-    ranksPerNode,
+    ranksPerNode: Math.max(1, options.number("ranks-per-node") ?? 1),
   };
-  const measured = stepMs === undefined
-    ? await measureSteps(env, plan, request.config)
-    : undefined;
+  const measured = measure ? await measureSteps(env, plan, config) : undefined;
   const phases = plan.phases.map((phase): PhaseTime => {
     const computeMs = measured?.get(phase.phase) ?? Number(stepMs);
     const time = stepTime({
       computeMs,
       bucketBytes: phase.bucket_bytes,
-      wireShare: WIRE_SHARE[request.wire],
+      wireShare: WIRE_SHARE[wire],
       accumulate: 1,
       overlap: true,
       cpuMsPerByte: 0,
     }, world);
     const { phase: name, steps } = phase;
-    return {
-      phase: name,
-      steps,
-      computeMs,
-      ...time,
-      seconds: steps * time.stepMs / 1000,
-    };
+    const seconds = steps * time.stepMs / 1000;
+    return { phase: name, steps, computeMs, ...time, seconds };
   });
-  const seconds = phases.reduce((sum, phase) => sum + phase.seconds, 0);
-  const limit = options.string("time-limit");
   return {
-    transport,
-    link,
-    phases,
-    seconds,
-    ...(limit === undefined
-      ? {}
-      : { jobs: Math.ceil(seconds / limitSeconds(limit)) }),
+    seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0),
+    prediction: { transport, link, phases },
   };
 }
 
@@ -118,9 +150,11 @@ async function measureSteps(
   plan: Plan,
   config: readonly string[],
 ): Promise<Map<string, number>> {
-  const folder = await Deno.makeTempDir({ prefix: "signet-plan-" });
+  const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/signet-plan-${
+    env.randomBytes(6).toHex()
+  }`;
+  await env.disk.makeFolder(folder);
   try {
-    const root = rootFolder();
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -128,8 +162,8 @@ async function measureSteps(
         "--cached-only",
         "--node-modules-dir=manual",
         "--permission-set=app",
-        `--config=${root}deno.json`,
-        `${root}cluster/main.ts`,
+        `--config=${CONFIG}`,
+        MAIN,
         "train",
         ...config,
         `globalBatch=${Math.ceil(plan.global_batch / plan.ranks)}`,
@@ -166,59 +200,46 @@ async function measureSteps(
   }
 }
 
-const LIMIT = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/;
-
-function limitSeconds(text: string): number {
-  const found = LIMIT.exec(text);
-  const [h = 0, m = 0, s = 0] = (found?.slice(1) ?? []).map((n) =>
-    Number(n ?? 0)
-  );
-  const seconds = 3600 * h! + 60 * m! + s!;
-  if (seconds > 0) return seconds;
-  throw new ConfigError(`Cannot use --time-limit ${text}: it is no time`, {
-    hint: "such as 4h or 1h30m",
-  });
-}
-
 /** Lines for people. */
 export function describeTime(
-  { phases, seconds, jobs, transport, link }: PlanTime,
+  { seconds, jobs, prediction }: PlanTime,
 ): string[] {
-  const ms = (value: number) => value.toFixed(value < 100 ? 1 : 0);
-  return [
-    "",
-    ...table([
-      [
-        `predicted, ${transport} over ${link}`,
-        "alone ms",
-        "step ms",
-        "all-reduce ms",
-        "exposed ms",
-        "efficiency",
-        "time",
-      ],
-      ...phases.map((phase) => [
-        phase.phase,
-        ms(phase.computeMs),
-        ms(phase.stepMs),
-        ms(phase.allReduceMs),
-        ms(phase.exposedMs),
-        `${Math.round(100 * phase.efficiency)} %`,
-        duration(phase.seconds),
+  if (seconds === undefined) return [];
+  const lines: string[] = [];
+  if (prediction !== undefined) {
+    const { transport, link, phases } = prediction;
+    const ms = (value: number) => value.toFixed(value < 100 ? 1 : 0);
+    lines.push(
+      "",
+      ...table([
+        [
+          `predicted (${transport}, ${link})`,
+          "alone ms",
+          "step ms",
+          "all-reduce ms",
+          "exposed ms",
+          "efficiency",
+          "time",
+        ],
+        ...phases.map((phase) => [
+          phase.phase,
+          ms(phase.computeMs),
+          ms(phase.stepMs),
+          ms(phase.allReduceMs),
+          ms(phase.exposedMs),
+          `${Math.round(100 * phase.efficiency)} %`,
+          formatDuration(phase.seconds),
+        ]),
       ]),
-    ]),
-    `steps take ${duration(seconds)} in all; loading, validation and tests come on top${
-      jobs === undefined
-        ? ""
-        : `; ${jobs} job${jobs === 1 ? "" : "s"} of the time limit`
-    }`,
-  ];
-}
-
-function duration(seconds: number): string {
-  if (seconds < 100) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 100
-    ? `${minutes} min`
-    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+    );
+  }
+  const text = `time  ${
+    formatDuration(seconds)
+  } of steps; loading, validation and tests come on top`;
+  lines.push(
+    jobs === undefined
+      ? text
+      : `${text}; ${jobs} job${jobs === 1 ? "" : "s"} of this limit`,
+  );
+  return lines;
 }
