@@ -4,12 +4,13 @@ import { RunFolder } from "../../src/run/mod.ts";
 import { Console } from "../console.ts";
 import { parseOptions } from "./options.ts";
 
-const HELP = `Usage: report RUN [--json]
+const HELP = `Usage: report RUN [--without-pictures] [--json]
 
 Writes RUN/report.html again from the plain files of a run folder, also of a run
 that is still going on or was copied from elsewhere.
 
-  --json   one JSON object on stdout
+  --without-pictures   no thumbnails, for data that must not leave
+  --json               one JSON object on stdout
 
 Example:
   deno task report runs/2026-11-24-1412-default
@@ -20,7 +21,7 @@ export async function report(args: readonly string[]): Promise<number> {
   const console = new Console(realEnv);
   const options = parseOptions(args, {
     verb: "report",
-    boolean: ["json", "help"],
+    boolean: ["without-pictures", "json", "help"],
     positional: 1,
   });
   if (options.boolean("help")) {
@@ -34,7 +35,9 @@ export async function report(args: readonly string[]): Promise<number> {
     });
   }
   const run = await RunFolder.open(realEnv.disk, folder.replace(/\/+$/, ""));
-  const path = await writeReport(realEnv.disk, run.path);
+  const path = await writeReport(realEnv.disk, run.path, {
+    pictures: !options.boolean("without-pictures"),
+  });
   console.result(
     options.boolean("json") ? JSON.stringify({ report: path }) : path,
   );

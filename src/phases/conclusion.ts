@@ -7,10 +7,10 @@ import {
 import type { Context } from "./context.ts";
 import type { PhaseSummary } from "./engine.ts";
 import { writeEvaluation } from "./evaluation_line.ts";
-import { Evaluator } from "./evaluator.ts";
+import { type EvaluationResult, Evaluator } from "./evaluator.ts";
 import type { Recipe } from "./recipe.ts";
 import { writeResults } from "./results.ts";
-import { writeSuspectedLabels } from "./suspected_labels.ts";
+import { knownFeatures, writeSuspectedLabels } from "./suspected_labels.ts";
 import type { Best } from "./selection.ts";
 
 /** Bytes in one unit of the first float of a peak. */
@@ -54,17 +54,30 @@ export async function conclude(
   return summary;
 }
 
-/** Evaluates the chosen model on the test part. */
-export function testEvaluator(
+/** Allocates what {@linkcode conclude} does, on a device that only counts. */
+export function rehearseConclusion(context: Context, recipe: Recipe): void {
+  const parts = context.split.validation.length > 0
+    ? ["validation", "test"] as const
+    : ["test"] as const;
+  for (const part of parts) {
+    evaluatorOf(context, recipe, { part, onBatch: () => {} })[Symbol.dispose]();
+  }
+  if (recipe.phase !== "teacher") {
+    knownFeatures(context, recipe, () => {})?.[Symbol.dispose]();
+  }
+}
+
+/** Evaluates the chosen model. */
+function evaluatorOf(
   context: Context,
   { evaluated, input, feature }: Recipe,
-  onBatch: () => void,
+  { part, onBatch }: { part: "validation" | "test"; onBatch: () => void },
 ): Evaluator {
   return new Evaluator(context, {
     model: evaluated,
     input,
     feature,
-    part: "test",
+    part,
     onBatch,
   });
 }
@@ -72,13 +85,10 @@ export function testEvaluator(
 /** Fits the temperature of the chosen model on the validation images. */
 async function calibrate(
   context: Context,
-  { evaluated, input, feature }: Recipe,
+  recipe: Recipe,
   onBatch: () => void,
 ): Promise<Record<string, number>> {
-  using evaluator = new Evaluator(context, {
-    model: evaluated,
-    input,
-    feature,
+  using evaluator = evaluatorOf(context, recipe, {
     part: "validation",
     onBatch,
   });
@@ -92,6 +102,16 @@ async function calibrate(
   return { temperature, val_ece: ece15, val_ece_calibrated: after.ece15 };
 }
 
+/** Frees its memory before anything else is evaluated. */
+async function testOnce(
+  context: Context,
+  recipe: Recipe,
+  onBatch: () => void,
+): Promise<EvaluationResult> {
+  using evaluator = evaluatorOf(context, recipe, { part: "test", onBatch });
+  return await evaluator.run();
+}
+
 async function test(
   context: Context,
   recipe: Recipe,
@@ -102,8 +122,7 @@ async function test(
 ): Promise<Record<string, unknown>> {
   const { communicator } = context;
   const { phase, steps } = recipe;
-  using evaluator = testEvaluator(context, recipe, onBatch);
-  const result = await evaluator.run();
+  const result = await testOnce(context, recipe, onBatch);
   await writeEvaluation(context, recipe, {
     step: steps,
     split: "test",

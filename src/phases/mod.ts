@@ -14,4 +14,5 @@ export { type PhasePlan, type Plan, planRun, type RankPlan } from "./plan.ts";
 export type { Recipe } from "./recipe.ts";
 export { supervisedRecipe } from "./supervised.ts";
 export { NumericError } from "./numeric_guard.ts";
+export { Provenance } from "./provenance.ts";
 export { decideShipped, type Verdict } from "./verdict.ts";

@@ -38,16 +38,8 @@ export async function writeSuspectedLabels(
   },
 ): Promise<void> {
   const { data, split, communicator, env, runFolder } = context;
-  const known = [
-    ...[...split.labelled].map((index) => ["labelled", index] as const),
-    ...[...split.validation].map((index) => ["validation", index] as const),
-  ];
-  const features = known.length <= MOST_KNOWN
-    ? await featuresOf(context, recipe, {
-      indices: Int32Array.from(known, ([, index]) => index),
-      onBatch,
-    })
-    : undefined;
+  const known = knownImages(context);
+  const features = await readFeatures(context, recipe, onBatch);
   if (communicator.rank !== 0) return;
   const { classNames } = data;
   const classes = classNames.length;
@@ -114,27 +106,48 @@ function list(
   }));
 }
 
-/** Features of training images, `[images, dim]` row by row, on every rank. */
-async function featuresOf(
-  { device, communicator, trainStore }: Context,
+/** The labelled and validation images, by part and index. */
+function knownImages({ split }: Context) {
+  return [
+    ...[...split.labelled].map((index) => ["labelled", index] as const),
+    ...[...split.validation].map((index) => ["validation", index] as const),
+  ];
+}
+
+/** What gives the features of the known images; undefined where there are many. */
+export function knownFeatures(
+  context: Context,
   { evaluated, input, feature }: Recipe,
-  { indices, onBatch }: { indices: Int32Array; onBatch: () => void },
-): Promise<Float32Array[]> {
-  using inference = new Inference({
+  onBatch: () => void,
+): Inference | undefined {
+  const { device, communicator, trainStore } = context;
+  const known = knownImages(context);
+  if (known.length > MOST_KNOWN) return undefined;
+  return new Inference({
     device,
     communicator,
     model: evaluated,
     input,
     feature,
     store: trainStore,
-    indices,
+    indices: Int32Array.from(known, ([, index]) => index),
     output: "feature",
     onBatch,
   });
+}
+
+/** The features row by row, on every rank. */
+async function readFeatures(
+  context: Context,
+  recipe: Recipe,
+  onBatch: () => void,
+): Promise<Float32Array[] | undefined> {
+  using inference = knownFeatures(context, recipe, onBatch);
+  if (inference === undefined) return undefined;
   const rows = await inference.run();
-  const { dim } = evaluated.config;
+  const { dim } = recipe.evaluated.config;
   return Array.from(
-    indices,
+    { length: rows.length / dim },
     (_, i) => Float32Array.from(rows.subarray(i * dim, (i + 1) * dim)),
   );
 }

@@ -1,5 +1,5 @@
 import { ReplicaCheck, type StepValues } from "../training/mod.ts";
-import { conclude, testEvaluator } from "./conclusion.ts";
+import { conclude, rehearseConclusion } from "./conclusion.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseOutcome, PhaseSummary } from "./engine.ts";
 import { guardStep } from "./numeric_guard.ts";
@@ -78,8 +78,7 @@ export class TrainingLoop {
     const { model, optimizer, classifies } = this.#recipe;
     await model.parameters.read();
     await readStates(optimizer.state);
-    if (!classifies) return;
-    testEvaluator(this.#context, this.#recipe, () => {})[Symbol.dispose]();
+    if (classifies) rehearseConclusion(this.#context, this.#recipe);
   }
 
   [Symbol.dispose](): void {

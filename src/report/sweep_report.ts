@@ -2,6 +2,7 @@ import { type Estimate, fitPowerLaw } from "../evaluation/mod.ts";
 import { format, groupDigits } from "./format.ts";
 import { type Html, html, shorten } from "./html.ts";
 import { intervalChart, type IntervalSeries } from "./interval_chart.ts";
+import type { Tone } from "./line_chart.ts";
 import { titleOf, toneOf } from "./names.ts";
 import { page } from "./page.ts";
 
@@ -36,6 +37,11 @@ const TITLES: Readonly<Record<string, string>> = {
 
 function nameOf(column: string): string {
   return Object.hasOwn(TITLES, column) ? TITLES[column]! : titleOf(column);
+}
+
+/** The floor differs from the baseline, which is gray too. */
+function curveTone(column: string): Tone {
+  return column === "pixel_ridge" ? "orange" : toneOf(column);
 }
 
 /** The page of a sweep: curves over the labels, and the table of all settings. */
@@ -95,7 +101,7 @@ function labelCurves(data: SweepPage): Html {
         }).sort((a, b) => a.x - b.x);
         return points.length === 0
           ? []
-          : [{ name: nameOf(column), tone: toneOf(column), points }];
+          : [{ name: nameOf(column), tone: curveTone(column), points }];
       });
       return html`${
         intervalChart({

@@ -77,12 +77,26 @@ for (const classes of [10, 100]) {
         "pseudo-label-accuracy",
         "confusion",
         "calibration-selfTrain",
+        "roc-averages",
+        ...Array.from({ length: 9 }, (_, i) => `roc-class-${i}`),
         "step-time",
       ];
       deepStrictEqual(Object.keys(marks), charts);
       for (const chart of charts) ok(marks[chart]! > 0, `${chart} is empty`);
       ok(marks.confusion! > classes, `${marks.confusion} cells`);
       strictEqual(marks["accuracy-by-phase"], PHASES.length);
+
+      const pictures = await page.evaluate<number[]>(
+        `[...document.querySelectorAll(".gallery img")].map((i) => i.naturalWidth)`,
+      );
+      ok(pictures.length > 80, `${pictures.length} pictures`);
+      strictEqual(pictures.filter((width) => width !== 32).length, 0);
+      strictEqual(await page.locator(".gallery .absent").count(), 0);
+      strictEqual(await page.locator("#labels .gallery li").count(), 3 + 2);
+      strictEqual(
+        await page.locator("#provenance-table tbody tr").count(),
+        10,
+      );
 
       strictEqual(await page.locator("#phases-table tbody tr").count(), 5);
       strictEqual(await page.locator("h1").innerText(), "fashion-4-labels");
@@ -137,11 +151,17 @@ Deno.test("writeReport() runs no code from names, labels or figures in Chromium"
         loss: 1,
       }) + "\n",
     );
+    const cell = `"${attack.replaceAll('"', '""')}"`;
+    await disk.write(
+      `${folder}/pseudo_labels.csv`,
+      `name,label,class,confidence,kept,reason,first_round,times_used,times_seen,flips,true_label\n${cell},1,${cell},0.9,1,${cell},${cell},1,1,1,${cell}\n`,
+    );
     const { page, complaints } = await open(
       browser,
       await writeReport(disk, folder),
       "light",
     );
+    ok(await page.locator(".gallery .absent").count() > 0);
     strictEqual(await page.locator("img, script, iframe").count(), 0);
     ok((await page.locator("h1").innerText()).startsWith('"><img src=x'));
     deepStrictEqual(complaints, []);

@@ -1,8 +1,13 @@
 import type { Disk } from "../../src/env/mod.ts";
 import { parseConfig } from "../../src/config/mod.ts";
-import { confusionMatrix, evaluateLogits } from "../../src/evaluation/mod.ts";
+import {
+  confusionMatrix,
+  evaluateLogits,
+  ROC_GRID,
+  rocCurves,
+} from "../../src/evaluation/mod.ts";
 import { type MetricsLine, RunFolder } from "../../src/run/mod.ts";
-import { gaussian, uniform } from "../helpers/mod.ts";
+import { gaussian, uniform, writeTinyCifar } from "../helpers/mod.ts";
 
 const PHASES = [
   { name: "teacher", images: 60_000, to: 0.826, from: 0.31 },
@@ -117,7 +122,11 @@ export async function writeSampleRun(
   const run = await RunFolder.create(disk, folder);
   await run.writeJson(
     "config.json",
-    parseConfig({ name: "fashion-4-labels", seed: 7 }),
+    parseConfig({
+      name: "fashion-4-labels",
+      seed: 7,
+      data: { kind: "cifar10", path: `${folder}/data` },
+    }),
   );
   await run.writeJson("run.json", {
     state: "done",
@@ -152,4 +161,81 @@ export async function writeSampleRun(
     metrics(classes).map((line) => `${JSON.stringify(line)}\n`).join(""),
   );
   await run.writeSummary(sampleSummary(result.reliability));
+  await writeTinyCifar(`${folder}/data`, { train: 8, test: 2 });
+  const curves = rocCurves(result.probabilities, labels, classes);
+  await run.writeJson("roc_selfTrain.json", {
+    fpr: ROC_GRID,
+    micro: curves.micro,
+    macro: curves.macro,
+    classes: names.map((name, c) => ({
+      name,
+      auc: result.auc.class[c],
+      tpr: curves.class[c],
+    })),
+  });
+  const next = uniform(5);
+  await run.writeTable(
+    "pseudo_labels.csv",
+    [
+      "index",
+      "name",
+      "label",
+      "class",
+      "confidence",
+      "kept",
+      "reason",
+      "first_round",
+      "times_used",
+      "times_seen",
+      "flips",
+      "true_label",
+    ],
+    Array.from({ length: 60 }, (_, i) => {
+      const confidence = 0.3 + 0.7 * next();
+      const kept = confidence >= 0.8;
+      return [
+        i,
+        `data_batch_1.bin[${i}]`,
+        i % 10,
+        names[i % 10]!,
+        confidence.toFixed(6),
+        kept ? 1 : 0,
+        kept ? "" : "confidence below 0.8",
+        kept ? 2 : "",
+        kept ? 3 : 0,
+        5,
+        i % 7 === 0 ? 2 : 0,
+        i % 9 === 0 ? (i + 1) % 10 : i % 10,
+      ];
+    }),
+  );
+  await run.writeTable(
+    "suspected_labels_selfTrain.csv",
+    [
+      "part",
+      "index",
+      "name",
+      "label",
+      "suggested",
+      "confidence",
+      "self_confidence",
+    ],
+    [0, 1, 2].map((i) => [
+      "test",
+      i,
+      `test_batch.bin[${i}]`,
+      names[i]!,
+      names[i + 1]!,
+      0.9 - 0.1 * i,
+      0.05,
+    ]),
+  );
+  await run.writeTable(
+    "duplicates.csv",
+    ["group", "part", "index", "name", "label"],
+    [
+      [0, "labelled", 4, "data_batch_1.bin[4]", names[4]!],
+      [0, "test", 4, "test_batch.bin[4]", names[4]!],
+    ],
+  );
 }

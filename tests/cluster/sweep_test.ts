@@ -1,0 +1,55 @@
+import { match, ok, strictEqual } from "node:assert";
+import { parseCsv } from "../../src/run/mod.ts";
+import {
+  command,
+  readJson,
+  teacherOnly,
+  withTinyRun,
+} from "./train_process.ts";
+
+Deno.test("sweep trains every setting, keeps finished runs and refuses another sweep's folder", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const out = `${folder}/sweep`;
+    const sweep = (...labels: string[]) =>
+      command([
+        "sweep",
+        config,
+        ...teacherOnly(2),
+        "--seeds=1",
+        "--ranks=1",
+        `--labels=${labels}`,
+        `--out=${out}`,
+      ]);
+    const first = await sweep("1", "2");
+    strictEqual(first.code, 0, first.stderr);
+    match(
+      first.stdout,
+      /^labels +runs +teacher +shipped\n1 +1 +[\d.]+ +[\d.]+\n2 /,
+    );
+    const [header, ...rows] = parseCsv(
+      await Deno.readTextFile(`${out}/members.csv`),
+    );
+    strictEqual(
+      header!.slice(0, 4).join(),
+      "data.labelsPerClass,seed,run,state",
+    );
+    strictEqual(
+      rows.map((row) => row.slice(0, 4).join()).join(" "),
+      "1,5,members/labelsPerClass-1_seed-5,done 2,5,members/labelsPerClass-2_seed-5,done",
+    );
+    const run = await readJson(
+      `${out}/members/labelsPerClass-2_seed-5/config.json`,
+    );
+    strictEqual((run.data as { labelsPerClass: number }).labelsPerClass, 2);
+    ok((await Deno.readTextFile(`${out}/report.html`)).includes("<!doctype"));
+
+    const again = await sweep("1", "2");
+    strictEqual(again.code, 0, again.stderr);
+    strictEqual(again.stderr.match(/^kept /gm)?.length, 2);
+    strictEqual(again.stdout, first.stdout);
+
+    const other = await sweep("1", "3");
+    strictEqual(other.code, 2);
+    match(other.stderr, /^error: .*it holds another sweep\nhint: /);
+  });
+});
