@@ -143,6 +143,8 @@ const outcome = z.strictObject({
     z.strictObject({ state: z.literal("done"), summary }),
     z.strictObject({ state: z.literal("stopped"), checkpoint: word }),
   ]),
+  /** Of the ranks that ended it; by default the first. */
+  generation: z.int().min(1).exactOptional(),
   wire: wire.exactOptional(),
 });
 
@@ -157,6 +159,10 @@ const failed = z.strictObject({
   exitCode: z.int().min(1).max(255),
   /** A consequence of another rank's failure, such as an aborted collective. */
   secondary: z.boolean(),
+  /** Its GPU is gone, which the other ranks have no part in. */
+  device: z.boolean().exactOptional(),
+  /** Of the ranks, when it happened; by default the first. */
+  generation: z.int().min(1).exactOptional(),
   /** The ranks that this one waited for in vain, ascending. */
   suspects: z.array(rank).max(MAX_RANKS).exactOptional(),
 });
@@ -241,12 +247,22 @@ export const command = z.strictObject({
     z.strictObject({ kind: z.literal("stop") }),
     /** Nothing is left to do: leave with exit code 0. */
     z.strictObject({ kind: z.literal("leave") }),
+    /** The members, without those that are lost, go on from the step in progress. */
+    z.strictObject({
+      kind: z.literal("regroup"),
+      /** Rises each time. */
+      generation: z.int().min(2),
+      /** Ascending; a rank's place among them is its rank from now on. */
+      members: z.array(rank).min(1).max(MAX_RANKS),
+      reason: text,
+    }),
     /** Another rank failed: reject what waits and leave with exit code 1. */
     z.strictObject({ kind: z.literal("abort"), reason: text }),
   ]),
 });
 export type Command = z.output<typeof command>;
 export type Order = Command["order"];
+export type Regroup = Extract<Order, { kind: "regroup" }>;
 
 /** The coordinator lives; `beat` rises. */
 export const pulse = z.strictObject({ beat: count });

@@ -3,6 +3,7 @@ import type { Clock } from "../../src/env/mod.ts";
 import type { PhaseName } from "../../src/phases/engine.ts";
 import type { Console } from "../console.ts";
 import {
+  headline,
   type JournalRecord,
   type Observer,
   progressLine,
@@ -113,6 +114,15 @@ export class TrainConsole implements Observer {
           }   stopped  checkpoint ${record.checkpoint}`,
         );
         return;
+      case "rank_lost": {
+        const { length } = record.members;
+        this.onWarning(
+          `${headline(record.failure)}; ${
+            length === 1 ? "1 rank goes" : `${length} ranks go`
+          } on from the step in progress`,
+        );
+        return;
+      }
       case "wire":
         this.#wires.set(record.rank, record.counts);
         return;

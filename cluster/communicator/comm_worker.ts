@@ -96,7 +96,10 @@ export class CommWorker implements Messenger, AsyncDisposable {
     return this.#link;
   }
 
-  /** Joins the ring of ranks; afterwards the collectives work. */
+  /**
+   * Joins the ring of ranks; afterwards the collectives work. Again: leaves the
+   * one before, whose communicator is of no use any more.
+   */
   async join(
     options: { size: number } & Partial<JoinOptions>,
   ): Promise<WorkerCommunicator> {
@@ -106,7 +109,7 @@ export class CommWorker implements Messenger, AsyncDisposable {
     });
     this.#link = choice as LinkChoice;
     return new WorkerCommunicator({
-      rank: this.rank,
+      rank: options.rank ?? this.rank,
       size: options.size,
       run: async (call) => {
         await this.#ask({ kind: "collective", call });

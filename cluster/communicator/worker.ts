@@ -41,6 +41,8 @@ interface Session {
 
 let session: Session | undefined;
 let communicator: LinkCommunicator | undefined;
+/** Why the ranks that are being joined need not be met any more. */
+let aborted: Error | undefined;
 const memories = new Map<number, WeakRef<SharedArrayBuffer>>();
 const subscriptions = new Map<number, () => void>();
 
@@ -97,9 +99,8 @@ function take(notice: Notice): void {
       subscriptions.delete(notice.subscription);
       break;
     case "abort":
-      communicator?.exchange.fail(
-        new RankFailedError(notice.reason, notice.failedRank),
-      );
+      aborted = new RankFailedError(notice.reason, notice.failedRank);
+      communicator?.exchange.fail(aborted);
   }
 }
 
@@ -115,13 +116,17 @@ async function open(
 }
 
 async function join(options: JoinOptions): Promise<LinkChoice> {
-  const { credentials, rank } = opened();
-  const { size, generation } = options;
+  const { credentials, rank: name } = opened();
+  const { size, generation, rank = name } = options;
+  // The memory of earlier calls is not asked for again.
+  memories.clear();
+  aborted = undefined;
+  await communicator?.close();
   const subjects = subjectsOf(credentials.run);
   const viaNats = await openNatsLink(credentials, {
     rank,
     size,
-    name: `rank-${rank}-data`,
+    name: `rank-${name}-data`,
     subject: (to, lane) => subjects.data(to, lane),
   });
   const warn = (message: string) => post({ kind: "note", message });
@@ -137,6 +142,7 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
     onWarning: (wait) => post({ kind: "warning", wait }),
   });
   const { exchange } = communicator;
+  if (aborted !== undefined) exchange.fail(aborted);
   const machine = Deno.hostname();
   const parts = {
     exchange,

@@ -26,6 +26,8 @@ export interface JoinOptions {
   link: LinkWish;
   /** Number of ranks. */
   size: number;
+  /** This rank among them, when it is not the one that it began as. */
+  rank?: number;
   /** Rises each time the set of ranks changes. */
   generation: number;
   /** How collectives are carried out. */

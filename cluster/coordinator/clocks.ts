@@ -9,6 +9,10 @@ function waits(rank: RankState): boolean {
   return rank.beat !== undefined && rank.beat.entered > rank.beat.finished;
 }
 
+function isGone({ exit, lost }: RankState): boolean {
+  return exit !== undefined || lost === true;
+}
+
 /** The lower one, so that a first step with its compilation weighs little. */
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -59,14 +63,14 @@ export type Finding = Pick<Failure, "kind" | "rank" | "cause">;
 export function silentRank(state: State, at: number): Finding | undefined {
   let worst: { rank: number; silence: number } | undefined;
   state.ranks.forEach((rank, index) => {
-    if (rank.hello === undefined || rank.exit !== undefined) return;
+    if (rank.hello === undefined || isGone(rank)) return;
     const silence = at - rank.heard;
     if (silence > state.limits.dead && !(silence <= (worst?.silence ?? 0))) {
       worst = { rank: index, silence };
     }
   });
   if (worst === undefined) return undefined;
-  const alive = state.ranks.filter((rank) => rank.hello && !rank.exit);
+  const alive = state.ranks.filter((rank) => rank.hello && !isGone(rank));
   const silence = at - Math.max(...alive.map((rank) => rank.heard));
   if (alive.length > 1 && silence > state.limits.dead) {
     return {
@@ -96,7 +100,7 @@ export function disconnectedRank(
   at: number,
 ): Finding | undefined {
   const rank = state.ranks.findIndex((rank) =>
-    rank.exit === undefined && rank.disconnected !== undefined &&
+    !isGone(rank) && rank.disconnected !== undefined &&
     at - rank.disconnected > state.limits.reconnect
   );
   return rank < 0 ? undefined : {
@@ -117,7 +121,7 @@ export function stuckRank(
   at: number,
 ): Finding | undefined {
   const busy = state.ranks.map((rank, index) => ({ rank, index }))
-    .filter(({ rank }) => rank.exit === undefined && !rank.outcome);
+    .filter(({ rank }) => !isGone(rank) && !rank.outcome);
   const late = busy.filter(({ rank }) =>
     at - rank.moved > progressLimit(rank, state)
   );

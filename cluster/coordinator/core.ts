@@ -15,7 +15,9 @@ import {
   blame,
   ended,
   journal,
+  membersOf,
   order,
+  orderPhase,
   rankOf,
   type Turn,
 } from "./turn.ts";
@@ -42,6 +44,8 @@ export function advance(
   if (turn.at - before.at > PAUSE_MS) forgive(turn, turn.at - before.at);
   handle(turn, event);
   watch(turn);
+  // The last word may come from one that is not waited for any more.
+  if (state.stage === "running") endPhase(turn);
   return [state, turn.actions];
 }
 
@@ -68,12 +72,16 @@ function handle(turn: Turn, event: ClusterEvent): void {
     case "outcome": {
       answer(turn, { kind: "ok" });
       const rank = rankOf(turn, event.outcome.rank);
-      if (rank === undefined || state.stage !== "running") return;
+      if (rank === undefined || rank.lost) return;
+      if (state.stage !== "running") return;
       rank.heard = at;
       if (event.outcome.command !== rank.phaseCommand) return;
+      if ((event.outcome.generation ?? 1) < state.generation) {
+        return orderPhase(turn, event.outcome.rank);
+      }
       if (rank.outcome === undefined) noteWire(turn, event.outcome);
       rank.outcome ??= event.outcome.outcome;
-      return endPhase(turn);
+      return;
     }
     case "failed":
       return onFailed(turn, event.failed);
@@ -119,6 +127,9 @@ function noteWire(turn: Turn, { rank, wire }: Outcome): void {
 function onFailed(turn: Turn, failed: Failed): void {
   const { state, at } = turn;
   answer(turn, { kind: "ok" });
+  if (rankOf(turn, failed.rank)?.lost) return;
+  // It waited for one that is lost.
+  if (failed.secondary && (failed.generation ?? 1) < state.generation) return;
   const { rank, phase, step, message, hint, stack, exitCode } = failed;
   const [suspect] = failed.suspects ?? [];
   const failure: Failure = suspect === undefined
@@ -126,7 +137,7 @@ function onFailed(turn: Turn, failed: Failed): void {
       ...blame(turn, rank),
       ...(phase === undefined ? {} : { phase }),
       step,
-      kind: "reported",
+      kind: failed.device ? "device" : "reported",
       cause: message,
       ...(hint === undefined ? {} : { hint }),
       ...(stack === undefined ? {} : { stack }),
@@ -169,6 +180,8 @@ function onExit(
     }
     return;
   }
+  // The others go on without it already.
+  if (rank.lost) return;
   // The run needs nothing of it any more: the others bring it to its end.
   if (isDone(state, event.rank)) return;
   // A rank that has reported a consequence leaves because of it.
@@ -233,6 +246,6 @@ function onStop(turn: Turn, request: StopRequest): void {
     case "opening":
       return leave(turn, code);
     case "running":
-      state.ranks.forEach((_, rank) => order(turn, rank, { kind: "stop" }));
+      for (const rank of membersOf(state)) order(turn, rank, { kind: "stop" });
   }
 }

@@ -1,5 +1,6 @@
 import { disconnectedRank, silentRank, stuckRank } from "./clocks.ts";
 import type { Failure } from "./state.ts";
+import { lose, mayGoOn } from "./losing.ts";
 import { blame, ended, enter, journal, order, type Turn } from "./turn.ts";
 
 /** Deadlines: whatever the stage waits for, it does not wait for ever. */
@@ -8,7 +9,9 @@ export function watch(turn: Turn): void {
   const { limits, since } = state;
   if (state.stage === "over") return;
   if (state.stage === "leaving" || state.stage === "failing") {
-    if (state.ranks.every((rank) => rank.exit)) return finish(turn);
+    if (state.ranks.every((rank) => rank.exit ?? rank.lost)) {
+      return finish(turn);
+    }
     if (state.killed === undefined) {
       if (at - since > limits.leave) killAll(turn, false);
     } else if (at - state.killed > limits.leave) finish(turn);
@@ -43,10 +46,14 @@ export function watch(turn: Turn): void {
   }
 }
 
-/** The first failure wins: it is kept, the others are told to leave. */
+/**
+ * The others go on without the rank, where that may be. Else the first failure
+ * wins: it is kept, the others are told to leave.
+ */
 export function fail(turn: Turn, failure: Failure): void {
   const { state } = turn;
   if (ended(state)) return;
+  if (mayGoOn(state, failure)) return lose(turn, failure);
   state.failure = failure;
   state.code = failure.exitCode;
   journal(turn, { event: "failed", failure });
@@ -55,10 +62,10 @@ export function fail(turn: Turn, failure: Failure): void {
     ? failure.cause
     : `rank ${failure.rank}: ${failure.cause}`;
   state.ranks.forEach((rank, index) => {
-    if (rank.exit) return;
+    if (rank.exit || rank.lost) return;
     if (index !== failure.rank) {
       order(turn, index, { kind: "abort", reason: reason.slice(0, 4096) });
-    } else if (failure.kind !== "reported" && failure.kind !== "refused") {
+    } else if (!["reported", "device", "refused"].includes(failure.kind)) {
       turn.actions.push({ do: "kill", rank: index });
     }
   });
@@ -69,7 +76,7 @@ export function leave(turn: Turn, code: number): void {
   turn.state.code = code;
   enter(turn, "leaving");
   turn.state.ranks.forEach((rank, index) => {
-    if (!rank.exit) order(turn, index, { kind: "leave" });
+    if (!rank.exit && !rank.lost) order(turn, index, { kind: "leave" });
   });
 }
 

@@ -16,6 +16,8 @@ interface RankEntry {
   form?: string;
   /** What has gone wrong on its wire, and was made good. */
   wire?: Partial<WireCounts>;
+  /** Why the run went on without it. */
+  lost?: string;
 }
 
 interface PhaseEntry {
@@ -83,6 +85,11 @@ export class RunRecord {
         entry.adapter = record.adapter.name;
         entry.form = record.form;
         return;
+      }
+      case "rank_lost": {
+        const entry = this.#ranks[record.failure.rank!];
+        if (entry !== undefined) entry.lost = record.failure.cause;
+        break;
       }
       case "wire": {
         const entry = this.#ranks[record.rank];

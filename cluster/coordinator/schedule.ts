@@ -1,5 +1,12 @@
 import { fail, leave } from "./ending.ts";
-import { blame, enter, journal, order, type Turn } from "./turn.ts";
+import {
+  blame,
+  enter,
+  journal,
+  membersOf,
+  orderPhase,
+  type Turn,
+} from "./turn.ts";
 
 /** Orders the first of the remaining phases, or ends the run. */
 export function nextPhase(turn: Turn): void {
@@ -9,28 +16,30 @@ export function nextPhase(turn: Turn): void {
   if (state.stop !== undefined) return leave(turn, state.stop.code);
   enter(turn, "running");
   journal(turn, { event: "phase_started", phase });
-  state.ranks.forEach((rank, index) => {
-    delete rank.outcome;
+  for (const index of membersOf(state)) {
+    const rank = state.ranks[index]!;
     rank.stepTimes = [];
     rank.moved = rank.stepped = at;
-    order(turn, index, { kind: "phase", phase });
-    rank.phaseCommand = rank.sequence;
-  });
+    orderPhase(turn, index);
+  }
 }
 
 /** Goes on when every rank has said how its phase ended. */
 export function endPhase(turn: Turn): void {
   const { state } = turn;
   const phase = state.phases[0]!;
-  const outcomes = state.ranks.map((rank) => rank.outcome);
+  const members = membersOf(state);
+  const outcomes = members.map((rank) => state.ranks[rank]!.outcome);
   if (!outcomes.every((outcome) => outcome !== undefined)) return;
   const [first] = outcomes;
   const odd = outcomes.findIndex((outcome) => outcome.state !== first!.state);
   if (odd >= 0) {
     return fail(turn, {
-      ...blame(turn, odd),
+      ...blame(turn, members[odd]!),
       kind: "refused",
-      cause: `its phase is ${outcomes[odd]!.state}, rank 0's ${first!.state}`,
+      cause: `its phase is ${outcomes[odd]!.state}, rank ${members[0]}'s ${
+        first!.state
+      }`,
       exitCode: 1,
     });
   }

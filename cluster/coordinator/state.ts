@@ -18,6 +18,8 @@ export interface Failure {
     | "stuck"
     | "disconnected"
     | "reported"
+    /** It reports that its GPU is gone. */
+    | "device"
     | "refused"
     | "timeout"
     | "server";
@@ -69,6 +71,13 @@ export type JournalRecord =
   | { event: "phase_stopped"; phase: PhaseName; checkpoint: string }
   | { event: "stop_requested"; cause: string; code: number; now: boolean }
   | { event: "failed"; failure: Failure }
+  /** The run goes on with the members, who are of this generation now. */
+  | {
+    event: "rank_lost";
+    failure: Failure;
+    generation: number;
+    members: readonly number[];
+  }
   | {
     event: "left";
     rank: number;
@@ -164,6 +173,8 @@ export interface RankState {
   phaseCommand: number;
   outcome?: Outcome["outcome"];
   disconnected?: number;
+  /** The run goes on without it. */
+  lost?: true;
   exit?: { code: number; signal: string | null };
 }
 
@@ -186,6 +197,10 @@ export interface State {
   version: string;
   config: string;
   ranks: RankState[];
+  /** What the others do when a rank is lost in a phase. */
+  onRankLoss: "stop" | "continue";
+  /** Rises each time that ranks are lost. */
+  generation: number;
   /** Phases still to run; the first is in progress while running. */
   phases: readonly PhaseName[];
   stop?: StopRequest & { at: number };
@@ -206,8 +221,9 @@ export function initialState(options: {
   version: string;
   config: string;
   limits?: Partial<Limits>;
+  onRankLoss?: State["onRankLoss"];
 }): State {
-  const { at, size, phases, version, config } = options;
+  const { at, size, phases, version, config, onRankLoss = "stop" } = options;
   return {
     stage: "joining",
     since: at,
@@ -215,6 +231,8 @@ export function initialState(options: {
     limits: { ...LIMITS, ...options.limits },
     version,
     config,
+    onRankLoss,
+    generation: 1,
     ranks: Array.from({ length: size }, () => ({
       heard: at,
       moved: at,

@@ -30,6 +30,11 @@ export function rankOf(turn: Turn, index: number): RankState | undefined {
   return turn.state.ranks[index];
 }
 
+/** Ranks that take part, ascending. */
+export function membersOf(state: State): number[] {
+  return state.ranks.flatMap(({ lost }, rank) => lost ? [] : [rank]);
+}
+
 export function answer(turn: Turn, answer: Answer): void {
   turn.actions.push({ do: "answer", answer });
 }
@@ -43,6 +48,14 @@ export function order(turn: Turn, index: number, order: Order): void {
   const command = { sequence: ++rank.sequence, order };
   rank.unseen = [...rank.unseen, command];
   turn.actions.push({ do: "send", rank: index, command });
+}
+
+/** The phase in progress, from its newest checkpoint. */
+export function orderPhase(turn: Turn, index: number): void {
+  const rank = turn.state.ranks[index]!;
+  delete rank.outcome;
+  order(turn, index, { kind: "phase", phase: turn.state.phases[0]! });
+  rank.phaseCommand = rank.sequence;
 }
 
 /** What is known about a rank, for the report of its failure. */

@@ -147,6 +147,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     phases: left,
     version,
     config: await hashOf(text),
+    onRankLoss: config.onRankLoss,
     limits: {
       dead: config.timeouts.heartbeatSeconds * 1000,
       step: config.timeouts.progressSeconds * 1000,

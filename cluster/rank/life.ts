@@ -46,6 +46,13 @@ export class Life {
     this.activity = "compiling";
   }
 
+  /** The ranks that are left begin to count their collectives anew. */
+  regroup(): void {
+    this.#set("entered", 0);
+    this.#set("finished", 0);
+    this.activity = "compiling";
+  }
+
   /** After a step; without a new step it is progress of an evaluation. */
   onStep(step: number): void {
     const trained = step >= 0 && step !== this.step;

@@ -1,12 +1,9 @@
 import { parseConfig } from "../../src/config/mod.ts";
 import { type Env, SignetError } from "../../src/env/mod.ts";
+import { DeviceLostError } from "../../src/gpu/mod.ts";
 import type { Progress } from "../../src/phases/engine.ts";
 import { type Engine, openEngine } from "../../src/phases/mod.ts";
-import {
-  CollectiveTimeoutError,
-  CommWorker,
-  RankFailedError,
-} from "../communicator/mod.ts";
+import { CollectiveTimeoutError, CommWorker } from "../communicator/mod.ts";
 import { type Credentials, readCredentials } from "../links/mod.ts";
 import {
   type Failed,
@@ -16,6 +13,7 @@ import {
 } from "../protocol.ts";
 import { codeHash, hashOf } from "../version.ts";
 import { Life } from "./life.ts";
+import { isConsequence, Membership } from "./membership.ts";
 import { Orders } from "./orders.ts";
 import { RankLog } from "./rank_log.ts";
 import { clip, Reporter } from "./reporter.ts";
@@ -50,6 +48,7 @@ interface Session extends RankOptions {
   log: RankLog;
   reporter: Reporter;
   orders: Orders;
+  membership: Membership;
 }
 
 /** What the process around a rank may tell it. */
@@ -75,9 +74,14 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
   };
   const subjects = subjectsOf(credentials.run);
   const reporter = new Reporter(env, worker, subjects);
+  const membership = new Membership({ ...options, worker, life });
   const orders = new Orders(worker, subjects.command(rank), {
     life,
     onAbort: (reason) => leave(`aborted: ${reason}`),
+    onRegroup(order) {
+      log.write("warn", `goes on without ${order.reason}`);
+      membership.order(order);
+    },
   });
   const onCoordinatorLost = () => leave("the coordinator is gone");
   watchCoordinator(env, worker, { subjects, onLost: onCoordinatorLost });
@@ -89,6 +93,7 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
     log,
     reporter,
     orders,
+    membership,
   };
   const never = new AbortController().signal;
   return {
@@ -127,8 +132,8 @@ function openWorker(
 
 /** Hello, engine, then phases until the order to leave. */
 async function serve(session: Session): Promise<number> {
-  const { env, rank, size, runFolder, worker, life, log, reporter } = session;
-  const { host, pid, deno, orders } = session;
+  const { env, rank, runFolder, worker, life, log, reporter } = session;
+  const { host, pid, deno, orders, membership } = session;
   const never = new AbortController().signal;
   const text = await env.disk.readText(`${runFolder}/config.json`);
   const answer = await reporter.report({
@@ -144,23 +149,37 @@ async function serve(session: Session): Promise<number> {
     throw new SignetError(`Cannot join the run: ${answer.reason}`);
   }
   const config = parseConfig(JSON.parse(text), `${runFolder}/config.json`);
-  const communicator = await worker.join({
-    size,
+  const settings = {
     link: config.link,
     deadlineMs: config.timeouts.collectiveSeconds * 1000,
     algorithm: config.collectives,
-  });
+  };
+  const communicator = await membership.join(settings);
   log.write("info", "joined", { ...worker.link });
   using engine: Engine = await openEngine({
     env,
     config,
-    communicator: life.observe(communicator),
+    communicator,
+    async regroup(error) {
+      if (!membership.changes && !isConsequence(error)) return undefined;
+      // The coordinator may not know yet whom this one waited for in vain.
+      if (!membership.changes) {
+        const failed = describe(session, error);
+        reporter.report(failed, never).catch(() => {});
+      }
+      const left = await membership.rejoin(settings);
+      if (left !== undefined) {
+        const { generation, members } = membership;
+        log.write("info", "joined", { ...worker.link, generation, members });
+      }
+      return left;
+    },
     runFolder,
     cacheFolder: session.cacheFolder,
     stopRequested: () => orders.stopRequested,
     onStep: (_, step) => life.onStep(step),
     onProgress(progress) {
-      if (rank !== 0) return;
+      if (membership.place !== 0) return;
       worker.publish(session.subjects.progress, progressMessage(progress));
     },
     log: (level, message, fields) => log.write(level, message, fields),
@@ -170,6 +189,10 @@ async function serve(session: Session): Promise<number> {
   await reporter.report({ kind: "ready", rank, adapter, form, data }, never);
   while (true) {
     const { sequence, order } = await orders.next();
+    if (order.kind === "regroup") {
+      if (membership.changes) await engine.rejoin();
+      continue;
+    }
     if (order.kind !== "phase") break;
     const { phase } = order;
     log.write("info", `phase ${phase} starts`);
@@ -184,6 +207,7 @@ async function serve(session: Session): Promise<number> {
       command: sequence,
       phase,
       outcome: JSON.parse(JSON.stringify(outcome)),
+      generation: membership.generation,
       ...(wire === undefined ? {} : { wire }),
     }, never);
   }
@@ -200,8 +224,8 @@ function progressMessage(progress: Progress): ProgressMessage {
 
 /** Tells the coordinator why this rank cannot go on. */
 async function fail(session: Session, error: unknown): Promise<number> {
-  const { env, rank, life, log, reporter } = session;
-  const failed = describe(rank, life, error);
+  const { env, log, reporter } = session;
+  const failed = describe(session, error);
   const { message, stack, hint } = failed;
   const wire = await session.worker.counts().catch(() => undefined);
   log.write("error", message, { stack, hint, wire });
@@ -216,10 +240,12 @@ async function fail(session: Session, error: unknown): Promise<number> {
   return failed.exitCode;
 }
 
-function describe(rank: number, life: Life, error: unknown): Failed {
+function describe(
+  { rank, life, membership }: Session,
+  error: unknown,
+): Failed {
   const known = error instanceof SignetError ? error : undefined;
-  const secondary = error instanceof CollectiveTimeoutError ||
-    error instanceof RankFailedError;
+  const secondary = isConsequence(error);
   const { phase } = life;
   const stack = known || secondary || !(error instanceof Error)
     ? undefined
@@ -234,8 +260,10 @@ function describe(rank: number, life: Life, error: unknown): Failed {
     ...(stack === undefined ? {} : { stack: clip(stack) }),
     exitCode: known?.exitCode ?? 1,
     secondary,
+    generation: membership.generation,
+    ...(error instanceof DeviceLostError ? { device: true } : {}),
     ...(error instanceof CollectiveTimeoutError
-      ? { suspects: [...error.missingRanks] }
+      ? { suspects: error.missingRanks.map((r) => membership.members[r]!) }
       : {}),
   };
 }

@@ -285,6 +285,9 @@ export const configSchema = z.strictObject({
   link: z.enum(["auto", "nats", "direct"]).default("auto").describe(
     "how ranks reach each other",
   ),
+  onRankLoss: z.enum(["continue", "stop"]).default("continue").describe(
+    "when a rank dies in a phase: the others go on from the step in progress, or the run stops",
+  ),
   data,
   teacher,
   student,

@@ -49,6 +49,11 @@ export interface EngineOptions {
   cacheFolder: string;
   /** Kernel form agreed by all ranks; left out, the device decides. */
   form?: KernelForm;
+  /**
+   * An exchange has failed, or an idle rank was told of a loss: the ranks that are
+   * left, once they are known, or nothing when the run ends. Left out, it does.
+   */
+  regroup?: (error: unknown) => Promise<Communicator | undefined>;
   /** Asked once a step; true on any rank makes all ranks checkpoint and stop after that step. */
   stopRequested(): boolean;
   /** On every rank, about once a second and after each evaluation. */
@@ -82,5 +87,7 @@ export interface Engine {
    * one. All ranks call it with the same name.
    */
   runPhase(name: PhaseName): Promise<PhaseOutcome>;
+  /** Joins the ranks that are left when this one has nothing to do. */
+  rejoin(): Promise<void>;
   [Symbol.dispose](): void;
 }

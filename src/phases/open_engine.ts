@@ -11,6 +11,7 @@ import { CONSTANTS, type Normalisation } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { Engine, EngineOptions, PhaseName } from "./engine.ts";
 import { agreeOnForm } from "./kernel_form.ts";
+import { goOnWithout } from "./regroup.ts";
 import { runPhase } from "./run_phase.ts";
 
 /** Opens the GPU, loads and splits the data and uploads it. */
@@ -37,6 +38,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       form: device.form,
       dataHash: context.dataHash,
       runPhase: (name: PhaseName) => runPhase(context, name),
+      async rejoin() {
+        context.communicator = await goOnWithout(context, undefined);
+      },
       [Symbol.dispose]: () => device[Symbol.dispose](),
     };
   } catch (error) {

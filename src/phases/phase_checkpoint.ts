@@ -34,7 +34,9 @@ interface StoredState {
 export async function savePhase(
   context: Context,
   recipe: Recipe,
-  { step, seconds, best, summary, figures }: PhaseState & { figures: Figures },
+  { step, seconds, best, summary, figures, recipe: recipeState }:
+    & PhaseState
+    & { figures: Figures; recipe: unknown },
 ): Promise<string> {
   const { communicator, env, runFolder, config } = context;
   const { phase, model, evaluated, optimizer } = recipe;
@@ -55,7 +57,7 @@ export async function savePhase(
     const state: StoredState = {
       seconds,
       figures: figures.save(),
-      recipe: recipe.save(),
+      recipe: recipeState,
       lossScale: await optimizer.lossScale?.save() ?? null,
       best: best
         ? { step: best.step, accuracy: best.accuracy, loss: best.loss }

@@ -7,6 +7,7 @@ import {
   vitSegments,
 } from "../model/mod.ts";
 import {
+  type Communicator,
   largestFitting,
   shareOf,
   silentCommunicator,
@@ -20,6 +21,7 @@ import {
   teacherFeature,
 } from "./context.ts";
 import { distillRecipe } from "./distill.ts";
+import { goOnWithout } from "./regroup.ts";
 import type { PhaseName, PhaseOutcome } from "./engine.ts";
 import type { Recipe } from "./recipe.ts";
 import { selfTrainRecipe } from "./self_train.ts";
@@ -30,23 +32,40 @@ import { TrainingLoop } from "./training_loop.ts";
 /** Seeds of first weights, apart for teacher and student. */
 const TEACHER_SEED = 0x7eac4e2;
 
-/** Builds a phase's recipe, runs it and frees its memory. */
+/** Runs a phase; when a rank is lost, the others go on from the step in progress. */
 export async function runPhase(
   context: Context,
   name: PhaseName,
 ): Promise<PhaseOutcome> {
+  while (true) {
+    const end = await runAsLongAsAllLive(context, name);
+    if ("state" in end) return end;
+    context.communicator = end;
+  }
+}
+
+/** Builds a phase's recipe, runs it and frees its memory. */
+async function runAsLongAsAllLive(
+  context: Context,
+  name: PhaseName,
+): Promise<PhaseOutcome | Communicator> {
   const microBatch = await chooseMicroBatch(context, name);
   const { device, log } = context;
   device.memory.restart();
   try {
-    using phase = await openPhase({ ...context, microBatch }, name);
+    const opened = await openPhase({ ...context, microBatch }, name)
+      .catch((error) => goOnWithout(context, error));
+    if (!("loop" in opened)) return opened;
+    using phase = opened;
     device.check();
     log("info", "memory of a phase", {
       phase: name,
       bytes: device.memory.bytes,
       ...device.memory.use,
     });
-    return await phase.loop.run();
+    return await phase.loop.run().catch((error) =>
+      goOnWithout(context, error, phase.loop)
+    );
   } catch (error) {
     if (!(error instanceof OutOfMemoryError)) throw error;
     const { peakBytes, atPeak } = device.memory;

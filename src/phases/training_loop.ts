@@ -1,16 +1,21 @@
-import { ReplicaCheck, type StepValues } from "../training/mod.ts";
+import {
+  ReplicaCheck,
+  silentCommunicator,
+  type StepValues,
+} from "../training/mod.ts";
 import { conclude, rehearseConclusion } from "./conclusion.ts";
 import { type Context, STREAMS } from "./context.ts";
-import type { PhaseOutcome, PhaseSummary } from "./engine.ts";
+import type { PhaseName, PhaseOutcome, PhaseSummary } from "./engine.ts";
 import { guardStep } from "./numeric_guard.ts";
 import { readStates, resumePhase, savePhase } from "./phase_checkpoint.ts";
 import { Profile } from "./profile.ts";
+import type { Unfinished } from "./regroup.ts";
 import { learningRateAt, type Recipe } from "./recipe.ts";
 import { Selection } from "./selection.ts";
 import { StepReports } from "./step_reports.ts";
 
 /** Runs a recipe from its newest checkpoint to its end, or to a stop request. */
-export class TrainingLoop {
+export class TrainingLoop implements Unfinished {
   readonly #context: Context;
   readonly #recipe: Recipe;
   readonly #check: ReplicaCheck;
@@ -23,6 +28,8 @@ export class TrainingLoop {
   /** What the host knew of each step that is not reported yet. */
   readonly #known: Record<string, number>[] = [];
   #profile: Profile | undefined;
+  /** The recipe's state before a step that is not finished. */
+  #before: { state: unknown } | undefined;
   /** Training seconds of earlier processes, and the start of this one's. */
   #seconds = 0;
   readonly #since: number;
@@ -35,6 +42,21 @@ export class TrainingLoop {
     this.#reports = new StepReports(context, recipe);
     this.#since = env.clock.now();
     this.#selection = new Selection(context, recipe, () => this.#alive());
+  }
+
+  get phase(): PhaseName {
+    return this.#recipe.phase;
+  }
+
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Saves what is finished, though other ranks are not there to see it. */
+  async save(): Promise<void> {
+    this.#recipe.step.drain();
+    await this.#report();
+    await this.#save({ communicator: silentCommunicator(0, 1) });
   }
 
   async run(): Promise<PhaseOutcome> {
@@ -114,6 +136,8 @@ export class TrainingLoop {
     const following = index + 1;
     const early = following < steps && (preparesEarly?.(following) ?? true) &&
       !profile?.changesBefore(following);
+    // What other ranks have sent may change it before all is there.
+    if (program.distributed) this.#before = { state: this.#recipe.save() };
     const stop = await program.run({
       values: this.#valuesOf(index),
       stop: stopRequested(),
@@ -124,6 +148,7 @@ export class TrainingLoop {
         return this.#valuesOf(following);
       },
     });
+    this.#before = undefined;
     this.#known.push(known ?? hostFigures?.() ?? {});
     this.#step = following;
     return stop;
@@ -185,7 +210,7 @@ export class TrainingLoop {
       seconds: this.#elapsed(),
       onBatch: () => this.#alive(),
     });
-    await this.#save(summary);
+    await this.#save({ summary });
     return summary;
   }
 
@@ -199,12 +224,17 @@ export class TrainingLoop {
       (this.#context.env.clock.now() - this.#since) / 1000;
   }
 
-  #save(summary?: PhaseSummary): Promise<string> {
-    return savePhase(this.#context, this.#recipe, {
+  #save(
+    { summary, ...change }:
+      & { summary?: PhaseSummary }
+      & Partial<Pick<Context, "communicator">> = {},
+  ): Promise<string> {
+    return savePhase({ ...this.#context, ...change }, this.#recipe, {
       step: this.#step,
       seconds: this.#elapsed(),
       best: this.#selection.best,
       figures: this.#reports.figures,
+      recipe: this.#before?.state ?? this.#recipe.save(),
       summary,
     });
   }

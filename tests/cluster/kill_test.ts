@@ -12,8 +12,8 @@ import {
   withTinyRun,
 } from "./train_process.ts";
 
-/** Enough steps to be struck in the middle of. */
-const STEPS = teacherOnly(4000);
+/** Enough steps to be struck in the middle of; a loss ends the run. */
+const STEPS = [...teacherOnly(4000), "onRankLoss=stop"];
 
 async function strike(
   signal: Deno.Signal,

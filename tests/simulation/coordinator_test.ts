@@ -52,7 +52,8 @@ function checkAlways(options: ClusterOptions, end: ClusterEnd): void {
   for (const { action } of end.actions) {
     if (action.do === "journal") {
       if (action.record.event === "phase_started") phase = action.record.phase;
-      failed ||= action.record.event === "failed";
+      failed ||= action.record.event === "failed" ||
+        action.record.event === "rank_lost";
     } else if (action.do === "send") {
       const { order } = action.command;
       if (order.kind === "phase") {
@@ -205,6 +206,42 @@ eachSeed(
     checkCulprit(end, fault as Fault & { rank: number }, 15_000);
     if (end.failure) deepStrictEqual(end.failure.cause, "device lost");
   },
+);
+
+/** The run ends well, if anyone is left and it had begun before the first strike. */
+function checkGoesOn(end: ClusterEnd, faults: readonly Fault[]): void {
+  const struck = new Set(faults.map((fault) => "rank" in fault && fault.rank));
+  const begun = phasesOf(end, "phase_started").length > 0;
+  if (begun && struck.size < end.state.ranks.length) {
+    deepStrictEqual([end.code, end.failure], [0, undefined]);
+  } else if (end.code !== 0) ok(struck.has(end.failure?.rank ?? false));
+}
+
+for (const kind of ["kill", "freeze", "hang"] as const) {
+  eachSeed(
+    `goes on without a rank that meets: ${kind}`,
+    (base, at) => [{ kind, rank: anyRank(base), at }],
+    (end, faults) => {
+      const { rank } = faults[0] as Fault & { rank: number };
+      for (const record of end.journal) {
+        if (record.event !== "rank_lost") continue;
+        deepStrictEqual(record.failure.rank, rank);
+        ok(!record.members.includes(rank));
+      }
+      checkGoesOn(end, faults);
+    },
+    { onRankLoss: "continue" },
+  );
+}
+
+eachSeed(
+  "goes on without two ranks that are killed one after the other",
+  (base, at) => [
+    { kind: "kill", rank: 0, at },
+    { kind: "kill", rank: base.size - 1, at: at + base.next() * 6000 },
+  ],
+  checkGoesOn,
+  { onRankLoss: "continue" },
 );
 
 eachSeed(

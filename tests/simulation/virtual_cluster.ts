@@ -8,7 +8,7 @@ import {
   type Limits,
   type State,
 } from "../../cluster/coordinator/mod.ts";
-import type { Command, Report } from "../../cluster/protocol.ts";
+import type { Command, Regroup, Report } from "../../cluster/protocol.ts";
 import type { PhaseName } from "../../src/phases/engine.ts";
 import { uniform } from "../helpers/mod.ts";
 import { Agenda } from "./agenda.ts";
@@ -33,6 +33,7 @@ export interface ClusterOptions {
   loss: number;
   faults: readonly Fault[];
   limits?: Partial<Limits>;
+  onRankLoss?: State["onRankLoss"];
 }
 
 /** What was seen from outside. */
@@ -87,12 +88,17 @@ export class VirtualCluster {
       phases: options.phases,
       version: "v",
       config: "c",
+      ...(options.onRankLoss === undefined
+        ? {}
+        : { onRankLoss: options.onRankLoss }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
   }
 
   run(): ClusterEnd {
+    const everyone = this.#ranks.map(({ rank }) => rank);
     for (const rank of this.#ranks) {
+      rank.members = everyone;
       this.#after(200 + this.#next() * 2000, () => this.#hello(rank));
       this.#every(BEAT_MS, rank, () => {
         if (rank.activity !== "leaving") this.#beat(rank);
@@ -230,20 +236,28 @@ export class VirtualCluster {
     if (sequence !== rank.seen + 1) return;
     rank.seen = sequence;
     switch (order.kind) {
-      case "phase":
-        rank.phase = order.phase;
-        rank.phaseCommand = sequence;
-        rank.step = 0;
-        rank.activity = "compiling";
-        rank.ticks++;
-        return this.#work(
-          rank,
-          2000 + this.#next() * 8000,
-          () => this.#enter(rank),
-        );
+      case "phase": {
+        const begin = () => {
+          rank.phase = order.phase;
+          rank.phaseCommand = sequence;
+          rank.step = this.#newest(rank);
+          rank.activity = "compiling";
+          rank.ticks++;
+          this.#work(
+            rank,
+            2000 + this.#next() * 8000,
+            () => this.#goOn(rank),
+          );
+        };
+        if (rank.regroups) rank.afterwards = begin;
+        else begin();
+        return;
+      }
       case "stop":
         rank.stop = true;
         return;
+      case "regroup":
+        return this.#regroup(rank, order);
       case "leave":
         // A rank in the middle of a phase has no ear for it.
         if (rank.activity !== "idle" && rank.activity !== "opening") return;
@@ -256,12 +270,14 @@ export class VirtualCluster {
   #enter(rank: VirtualRank): void {
     rank.entered++;
     rank.ticks++;
-    rank.waitingSince = this.#time;
     const wait = rank.entered;
-    const waiting = this.#ranks.filter(({ entered, finished }) =>
-      entered === wait && finished === wait - 1
+    const { generation, members } = rank;
+    const waiting = members.map((member) => this.#ranks[member]!).filter(
+      (other) =>
+        other.entered === wait && other.finished === wait - 1 &&
+        other.generation === generation,
     );
-    if (waiting.length === this.#ranks.length) {
+    if (waiting.length === members.length) {
       // The stop flag travels with the sums.
       const stop = waiting.some((each) => each.stop);
       for (const each of waiting) {
@@ -276,6 +292,7 @@ export class VirtualCluster {
     }
     this.#after(COLLECTIVE_MS, () => {
       if (rank.dead || rank.frozen || rank.finished >= wait) return;
+      if (rank.generation !== generation) return;
       this.#fail(rank, true);
     });
   }
@@ -286,20 +303,75 @@ export class VirtualCluster {
     rank.activity = "training";
     const done = rank.step === this.#options.steps;
     if (!done && !stop) return this.#enter(rank);
+    this.#deliver(rank, done);
+  }
+
+  /** Enters the next step, unless a checkpoint held the end of the phase. */
+  #goOn(rank: VirtualRank): void {
+    if (rank.step === this.#options.steps) this.#deliver(rank, true);
+    else this.#enter(rank);
+  }
+
+  #deliver(rank: VirtualRank, done: boolean): void {
     rank.activity = "idle";
     this.#report(rank, {
       kind: "outcome",
       rank: rank.rank,
       command: rank.phaseCommand,
       phase: rank.phase!,
+      generation: rank.generation,
       outcome: done
         ? { state: "done", summary: { steps: rank.step } }
         : { state: "stopped", checkpoint: `${rank.phase}-${rank.step}` },
     }, () => {});
   }
 
+  /**
+   * What the rank was doing is over. Those who are left meet: they go on after
+   * the newest step that one of them has finished, and who is done says so.
+   */
+  #regroup(rank: VirtualRank, { generation, members }: Regroup): void {
+    rank.generation = generation;
+    rank.members = members;
+    rank.entered = rank.finished = 0;
+    rank.ticks++;
+    const idle = rank.activity === "idle" || rank.activity === "opening";
+    if (!idle) rank.activity = "compiling";
+    rank.regroups = true;
+    this.#work(rank, 500 + this.#next() * 2000, () => {
+      rank.regroups = false;
+      const all = members.map((member) => this.#ranks[member]!);
+      if (
+        all.some((other) => other.generation !== generation || other.regroups)
+      ) return;
+      for (const other of all) {
+        const { afterwards } = other;
+        other.afterwards = undefined;
+        if (afterwards) afterwards();
+        if (afterwards || other.activity !== "compiling") continue;
+        other.step = Math.max(other.step, this.#newest(other));
+        this.#work(
+          other,
+          1000 + this.#next() * 4000,
+          () => this.#goOn(other),
+        );
+      }
+    });
+  }
+
+  /** Steps of the rank's phase that a checkpoint of the others holds. */
+  #newest({ rank, members, phase }: VirtualRank): number {
+    const others = members.map((member) => this.#ranks[member]!)
+      .filter((other) => other.rank !== rank && other.phase === phase);
+    // One that begins has nothing, but for what was saved when ranks met.
+    return this.#state.generation === 1
+      ? 0
+      : Math.max(0, ...others.map(({ step }) => step));
+  }
+
   #fail(rank: VirtualRank, secondary: boolean): void {
     rank.work++;
+    const { generation } = rank;
     const failed = {
       kind: "failed" as const,
       rank: rank.rank,
@@ -307,17 +379,21 @@ export class VirtualCluster {
       message: secondary ? "collective timed out" : "device lost",
       exitCode: 1,
       secondary,
+      generation,
       ...(secondary ? { suspects: this.#missing(rank) } : {}),
     };
     this.#report(rank, failed, () => {
-      this.#after(secondary ? 10_000 : 0, () => this.#exit(rank, 1));
+      this.#after(secondary ? 20_000 : 0, () => {
+        if (rank.generation === generation) this.#exit(rank, 1);
+      });
     });
   }
 
   /** Who has not entered the collective that the rank waits in. */
   #missing(rank: VirtualRank): number[] {
-    return this.#ranks.filter(({ entered }) => entered < rank.entered)
-      .map(({ rank }) => rank);
+    return rank.members.filter((member) =>
+      this.#ranks[member]!.entered < rank.entered
+    );
   }
 
   #exit(rank: VirtualRank, code: number, signal: string | null = null): void {

@@ -12,7 +12,13 @@ export class VirtualRank {
   ticks = 0;
   entered = 0;
   finished = 0;
-  waitingSince = 0;
+  /** Of the ranks that it meets, and they. */
+  generation = 1;
+  members: readonly number[] = [];
+  /** Told of a change that it has not made yet. */
+  regroups = false;
+  /** What it was told to do after that. */
+  afterwards: (() => void) | undefined;
   stop = false;
   dead = false;
   frozen = false;

@@ -10,6 +10,7 @@ import {
   Journal,
   readDone,
   type State,
+  wireLine,
 } from "../../cluster/coordinator/mod.ts";
 import { accept, report } from "../../cluster/protocol.ts";
 import { realEnv } from "../../src/env/mod.ts";
@@ -154,6 +155,35 @@ Deno.test("advance() keeps the results of a rank whose process crashes after its
       "rank 1 was ended by SIGABRT after its work was done: nothing is lost, see logs/rank-1.stderr",
     ]);
   }
+});
+
+Deno.test("advance() journals what a rank's wire had to make good, and nothing of one that had nothing", () => {
+  const wire = {
+    reconnects: 1,
+    resent: 12,
+    duplicate: 0,
+    stale: 0,
+    corrupt: 2,
+    oversized: 0,
+    foreign: 0,
+    refused: 0,
+  };
+  const bad = outcome(1);
+  const good = outcome(0);
+  const quiet = { ...wire, reconnects: 0, resent: 0, corrupt: 0 };
+  const { actions } = play(2, [
+    ...RUNNING,
+    { ...bad, outcome: { ...bad.outcome, wire } },
+    { ...good, outcome: { ...good.outcome, wire: quiet } },
+  ]);
+  const found = actions.flatMap((action) =>
+    action.do === "journal" && action.record.event === "wire"
+      ? [action.record]
+      : []
+  );
+  const counts = { reconnects: 1, resent: 12, corrupt: 2 };
+  deepStrictEqual(found, [{ event: "wire", rank: 1, counts }]);
+  strictEqual(wireLine(counts), "reconnects 1, resent 12, corrupt 2");
 });
 
 Deno.test("advance() ends the run when a rank crashes that has not delivered, or whose next phase is to come", () => {

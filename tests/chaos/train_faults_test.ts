@@ -1,0 +1,129 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { readdirSync } from "node:fs";
+import {
+  checkNoneLeft,
+  command,
+  CommandProcess,
+  eventsOf,
+  ranksOf,
+  readJson,
+  teacherOnly,
+  withTinyRun,
+} from "../cluster/train_process.ts";
+
+const STEPS = 40;
+
+function train(config: string, run: string): string[] {
+  return [
+    "train",
+    config,
+    "--run-dir",
+    run,
+    "--ranks=3",
+    "link=nats",
+    ...teacherOnly(STEPS),
+  ];
+}
+
+/** Mean training loss of the steps before each line. */
+async function lossesOf(run: string): Promise<Map<number, number>> {
+  const text = await Deno.readTextFile(`${run}/metrics.jsonl`);
+  const losses = new Map<number, number>();
+  for (const line of text.trim().split("\n")) {
+    const { split, step, loss } = JSON.parse(line);
+    if (split !== "train") continue;
+    ok(!losses.has(step), `step ${step} is there once`);
+    losses.set(step, loss);
+  }
+  return losses;
+}
+
+async function logOf(run: string, rank: number) {
+  const text = await Deno.readTextFile(`${run}/logs/rank-${rank}.jsonl`)
+    .catch(() => "");
+  return text.split("\n").filter((line) => line.endsWith("}"))
+    .map((line) => JSON.parse(line));
+}
+
+/** Resolves when a rank has met others so often. */
+async function seeJoined(run: string, rank: number, times: number) {
+  while (true) {
+    const joined = (await logOf(run, rank))
+      .filter(({ message }) => message === "joined");
+    if (joined.length >= times) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Process id of the run's server, which names its ports file after it. */
+function serverOf(run: string): number {
+  const name = readdirSync(`${run}/nats`).find((name) =>
+    name.endsWith(".ports")
+  );
+  return Number(/_(\d+)\.ports$/.exec(name!)![1]);
+}
+
+async function modelOf(run: string): Promise<Uint8Array> {
+  const path = `${run}/checkpoints/teacher-${STEPS}/model.safetensors`;
+  return new Uint8Array(await Deno.readFile(path));
+}
+
+Deno.test("train ends like an undisturbed run when its server or its ranks are killed", async (t) => {
+  await withTinyRun(async ({ folder, config }) => {
+    const calm = `${folder}/calm`;
+    const { code, stderr } = await command(train(config, calm));
+    strictEqual(code, 0, stderr);
+    ok(!/made good: .*(reconnects|corrupt|stale|foreign)/.test(stderr), stderr);
+
+    await t.step("bit for bit, when the server is killed", async () => {
+      const run = `${folder}/server`;
+      const process = new CommandProcess(train(config, run));
+      await process.seeFile(`${run}/checkpoints/last`);
+      const first = serverOf(run);
+      Deno.kill(first, "SIGKILL");
+      await process.see(/^warning: the NATS server ended .* started again/);
+      const end = await process.end;
+      strictEqual(end.code, 0, end.stderr);
+      match(end.stderr, /^wire {3}rank 0 made good: .*reconnects 2/m);
+      deepStrictEqual(await modelOf(run), await modelOf(calm));
+      const last = (await logOf(run, 1)).at(-1);
+      strictEqual(last.message, "leaves");
+      strictEqual(last.wire.reconnects, 2);
+      await checkNoneLeft(run);
+    });
+
+    await t.step("with its losses, when ranks are killed", async () => {
+      const run = `${folder}/ranks`;
+      const process = new CommandProcess(train(config, run));
+      await process.seeFile(`${run}/checkpoints/last`);
+      const pids = await ranksOf(run);
+      // First the rank that writes, then one of the two that are left.
+      Deno.kill(pids[0]!, "SIGKILL");
+      await process.see(/^warning: rank 0 .*killed by SIGKILL; 2 ranks go on/);
+      await seeJoined(run, 2, 2);
+      Deno.kill(pids[1]!, "SIGKILL");
+      await process.see(/^warning: rank 1 .*killed by SIGKILL; 1 rank goes on/);
+      const end = await process.end;
+      strictEqual(end.code, 0, end.stderr);
+      match(end.stdout, /^teacher /m);
+      const expected = await lossesOf(calm);
+      const losses = await lossesOf(run);
+      deepStrictEqual([...losses.keys()], [...expected.keys()]);
+      for (const [step, loss] of losses) {
+        const calmly = expected.get(step)!;
+        ok(Math.abs(loss - calmly) < 1e-3 * calmly, `step ${step}: ${loss}`);
+      }
+      const lost = (await eventsOf(run)).filter(({ event }) =>
+        event === "rank_lost"
+      );
+      deepStrictEqual(lost.map(({ members }) => members), [[1, 2], [2]]);
+      const { state, ranks } = await readJson(`${run}/run.json`);
+      strictEqual(state, "done");
+      deepStrictEqual(
+        (ranks as { lost?: string }[]).map(({ lost }) => lost !== undefined),
+        [true, true, false],
+      );
+      await checkNoneLeft(run);
+    });
+  });
+});
