@@ -1,6 +1,9 @@
-import { ok } from "node:assert";
+import { deepStrictEqual, ok } from "node:assert";
 import { realEnv } from "../../src/env/mod.ts";
-import { LinkCommunicator } from "../../cluster/communicator/mod.ts";
+import {
+  CollectiveTimeoutError,
+  LinkCommunicator,
+} from "../../cluster/communicator/mod.ts";
 import {
   type NatsServer,
   startNatsServer,
@@ -70,7 +73,7 @@ function communicatorOn(link: Link, deadlineMs: number): LinkCommunicator {
 
 /** Every connection to the server goes through the rank's own proxy. */
 async function natsWorld(
-  fault: () => Fault | undefined,
+  fault: (rank: number) => Fault | undefined,
   deadlineMs = DEADLINE_MS,
 ): Promise<World> {
   generation++;
@@ -79,7 +82,8 @@ async function natsWorld(
   const target = { hostname, port: Number(port) };
   const proxies = Array.from(
     { length: SIZE },
-    () => new FaultProxy({ target, framing: "nats", fault }),
+    (_, rank) =>
+      new FaultProxy({ target, framing: "nats", fault: () => fault(rank) }),
   );
   const links = await Promise.all(
     proxies.map((proxy, rank) => natsLink(rank, proxy.port)),
@@ -225,3 +229,22 @@ for (const [name, open] of Object.entries(WORLDS)) {
     }
   });
 }
+
+Deno.test("Communicator fails within its deadline, naming the rank, when nothing of it arrives any more", async () => {
+  let mute = false;
+  const world = await natsWorld(
+    (rank) => mute && rank === 1 ? "lose" : undefined,
+    3000,
+  );
+  await Promise.all(world.ranks.map((rank) => rank.barrier()));
+  mute = true;
+  const results = await Promise.allSettled(world.ranks.map(work));
+  for (const rank of [0, 2]) {
+    const result = results[rank]!;
+    ok(result.status === "rejected");
+    ok(result.reason instanceof CollectiveTimeoutError, `${result.reason}`);
+    deepStrictEqual(result.reason.missingRanks, [1]);
+  }
+  ok(results[1]!.status === "rejected");
+  await world.close();
+});
