@@ -46,6 +46,8 @@ export class Exchange {
   readonly #options: ExchangeOptions;
   readonly #transport: Transport;
   readonly #contexts = new Map<number, Context>();
+  /** Calls made in each context that is no more. */
+  readonly #released = new Map<number, number>();
   readonly #room = new WaitingRoom();
   readonly #pool = new ScratchPool();
   readonly #watch: Watch;
@@ -138,6 +140,14 @@ export class Exchange {
   /** Ends a context; what comes for it is dropped. */
   release(context: Context): void {
     context.fail(new Error("Cannot go on: the communicator was freed"));
+    this.#contexts.delete(context.id);
+    this.#released.set(context.id, context.entered);
+    this.#watch.forget(context);
+  }
+
+  /** Contexts that are in use. */
+  get inUse(): number {
+    return this.#contexts.size;
   }
 
   /** Runs a collective; its memory is in use until the promise settles. */
@@ -210,6 +220,7 @@ export class Exchange {
   }
 
   #deliver(head: FrameHead, payload: Uint8Array): boolean {
+    if (this.#released.has(head.context)) return true;
     const context = this.#contexts.get(head.context);
     const from = context?.placeOf(head.from);
     // Not for us, or no more.
@@ -247,7 +258,7 @@ export class Exchange {
     const context = this.#contexts.get(head.context);
     this.#transport.status(head.from, {
       context: head.context,
-      operation: context?.entered ?? 0,
+      operation: context?.entered ?? this.#released.get(head.context) ?? 0,
     });
     this.#check.onQuery(context, head, text);
   }

@@ -50,6 +50,11 @@ export class Watch {
     if (operation > known) this.#entered.set(key, operation);
   }
 
+  /** Nothing more is asked of a context. */
+  forget({ id, members }: Context): void {
+    for (const rank of members) this.#entered.delete(`${id}/${rank}`);
+  }
+
   /** An operation has ended: the next one's time begins. */
   finished(): void {
     this.#finishedAt = this.#options.now();
