@@ -230,6 +230,27 @@ for (const [name, open] of Object.entries(WORLDS)) {
   });
 }
 
+Deno.test("Communicator goes on when a lane is gone and comes back after a while", async () => {
+  const world = await natsWorld(() => undefined);
+  const [, proxy] = world.proxies;
+  const tried = Promise.withResolvers<void>();
+  const working = Promise.all(world.ranks.map(async (rank) => {
+    await rank.barrier();
+    if (rank.rank === 1) {
+      let attempts = 0;
+      proxy!.turnAway = () => ++attempts === 2 && tried.resolve();
+      proxy!.cut(1);
+    }
+    await work(rank);
+  }));
+  await tried.promise;
+  proxy!.turnAway = undefined;
+  await working;
+  const { counts } = world.ranks[1]!.exchange;
+  ok(counts.reconnects === 1, `${counts.reconnects} reconnections`);
+  await world.close();
+});
+
 Deno.test("Communicator fails within its deadline, naming the rank, when nothing of it arrives any more", async () => {
   let mute = false;
   const world = await natsWorld(

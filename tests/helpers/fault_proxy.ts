@@ -67,8 +67,8 @@ export class FaultProxy implements AsyncDisposable {
     oversized: 0,
     foreign: 0,
   };
-  /** Further connections are closed at once. */
-  closedToNew = false;
+  /** Called for each further connection while they are closed at once. */
+  turnAway: (() => void) | undefined;
   readonly #options: FaultProxyOptions;
   readonly #listener: Deno.TcpListener;
   readonly #sockets = new Map<number, Deno.Conn[]>();
@@ -98,8 +98,10 @@ export class FaultProxy implements AsyncDisposable {
   async #accept(): Promise<void> {
     try {
       for await (const socket of this.#listener) {
-        if (this.closedToNew) shut(socket);
-        else this.#work.push(this.#join(this.#connections++, socket));
+        if (this.turnAway) {
+          shut(socket);
+          this.turnAway();
+        } else this.#work.push(this.#join(this.#connections++, socket));
       }
     } catch {
       // The listener was closed.
