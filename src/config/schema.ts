@@ -285,7 +285,7 @@ export const configSchema = z.strictObject({
   link: z.enum(["auto", "nats", "direct"]).default("auto").describe(
     "how ranks reach each other",
   ),
-  onRankLoss: z.enum(["continue", "stop"]).default("continue").describe(
+  onRankLoss: z.enum(["continue", "stop"]).default("stop").describe(
     "when a rank dies in a phase: the others go on from the step in progress, or the run stops",
   ),
   data,

@@ -21,6 +21,7 @@ function train(config: string, run: string): string[] {
     run,
     "--ranks=3",
     "link=nats",
+    "onRankLoss=continue",
     ...teacherOnly(STEPS),
   ];
 }

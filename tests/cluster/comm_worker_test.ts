@@ -10,6 +10,8 @@ import {
   type Wait,
   type WorkerCommunicator,
 } from "../../cluster/communicator/mod.ts";
+import { Life } from "../../cluster/rank/life.ts";
+import { Membership } from "../../cluster/rank/membership.ts";
 import { connectControl, NoAnswerError } from "../../cluster/links/mod.ts";
 import { LIFE, LIFE_WORDS, subjectsOf } from "../../cluster/protocol.ts";
 
@@ -191,6 +193,66 @@ Deno.test("abort() rejects what waits and what comes, naming the rank", async ()
         reason: "killed by signal 9",
       });
     }
+  });
+});
+
+Deno.test("Membership joins those who are left, while one of the others sends on, and those who are left of them", async () => {
+  await withWorkers({ size: 4 }, async ({ workers, ranks }) => {
+    const members = workers.map((worker, rank) =>
+      new Membership({
+        env: realEnv,
+        rank,
+        size: 4,
+        worker,
+        life: new Life(),
+      })
+    );
+    const settings = {
+      link: "auto",
+      deadlineMs: 20_000,
+      algorithm: "auto",
+    } as const;
+    const order = (generation: number, left: number[]) => {
+      for (const rank of left) {
+        members[rank]!.order({
+          kind: "regroup",
+          generation,
+          members: left,
+          reason: "rank 0: killed",
+        });
+      }
+    };
+    // Rank 0 is thought to be dead and goes on sending under the old generation.
+    const sent = ranks.map((rank) =>
+      rank.allReduce(rank.allocate(100_000).fill(1))
+    );
+    const first = await Promise.allSettled(sent);
+    ok(first.every(({ status }) => status === "fulfilled"));
+    const late = ranks[0]!.allReduce(ranks[0]!.allocate(100_000).fill(1));
+    const fenced = rejects(late, { name: "RankFailedError" });
+    const waiting = ranks[1]!.allReduce(ranks[1]!.allocate(100_000));
+    order(2, [1, 2, 3]);
+    await rejects(waiting, { name: "RankFailedError" });
+    const rejoining = [1, 2].map((r) => members[r]!.rejoin(settings));
+    // Rank 3 is lost before it has come.
+    order(3, [1, 2]);
+    const left = await Promise.all(rejoining);
+    const buffers = left.map((rank, place) => {
+      strictEqual(rank!.rank, place);
+      strictEqual(rank!.size, 2);
+      return rank!.allocate(100_000).fill(place + 1);
+    });
+    await Promise.all(
+      left.map((rank, place) => rank!.allReduce(buffers[place]!)),
+    );
+    for (const buffer of buffers) ok(buffer.every((value) => value === 3));
+    deepStrictEqual(members[1]!.members, [1, 2]);
+    const counts = await Promise.all(
+      [1, 2].map((rank) => workers[rank]!.counts()),
+    );
+    ok(counts.every((count) => count!.corrupt === 0));
+    workers[0]!.abort("fenced");
+    await fenced;
   });
 });
 
