@@ -7,7 +7,7 @@ import { busFactor, bytesMoved, sizeName } from "./sizes.ts";
 export interface CollectiveRow extends Row {
   readonly link: string;
   readonly ranks: number;
-  /** Bytes, as nccl-tests counts them. */
+  /** Bytes of the f32 array, whatever travels, as nccl-tests counts them. */
   readonly size: number;
   /** Elements. */
   readonly count: number;
@@ -37,13 +37,14 @@ function rowOf(
   rounds: readonly Round[],
   { team, name, bytes }: Contest,
 ): CollectiveRow {
+  const isNarrow = link === "nats-bf16";
   const ranks = team.size;
   const turns = rounds.flatMap(({ turns }) => turns.get(link) ?? []);
   const times = turns.flatMap(({ ms }) => ms);
   const cpuMs = turns.reduce((sum, turn) => sum + turn.cpuMs, 0);
   const ms = median(times);
   const gb = bytes / 1e9;
-  const moved = bytesMoved(name, ranks, bytes);
+  const moved = bytesMoved(name, ranks, isNarrow ? bytes / 2 : bytes);
   const ceiling = link === "direct" ? "tcp" : "nats";
   const isOurs = link === "nats" || link === "direct" || link === "library";
   const share = (of: (round: Round) => number | undefined) =>
@@ -65,7 +66,7 @@ function rowOf(
     name,
     shape: `${sizeName(bytes)} x ${ranks}`,
     form: link,
-    precision: "f32",
+    precision: isNarrow ? "bf16" : "f32",
     unit: "GB/s",
     link,
     ranks,
@@ -101,7 +102,7 @@ function rivals(
 ): Record<string, Rival> {
   const others = new Set(rounds.flatMap(({ turns }) => [...turns.keys()]));
   others.delete(link);
-  if (link !== "nats" && link !== "direct") return {};
+  if (!["nats", "direct", "nats-bf16"].includes(link)) return {};
   return Object.fromEntries([...others].map((other) => {
     const both = rounds.filter(({ turns }) => turns.has(other));
     return [other, {

@@ -1,15 +1,24 @@
+import { tuningFolderOf } from "../../cluster/launch/mod.ts";
+import type { Tuning } from "../../cluster/communicator/tuning.ts";
 import { ConfigError } from "../../src/env/mod.ts";
 import { openPeers } from "../peers/open_peers.ts";
 import type { BenchOptions, Verb } from "../common/verb.ts";
 import { type CollectiveRow, collectiveRows } from "./collective_rows.ts";
 import { collectivesTable } from "./collectives_table.ts";
 import { startMessagePeers } from "./message_peers.ts";
-import { type CallName, CALLS, parseSize, sizeName, SIZES } from "./sizes.ts";
+import {
+  type CallName,
+  CALLS,
+  parseRate,
+  parseSize,
+  sizeName,
+  SIZES,
+} from "./sizes.ts";
 import { Team } from "./team.ts";
 import type { LinkName } from "./worlds.ts";
 
 const MOST_RANKS = 8;
-/** Size of the rows of the calls beside all-reduce. */
+/** Size of the rows of the calls beside all-reduce, and behind a capped line. */
 const OTHER_CALLS_BYTES = 8 * 2 ** 20;
 /** Bytes of one turn: small calls are repeated. */
 const TURN_BYTES = 64 * 2 ** 20;
@@ -33,20 +42,30 @@ Open MPI and gloo. Every result is checked.
   --calls N          calls of a turn; default 64 MB of them, at most ${MOST_TIMES}
   --peers            Open MPI (TCP, shared memory) and gloo too
   --require-peers    a missing one is an error (exit 3)
+  --tune             measure lanes, segments, windows and the change from tree to
+                     ring first, use what was the fastest, and keep it for train
+                     and launch on this machine
+  --cap RATE         all-reduce in f32 and bf16 over NATS, every rank behind a line
+                     of so many bits a second each way: 1Gbit, 100Mbit
 `,
-  string: ["size", "link", "call"],
-  boolean: ["peers", "require-peers"],
+  string: ["size", "link", "call", "cap"],
+  boolean: ["peers", "require-peers", "tune"],
   number: ["ranks", "rounds", "calls"],
   async run(options, log) {
     const ranks = ranksOf(options);
-    const links = linksOf(options);
+    const cap = capOf(options);
+    const links = cap === undefined
+      ? linksOf(options)
+      : ["nats", "nats-bf16"] as const;
     const work = workOf(options);
     const required = options.boolean("require-peers");
     await using peers = await openPeers({ names: [], require: required, log });
     if (required || options.boolean("peers")) {
       await startMessagePeers(peers, ranks);
     }
-    await using team = await Team.start(ranks);
+    const tuningFolder = options.boolean("tune") ? tuningFolderOf() : undefined;
+    await using team = await Team.start({ size: ranks, cap, tuningFolder });
+    if (team.tuning !== undefined) log(describeTuning(team.tuning));
     const rows: CollectiveRow[] = [];
     for (const { name, bytes } of work) {
       const times = options.number("calls") ??
@@ -58,6 +77,7 @@ Open MPI and gloo. Every result is checked.
         name,
         bytes,
         times,
+        ceilings: cap === undefined,
         rounds: options.number("rounds") ?? DEFAULT_ROUNDS,
       });
       rows.push(...found);
@@ -67,7 +87,16 @@ Open MPI and gloo. Every result is checked.
       log(`${name}  ${sizeName(bytes)}  ${speeds.join("  ")}`);
     }
     const adapter = { name: "none", vendor: 0, device: 0, cpu: false };
-    return { adapter, rows, missing: peers.missing, ranks };
+    const { missing } = peers;
+    const { tuning } = team;
+    return {
+      adapter,
+      rows,
+      missing,
+      ranks,
+      ...(cap === undefined ? {} : { bytes_per_second: cap }),
+      ...(tuning === undefined ? {} : { tuning }),
+    };
   },
   table: collectivesTable,
 };
@@ -78,6 +107,37 @@ function ranksOf(options: BenchOptions): number {
   throw new ConfigError(`Cannot use ${ranks} ranks`, {
     hint: `2 to ${MOST_RANKS}`,
   });
+}
+
+/** Bytes per second of a capped line. */
+function capOf(options: BenchOptions): number | undefined {
+  const cap = options.string("cap");
+  if (cap === undefined) return undefined;
+  const call = options.string("call") ?? "all_reduce";
+  const wrong = call !== "all_reduce"
+    ? `--call ${call}`
+    : options.string("link") === "direct"
+    ? "--link direct"
+    : ["tune", "peers", "require-peers"].find((name) => options.boolean(name));
+  if (wrong === undefined) return parseRate(cap);
+  throw new ConfigError(
+    `Cannot use --cap with ${wrong.replace(/^(?!--)/, "--")}`,
+    {
+      hint: "it measures all-reduce over NATS alone",
+    },
+  );
+}
+
+/** "nats: 2 lanes, segments 4 MB, window 4 MB, tree to 64 KB; direct: …" */
+function describeTuning({ link, nats, direct }: Tuning): string {
+  const flows = Object.entries({ nats, direct }).map(([name, flow]) =>
+    `${name}: ${flow.lanes} lanes, segments ${
+      sizeName(flow.segmentBytes)
+    }, window ${sizeName(flow.windowBytes)}, tree to ${
+      sizeName(flow.treeBytes)
+    }`
+  );
+  return `tuned  ${flows.join("; ")}; ${link} is faster`;
 }
 
 function linksOf(options: BenchOptions): LinkName[] {
@@ -93,7 +153,9 @@ function linksOf(options: BenchOptions): LinkName[] {
 /** What is measured, in order. */
 function workOf(options: BenchOptions): { name: CallName; bytes: number }[] {
   const sizes = options.string("size")?.split(",").map(parseSize);
-  const call = options.string("call");
+  const call = options.string("cap") === undefined
+    ? options.string("call")
+    : "all_reduce";
   if (call !== undefined && !CALLS.some((name) => name === call)) {
     throw new ConfigError(`Cannot measure ${call}`, { hint: CALLS.join(", ") });
   }
@@ -101,7 +163,9 @@ function workOf(options: BenchOptions): { name: CallName; bytes: number }[] {
     .flatMap((name): { name: CallName; bytes: number }[] => {
       if (name === "barrier") return [{ name, bytes: 8 }];
       const bytes = sizes ??
-        (name === "all_reduce" ? SIZES : [OTHER_CALLS_BYTES]);
+        (name !== "all_reduce" || options.string("cap") !== undefined
+          ? [OTHER_CALLS_BYTES]
+          : SIZES);
       return bytes.map((bytes) => ({ name, bytes }));
     });
 }

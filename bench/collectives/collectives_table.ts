@@ -46,7 +46,7 @@ export function collectivesTable({ rows }: Report): string[] {
       `${row.ranks}`,
       `${row.size}`,
       `${row.count}`,
-      "float",
+      row.precision === "bf16" ? "bfloat16" : "float",
       row.redop,
       figure(row.p50_us),
       figure(row.p99_us),

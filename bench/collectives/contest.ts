@@ -28,16 +28,19 @@ export interface Contest {
   rounds: number;
   /** Calls of a turn. */
   times: number;
+  /** Whether the ceilings are measured too. */
+  ceilings: boolean;
 }
 
 /** All contestants in turn, so that a busy machine is busy for all of them. */
 export async function contest(options: Contest): Promise<Round[]> {
-  const { team, peers, links, name, bytes, times } = options;
+  const { team, peers, links, name, bytes, times, ceilings } = options;
   const moved = bytesMoved(name, team.size, bytes);
+  const limits = ceilings && bytes >= CEILING_FROM && moved > 0;
   const rounds: Round[] = [];
   for (let round = 0; round <= options.rounds; round++) {
     const found: Round = { turns: new Map(), ceilings: {}, cpu: {} };
-    if (links.includes("nats") && bytes >= CEILING_FROM && moved > 0) {
+    if (limits && links.includes("nats")) {
       for (const lanes of CONNECTIONS) {
         const share = moved / team.size;
         const { ms, cpuMs } = await team.ceiling({
@@ -51,7 +54,7 @@ export async function contest(options: Contest): Promise<Round[]> {
     for (const link of links) {
       found.turns.set(link, await team.call({ name, link, bytes, times }));
     }
-    if (links.includes("direct") && bytes >= CEILING_FROM && moved > 0) {
+    if (limits && links.includes("direct")) {
       keepFastest(
         found,
         "tcp",

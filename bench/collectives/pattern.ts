@@ -1,21 +1,35 @@
 /** Elements after which the pattern repeats; a fill is then one copy of memory. */
 const PERIOD = 4096;
 
+/** What a row sums: f32, or their upper halves as bits. */
+export type Values = Float32Array | Uint16Array;
+
+/** Values before they repeat; small ones, so that sums are exact in bf16 too. */
+const DISTINCT = { f32: 61, bf16: 25 } as const;
+export type Type = keyof typeof DISTINCT;
+
 /** Values of small whole numbers: their sums are exact whatever the order. */
 export class Pattern {
-  readonly #own: Float32Array;
-  readonly #sum: Float32Array;
-  readonly #first: Float32Array;
+  readonly #distinct: number;
+  readonly #own: Values;
+  readonly #sum: Values;
+  readonly #first: Values;
 
-  constructor(rank: number, size: number) {
-    this.#own = Float32Array.from({ length: PERIOD }, (_, i) => i % 61 + rank);
-    this.#first = Float32Array.from({ length: PERIOD }, (_, i) => i % 61);
+  constructor(rank: number, size: number, type: Type = "f32") {
+    const distinct = this.#distinct = DISTINCT[type];
+    const first = Float32Array.from(
+      { length: PERIOD },
+      (_, i) => i % distinct,
+    );
     const ranks = size * (size - 1) / 2;
-    this.#sum = this.#first.map((value) => size * value + ranks);
+    const as = type === "f32" ? (values: Float32Array) => values : upperHalves;
+    this.#first = as(first);
+    this.#own = as(first.map((value) => value + rank));
+    this.#sum = as(first.map((value) => size * value + ranks));
   }
 
   /** Writes this rank's values. */
-  fill(values: Float32Array): void {
+  fill(values: Values): void {
     for (let at = 0; at < values.length; at += PERIOD) {
       const left = values.length - at;
       values.set(
@@ -26,12 +40,12 @@ export class Pattern {
   }
 
   /** Values that differ from the sum over all ranks; `start` is their place. */
-  wrongSums(values: Float32Array, start = 0): number {
+  wrongSums(values: Values, start = 0): number {
     return differing(values, this.#sum, start);
   }
 
   /** Values that differ from those of rank 0. */
-  wrongCopies(values: Float32Array): number {
+  wrongCopies(values: Values): number {
     return differing(values, this.#first, 0);
   }
 
@@ -42,16 +56,22 @@ export class Pattern {
     for (let rank = 0; rank < size; rank++) {
       const start = rank * length;
       for (let i = 0; i < length; i++) {
-        if (values[start + i] !== i % PERIOD % 61 + rank) wrong++;
+        if (values[start + i] !== i % PERIOD % this.#distinct + rank) wrong++;
       }
     }
     return wrong;
   }
 }
 
+/** bf16 of values that it holds exactly. */
+function upperHalves(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  return Uint16Array.from(bits, (bits) => bits >>> 16);
+}
+
 function differing(
-  values: Float32Array,
-  expected: Float32Array,
+  values: Values,
+  expected: Values,
   start: number,
 ): number {
   let wrong = 0;

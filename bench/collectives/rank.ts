@@ -1,9 +1,11 @@
 /**
- * One rank of the bench: a process that carries out collectives and measures
+ * One rank of the bench (RANK SIZE CREDENTIALS [TUNING-FOLDER]): a process that carries out collectives and measures
  * ceilings as the bench asks for them, one JSON request a line.
  */
 import { TextLineStream } from "@std/streams/text-line-stream";
+import { tuningFolder as openTuningFolder } from "../../cluster/communicator/tuning_folder.ts";
 import { readCredentials } from "../../cluster/links/mod.ts";
+import { realEnv } from "../../src/env/mod.ts";
 import { Ceilings } from "./ceilings.ts";
 import { type CallRequest, timedCalls } from "./timed_calls.ts";
 import { openWorlds } from "./worlds.ts";
@@ -15,16 +17,21 @@ type Request =
   | { do: "tcp"; bytes: number }
   | { do: "cpu"; pid: number };
 
-const [rank, size, path] = Deno.args;
+const [rank, size, path, tuningFolder] = Deno.args;
 const place = { rank: Number(rank), size: Number(size) };
 const credentials = await readCredentials(path!);
-const worlds = await openWorlds(place, credentials);
+// What was measured before does not count, what is measured now is kept.
+const tunings = tuningFolder === undefined ? undefined : {
+  ...openTuningFolder(realEnv.disk, tuningFolder),
+  read: () => Promise.resolve(undefined),
+};
+const worlds = await openWorlds(place, credentials, tunings);
 const ceilings = new Ceilings(worlds.comm("nats"), credentials);
 
 function answer(request: Request): Promise<unknown> | unknown {
   switch (request.do) {
     case "about":
-      return { ...place, deno: Deno.version.deno };
+      return { ...place, deno: Deno.version.deno, tuning: worlds.tuning };
     case "call":
       return timedCalls(worlds, request);
     case "nats":

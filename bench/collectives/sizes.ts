@@ -37,6 +37,22 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
+const RATE = /^(\d+(?:\.\d+)?)([MG])bit(?:\/s)?$/i;
+
+/**
+ * Bytes per second of "1Gbit" or "100Mbit"; decimal, as networks count.
+ *
+ * @throws {ConfigError} If it is no rate, or so slow that calls run into their deadline.
+ */
+export function parseRate(text: string): number {
+  const [, count, unit] = RATE.exec(text) ?? [];
+  const bits = Number(count) * (unit?.toUpperCase() === "G" ? 1e9 : 1e6);
+  if (bits >= 10e6 && bits <= 100e9) return bits / 8;
+  throw new ConfigError(`Cannot use the rate ${text}`, {
+    hint: "from 10Mbit to 100Gbit, such as 1Gbit",
+  });
+}
+
 /** "88 MB"; MB = 2^20. */
 export function sizeName(bytes: number): string {
   for (const [unit, size] of [["MB", 2 ** 20], ["KB", 2 ** 10]] as const) {

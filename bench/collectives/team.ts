@@ -4,7 +4,9 @@ import {
   startNatsServer,
 } from "../../cluster/launch/nats_server.ts";
 import { Peer } from "../peers/peer.ts";
+import type { Tuning } from "../../cluster/communicator/tuning.ts";
 import type { CeilingReply } from "./ceilings.ts";
+import { ShapedProxy } from "./shaped_proxy.ts";
 import type { CallReply } from "./timed_calls.ts";
 import { TOGETHER_BYTES } from "./timed_calls.ts";
 import type { CallName } from "./sizes.ts";
@@ -36,30 +38,60 @@ export function joined(
   });
 }
 
+export interface TeamOptions {
+  size: number;
+  /** Bytes per second each way between a rank and the server. */
+  cap?: number | undefined;
+  /** Where the ranks keep how their links are used best; they measure it first. */
+  tuningFolder?: string | undefined;
+}
+
 /** Our ranks, each a process, with a NATS server of their own. */
 export class Team implements AsyncDisposable {
   readonly size: number;
   readonly #server: NatsServer;
   readonly #folder: string;
   readonly #ranks: readonly Peer[];
+  readonly #proxies: readonly ShapedProxy[];
 
   private constructor(
     server: NatsServer,
     folder: string,
     ranks: readonly Peer[],
+    proxies: readonly ShapedProxy[],
   ) {
     this.size = ranks.length;
     this.#server = server;
     this.#folder = folder;
     this.#ranks = ranks;
+    this.#proxies = proxies;
+  }
+
+  /** How links are used, where the ranks have measured that. */
+  get tuning(): Tuning | undefined {
+    return this.#ranks[0]!.about.tuning as Tuning | undefined;
   }
 
   /** @throws {EnvironmentError} If there is no nats-server, or a rank fails. */
-  static async start(size: number): Promise<Team> {
+  static async start(
+    { size, cap, tuningFolder }: TeamOptions,
+  ): Promise<Team> {
     const folder = await Deno.makeTempDir({ prefix: "signet-bench-" });
     const run = realEnv.randomBytes(6).toHex();
     const server = await startNatsServer({ env: realEnv, folder, run });
+    const proxies = cap === undefined ? [] : Array.from(
+      { length: size },
+      () => new ShapedProxy(new URL(server.rank.url), cap),
+    );
     try {
+      const credentials = await Promise.all(
+        proxies.map(async ({ url }, rank) => {
+          const file = `${folder}/rank-${rank}.json`;
+          const text = JSON.stringify({ ...server.rank, url });
+          await Deno.writeTextFile(file, text, { mode: 0o600 });
+          return file;
+        }),
+      );
       const ranks = await Promise.all(
         Array.from(
           { length: size },
@@ -74,12 +106,14 @@ export class Team implements AsyncDisposable {
               `${PRODUCT}bench/collectives/rank.ts`,
               `${rank}`,
               `${size}`,
-              server.credentialsFile,
+              credentials[rank] ?? server.credentialsFile,
+              ...(tuningFolder === undefined ? [] : [tuningFolder]),
             ]]),
         ),
       );
-      return new Team(server, folder, ranks);
+      return new Team(server, folder, ranks, proxies);
     } catch (cause) {
+      for (const proxy of proxies) proxy.close();
       await server.stop();
       throw new EnvironmentError(
         `Cannot start ${size} ranks: ${
@@ -139,6 +173,7 @@ export class Team implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const rank of this.#ranks) await rank.close();
+    for (const proxy of this.#proxies) proxy.close();
     await this.#server.stop();
     await Deno.remove(this.#folder, { recursive: true });
   }

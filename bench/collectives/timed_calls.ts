@@ -1,7 +1,7 @@
 import { cpuUsage } from "node:process";
 import type { Comm } from "../../cluster/communicator/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
-import { Pattern } from "./pattern.ts";
+import { Pattern, type Values } from "./pattern.ts";
 import type { CallName } from "./sizes.ts";
 import type { LinkName, Worlds } from "./worlds.ts";
 
@@ -28,6 +28,7 @@ export const TOGETHER_BYTES = 64 * 1024;
 
 let memory = new Float32Array(0);
 let part = new Float32Array(0);
+let narrow = new Uint16Array(0);
 
 /** Makes calls on the same memory, each timed and each checked. */
 export async function timedCalls(
@@ -36,8 +37,10 @@ export async function timedCalls(
 ): Promise<CallReply> {
   const { rank, size } = worlds;
   const comm = worlds.comm(link);
-  const pattern = new Pattern(rank, size);
+  const isNarrow = link === "nats-bf16";
+  const pattern = new Pattern(rank, size, isNarrow ? "bf16" : "f32");
   const length = bytes / 4;
+  if (isNarrow && narrow.length !== length) narrow = new Uint16Array(length);
   if (memory.length !== length) memory = new Float32Array(length);
   if (part.length !== Math.floor(length / size)) {
     part = new Float32Array(Math.floor(length / size));
@@ -46,7 +49,9 @@ export async function timedCalls(
   const reply: CallReply = { ms: [], wrong: 0, cpuMs: 0, resent: 0 };
   await comm.barrier();
   for (let i = 0; i < times; i++) {
-    const call = prepare(name, { comm, pattern, memory, part });
+    const call = isNarrow
+      ? prepareSum(comm, pattern, narrow)
+      : prepare(name, { comm, pattern, memory, part });
     if (bytes > TOGETHER_BYTES) await comm.barrier();
     const cpu = cpuUsage();
     const start = realEnv.clock.now();
@@ -78,11 +83,7 @@ function prepare(
 ): Prepared {
   switch (name) {
     case "all_reduce":
-      pattern.fill(memory);
-      return {
-        run: () => comm.allReduce(memory),
-        wrong: () => pattern.wrongSums(memory),
-      };
+      return prepareSum(comm, pattern, memory);
     case "broadcast":
       pattern.fill(memory);
       return {
@@ -112,4 +113,12 @@ function prepare(
     case "barrier":
       return { run: () => comm.barrier(), wrong: () => 0 };
   }
+}
+
+function prepareSum(comm: Comm, pattern: Pattern, values: Values): Prepared {
+  pattern.fill(values);
+  return {
+    run: () => comm.allReduce(values),
+    wrong: () => pattern.wrongSums(values),
+  };
 }

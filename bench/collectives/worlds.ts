@@ -9,25 +9,32 @@ import {
 } from "../../cluster/links/mod.ts";
 import { subjectsOf } from "../../cluster/protocol.ts";
 import { realEnv } from "../../src/env/mod.ts";
+import type { Tuning, TuningStore } from "../../cluster/communicator/tuning.ts";
 import { openLibraryLink } from "./library_link.ts";
 
-export const LINKS = ["nats", "direct", "library"] as const;
-export type LinkName = typeof LINKS[number];
+/** What carries the frames; `nats-bf16`: sums of bf16 over NATS. */
+export type LinkName = "nats" | "direct" | "library" | "nats-bf16";
 
 /** The communicators of a rank: the same collectives over each link. */
 export interface Worlds {
   readonly rank: number;
   readonly size: number;
   comm(link: LinkName): Comm;
+  /** How the links are used, where that was measured. */
+  readonly tuning: Tuning | undefined;
   /** Frames sent again so far, over all links. */
   resent(): number;
   close(): Promise<void>;
 }
 
-/** Joins all links, as `init` does for one of them. */
+/**
+ * Joins all links, as `init` does for one of them; with `tunings` it measures how
+ * they are used best.
+ */
 export async function openWorlds(
   { rank, size }: { rank: number; size: number },
   credentials: Credentials,
+  tunings?: TuningStore,
 ): Promise<Worlds> {
   const subjects = subjectsOf(credentials.run);
   const viaNats = await openNatsLink(credentials, {
@@ -53,21 +60,23 @@ export async function openWorlds(
       deadlineMs: 120_000,
       onWarning: () => {},
     });
+  const machine = Deno.hostname();
   const exchanges = [open(direct, 1), open(library, 2)];
   const [ours, theirs] = exchanges.map((exchange) =>
     new Comm({
       exchange,
       context: exchange.world,
       algorithm: "auto",
-      hosts: new Array<string>(size).fill("here"),
+      hosts: new Array<string>(size).fill(machine),
     })
   );
-  await chooseLink(ours!, {
-    wish: "direct",
+  const { tuning } = await chooseLink(ours!, {
+    wish: tunings === undefined ? "direct" : "auto",
     link: direct,
     credentials,
-    machine: "here",
+    machine,
     env: realEnv,
+    tunings,
     onWarning: (message) => {
       throw new Error(message);
     },
@@ -75,6 +84,7 @@ export async function openWorlds(
   return {
     rank,
     size,
+    tuning,
     comm(link) {
       if (link === "library") return theirs!;
       direct.enabled = link === "direct";

@@ -20,7 +20,7 @@ export async function measureWorld(
   ranks: number,
   bucketBytes: number,
 ): Promise<WorldRate> {
-  await using team = await Team.start(ranks);
+  await using team = await Team.start({ size: ranks });
   const link = "direct" as const;
   const call = (bytes: number, times: number) =>
     team.call({ name: "all_reduce", link, bytes, times });

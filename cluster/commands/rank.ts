@@ -7,6 +7,7 @@ import {
   joinRun,
   type OwnPlace,
   takePlace,
+  tuningFolderOf,
 } from "../launch/mod.ts";
 import { startRank } from "../rank/mod.ts";
 import { type Options, parseOptions } from "./options.ts";
@@ -62,11 +63,13 @@ export async function rank(args: readonly string[]): Promise<number> {
     return 0;
   }
   const { runFolder, url, ...place } = await findRun(options);
+  const cacheFolder = options.string("cache-dir") ?? cacheFolderOf(runFolder);
   const handle = await startRank({
     env: realEnv,
     ...place,
     runFolder,
-    cacheFolder: options.string("cache-dir") ?? cacheFolderOf(runFolder),
+    cacheFolder,
+    tuningFolder: tuningFolderOf(cacheFolder),
     ...(url === undefined ? {} : { join: url }),
     host: Deno.hostname(),
     pid: Deno.pid,

@@ -56,6 +56,7 @@ async function deno(env: Env, args: readonly string[]): Promise<number> {
     args: [...args],
     stdin: "null",
     env: {
+      SIGNET_TUNING: "",
       DENO_WEBGPU_BACKEND: "vulkan",
       DENO_NO_UPDATE_CHECK: "1",
       ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }),

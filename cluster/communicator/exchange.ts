@@ -105,6 +105,11 @@ export class Exchange {
     return this.world.entered;
   }
 
+  /** Up to here all-reduce goes along a tree, in bytes, if the link knows. */
+  get treeBytes(): number | undefined {
+    return this.#options.link.treeBytes;
+  }
+
   get counts(): TransportCounts {
     return this.#transport.counts;
   }

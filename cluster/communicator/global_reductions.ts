@@ -82,6 +82,7 @@ export class GlobalReductions extends DataMovement {
         : reducingCalls.allReduce(data, target, reduction, {
           algorithm: this.parts.algorithm,
           nodes: this.parts.context.nodes,
+          treeBytes: this.parts.exchange.treeBytes,
         });
       await this.call(call, options);
       return into;

@@ -13,6 +13,7 @@ import { describeWait } from "./errors.ts";
 import { Exchange, type ExchangeOptions } from "./exchange.ts";
 import { findPlace, type Lookup, TUNING_VARIABLES } from "./place.ts";
 import { type Algorithm, ALGORITHMS } from "./selection.ts";
+import { tuningFolder } from "./tuning_folder.ts";
 
 export interface InitOptions {
   /** Longest wait without progress, in ms; 60 s by default. */
@@ -70,8 +71,16 @@ export async function init(options: InitOptions = {}): Promise<Comm> {
     ));
   const machine = Deno.hostname();
   const { comm } = await open({ ...settings, link, world }, machine);
-  const { env, wish } = settings;
-  await chooseLink(comm, { wish, link, credentials, machine, env, onWarning });
+  const { env, wish, tuning } = settings;
+  await chooseLink(comm, {
+    wish,
+    link,
+    credentials,
+    machine,
+    env,
+    tunings: tuning === undefined ? undefined : tuningFolder(env.disk, tuning),
+    onWarning,
+  });
   return comm;
 }
 
@@ -105,6 +114,8 @@ interface Settings extends Pick<ExchangeOptions, "warnAfterMs" | "deadlineMs"> {
   env: Env;
   algorithm: Algorithm;
   wish: LinkWish;
+  /** Folder of what was measured before; none = nothing is measured. */
+  tuning: string | undefined;
   onWarning: (message: string) => void;
 }
 
@@ -132,6 +143,7 @@ function settingsOf(options: InitOptions, lookup: Lookup): Settings {
   }
   return {
     wish: wish as LinkWish,
+    tuning: lookup(TUNING_VARIABLES.tuning) || undefined,
     env: realEnv,
     warnAfterMs: deadlineMs / 6,
     deadlineMs,

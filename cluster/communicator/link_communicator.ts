@@ -33,8 +33,8 @@ export class LinkCommunicator implements Communicator {
   }
 
   allReduce(buffer: Summands): Promise<void> {
-    const { world } = this.exchange;
-    const wish = { algorithm: this.#algorithm, nodes: world.nodes };
+    const { world, treeBytes } = this.exchange;
+    const wish = { algorithm: this.#algorithm, nodes: world.nodes, treeBytes };
     const sum = reductionOf("sum", typeOf(buffer));
     const call = reducingCalls.allReduce(buffer, buffer, sum, wish);
     return this.exchange.run(world, call);

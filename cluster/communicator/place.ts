@@ -23,6 +23,8 @@ export const TUNING_VARIABLES = {
   collectives: "SIGNET_COLLECTIVES",
   /** What bulk data travels over. */
   link: "SIGNET_LINK",
+  /** Folder in which rank 0 keeps how links were measured; empty: nothing is. */
+  tuning: "SIGNET_TUNING",
 } as const;
 
 /** Looks a variable up; `undefined` when it is not set. */

@@ -27,6 +27,7 @@ type Plain<T> = Omit<Call<T>, "signal">;
 interface Wish {
   algorithm: Algorithm;
   nodes: readonly number[];
+  treeBytes?: number | undefined;
 }
 
 /** Copies the input to where the result will be. */
@@ -59,12 +60,13 @@ export const reducingCalls = {
     values: TypedArray,
     into: TypedArray,
     reduction: Reduction,
-    { algorithm, nodes }: Wish,
+    { algorithm, nodes, treeBytes }: Wish,
   ): Plain<void> {
     const how = selectAllReduce({
       wished: algorithm,
       bytes: values.byteLength,
       nodes,
+      treeBytes,
       commutative: reduction.commutative,
     });
     if (how === "chain") {

@@ -14,6 +14,8 @@ export interface Situation {
   wished: Algorithm;
   bytes: number;
   nodes: readonly number[];
+  /** Up to here a tree is faster than the ring, in bytes. */
+  treeBytes?: number | undefined;
   /** Whether operands may change places. */
   commutative: boolean;
 }
@@ -27,7 +29,7 @@ const SMALL = 64 * 1024;
 
 /** All-reduce: the only one that has all algorithms. */
 export function selectAllReduce(
-  { wished, bytes, nodes, commutative }: Situation,
+  { wished, bytes, nodes, treeBytes = SMALL, commutative }: Situation,
 ): Exclude<Algorithm, "auto"> {
   if (wished !== "auto") {
     const reorders = wished === "ring" ||
@@ -35,10 +37,10 @@ export function selectAllReduce(
     return reorders && !commutative ? "chain" : wished;
   }
   // Hops between machines are dear, but a ring passes each of them once anyway.
-  if (hasHierarchy(nodes) && commutative && bytes <= 4 * SMALL) {
+  if (hasHierarchy(nodes) && commutative && bytes <= 4 * treeBytes) {
     return "hierarchical";
   }
-  if (bytes <= SMALL) return "tree";
+  if (bytes <= treeBytes) return "tree";
   return commutative ? "ring" : "chain";
 }
 
@@ -52,7 +54,7 @@ export function selectRooted(
 
 /** All-gather and reduce-scatter: around the ring or directly, in few hops. */
 export function selectDivided(
-  { wished, bytes, commutative }: Omit<Situation, "nodes">,
+  { wished, bytes, commutative }: Omit<Situation, "nodes" | "treeBytes">,
 ): "ring" | "direct" {
   if (!commutative) return "direct";
   if (wished === "ring" || wished === "chain") return "ring";

@@ -1,4 +1,5 @@
 import {
+  APART,
   Channel,
   decodeFrame,
   encodeHead,
@@ -9,6 +10,7 @@ import {
   type LinkCounts,
   type Parcel,
   type PartialHead,
+  WINDOW_BYTES,
   type World,
 } from "../links/mod.ts";
 import { BLANK, decodeError, encodeError, NOTHING } from "./frames.ts";
@@ -154,7 +156,11 @@ export class Transport {
   #open(rank: number): Channel {
     return new Channel({
       now: this.#options.now,
-      lanes: this.#options.link.lanes,
+      lanes: () => this.#options.link.lanes,
+      windowBytes: () => {
+        const { lanes, windowBytes = WINDOW_BYTES } = this.#options.link;
+        return lanes * windowBytes;
+      },
       transmit: (kind, lane, head, payload) =>
         this.#transmit(rank, kind, head, payload, lane),
       deliver: (head, payload) => this.#options.deliver(head, payload),
@@ -167,7 +173,7 @@ export class Transport {
     kind: number,
     head: PartialHead,
     payload: Uint8Array,
-    lane = 0,
+    lane = APART,
   ): void {
     const { world, link } = this.#options;
     encodeHead(

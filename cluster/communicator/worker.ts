@@ -19,6 +19,7 @@ import { Comm } from "./comm.ts";
 import { RankFailedError } from "./errors.ts";
 import { LinkCommunicator } from "./link_communicator.ts";
 import { toPlain } from "./plain_error.ts";
+import { tuningFolder } from "./tuning_folder.ts";
 import type {
   CollectiveCall,
   FromWorker,
@@ -160,6 +161,9 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
     credentials,
     machine,
     env: realEnv,
+    tunings: options.tuning === undefined
+      ? undefined
+      : tuningFolder(realEnv.disk, options.tuning),
     onWarning: warn,
   });
 }

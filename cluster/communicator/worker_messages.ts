@@ -24,6 +24,8 @@ export type CollectiveCall =
 
 export interface JoinOptions {
   link: LinkWish;
+  /** Folder of how links were measured; left out, nothing is measured. */
+  tuning?: string | undefined;
   /** Number of ranks. */
   size: number;
   /** This rank among them, when it is not the one that it began as. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { Env } from "../../src/env/mod.ts";
-import { PLACE_VARIABLES } from "../communicator/mod.ts";
+import { PLACE_VARIABLES, TUNING_VARIABLES } from "../communicator/mod.ts";
+import { tuningFolderOf } from "./cache_folder.ts";
 import {
   type ProgramRank,
   startProgramRank,
@@ -67,12 +68,15 @@ export async function launchProgram(
   });
   if (signal.aborted) return { code: signal.reason };
   const cores = availableParallelism();
+  const tuningFolder = tuningFolderOf();
   const ranks = Array.from({ length: size }, (_, rank) =>
     startProgramRank({
       ...options,
       rank,
       server: server.address,
+      tuningFolder,
       env: {
+        [TUNING_VARIABLES.tuning]: tuningFolder ?? "",
         ...options.variables,
         [PLACE_VARIABLES.rank]: String(rank),
         [PLACE_VARIABLES.size]: String(size),

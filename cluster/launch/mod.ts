@@ -20,7 +20,7 @@ export {
   type TrainRunEnd,
   type TrainRunOptions,
 } from "./train_run.ts";
-export { cacheFolderOf } from "./cache_folder.ts";
+export { cacheFolderOf, tuningFolderOf } from "./cache_folder.ts";
 export { type Host, parseHosts, sshStarter } from "./ssh_ranks.ts";
 export { groupStarter } from "./group_ranks.ts";
 export { takePlace, waitingStarter } from "./workers.ts";

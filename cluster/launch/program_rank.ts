@@ -25,6 +25,8 @@ export interface ProgramRankOptions {
   denoOptions: readonly string[];
   /** `host:port` of the NATS server. */
   server: string;
+  /** Folder of how links were measured. */
+  tuningFolder: string | undefined;
   env: Readonly<Record<string, string>>;
   onLine(rank: number, stream: Stream, line: string): void;
 }
@@ -47,7 +49,7 @@ const ALLOWS_ALL = /^(?:-A|--allow-all|-P|--permission-set)(?:=|$)/;
 
 /** What a rank may do without being allowed more: read, and reach its world. */
 function permissions(
-  { denoOptions, server }: ProgramRankOptions,
+  { denoOptions, server, tuningFolder }: ProgramRankOptions,
 ): readonly string[] {
   if (denoOptions.some((option) => ALLOWS_ALL.test(option))) return [];
   return [
@@ -55,6 +57,7 @@ function permissions(
     netPermission(server),
     "--allow-env",
     "--allow-sys=hostname,networkInterfaces",
+    ...(tuningFolder === undefined ? [] : [`--allow-write=${tuningFolder}`]),
   ];
 }
 

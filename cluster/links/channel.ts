@@ -1,4 +1,5 @@
 import { FRAME, type FrameHead, type PartialHead } from "./frame.ts";
+import { APART } from "./link.ts";
 import { Outbox, type Parcel } from "./outbox.ts";
 import { Inbox } from "./inbox.ts";
 
@@ -10,7 +11,9 @@ export const WINDOW_FRAMES = 256;
 export interface ChannelOptions {
   now: () => number;
   /** Lanes of the link: a frame stays in the lane of its sequence number. */
-  lanes: number;
+  lanes: () => number;
+  /** Bytes on the way to the other rank, over all lanes. */
+  windowBytes: () => number;
   /** Puts a frame on a lane of the link. */
   transmit(
     kind: number,
@@ -61,7 +64,7 @@ export class Channel {
     this.#outbox = new Outbox({
       now: options.now,
       lanes: options.lanes,
-      windowBytes: WINDOW_BYTES * options.lanes,
+      windowBytes: options.windowBytes,
       windowFrames: WINDOW_FRAMES,
       transmit: (head, payload) =>
         options.transmit(FRAME.data, head.sequence, head, payload),
@@ -151,7 +154,7 @@ export class Channel {
     const { next, echo } = this.#inbox;
     this.#inbox.writeBitmap(this.#bitmap);
     const anySet = this.#bitmap.some((byte) => byte !== 0);
-    this.#options.transmit(FRAME.ack, 0, {
+    this.#options.transmit(FRAME.ack, APART, {
       purpose: 0,
       attempt: echo,
       sequence: ++this.#acknowledgements,
@@ -159,7 +162,7 @@ export class Channel {
       step: 0,
       segment: Math.max(
         0,
-        WINDOW_BYTES * this.#options.lanes - this.#options.waiting(),
+        this.#options.windowBytes() - this.#options.waiting(),
       ),
       total: 0,
       context: 0,

@@ -1,5 +1,11 @@
-import { beginsFrame } from "./frame.ts";
-import type { Link, LinkCounts, LinkReceiver } from "./link.ts";
+import { beginsFrame, HEAD_BYTES } from "./frame.ts";
+import {
+  APART,
+  type Flow,
+  type LinkCounts,
+  type LinkReceiver,
+  type TunableLink,
+} from "./link.ts";
 import { SocketReader } from "./socket_reader.ts";
 import { SocketWriter } from "./socket_writer.ts";
 
@@ -9,7 +15,13 @@ import { SocketWriter } from "./socket_writer.ts";
  */
 const LENGTH_BYTES = 8;
 const QUEUE_BYTES = 64 * 1024 * 1024;
-const USEFUL_FRAME = 1024 * 1024;
+/** What suits the loopback. */
+const DIRECT_FLOW: Flow = {
+  lanes: 1,
+  segmentBytes: 1024 * 1024,
+  windowBytes: 8 * 1024 * 1024,
+  treeBytes: 64 * 1024,
+};
 const SMALLEST_BUFFER = 64 * 1024;
 
 /** A TCP connection to one other rank. */
@@ -79,39 +91,78 @@ class Peer {
  * Before that, to ranks without one and after it broke, frames go over
  * `fallback`.
  */
-export class DirectLink implements Link {
+export class DirectLink implements TunableLink {
   readonly rank: number;
   readonly size: number;
   readonly maxFrame: number;
-  readonly lanes: number;
   /** Whether frames use the connections. */
   enabled = true;
-  readonly #fallback: Link;
+  readonly #fallback: TunableLink;
   readonly #onLost: (rank: number) => void;
+  #flow = DIRECT_FLOW;
   #peers: (Peer | undefined)[] = [];
   #receiver: LinkReceiver | undefined;
   #closed = false;
   #lost = 0;
 
   /** `onLost` is told of each connection that breaks. */
-  constructor(fallback: Link, onLost: (rank: number) => void) {
+  constructor(fallback: TunableLink, onLost: (rank: number) => void) {
     this.#fallback = fallback;
     this.#onLost = onLost;
     this.rank = fallback.rank;
     this.size = fallback.size;
     this.maxFrame = fallback.maxFrame;
-    this.lanes = fallback.lanes;
+  }
+
+  /** Whether the connections are in use. */
+  get isDirect(): boolean {
+    return this.enabled && this.#peers.length > 0;
+  }
+
+  /** How the link in use now is used: this one or the fallback. */
+  get flow(): Flow {
+    return this.isDirect ? this.#flow : this.#fallback.flow;
+  }
+
+  set flow(flow: Flow) {
+    if (this.isDirect) this.#flow = flow;
+    else this.#fallback.flow = flow;
+  }
+
+  /** How both are used. */
+  get flows(): { nats: Flow; direct: Flow } {
+    return { nats: this.#fallback.flow, direct: this.#flow };
+  }
+
+  set flows({ nats, direct }: { nats: Flow; direct: Flow }) {
+    this.#fallback.flow = nats;
+    this.#flow = direct;
+  }
+
+  get lanes(): number {
+    return this.flow.lanes;
+  }
+
+  get windowBytes(): number {
+    return this.flow.windowBytes;
+  }
+
+  get treeBytes(): number {
+    return this.flow.treeBytes;
   }
 
   get usefulFrame(): number {
-    return this.#peers.length > 0 && this.enabled
-      ? USEFUL_FRAME
-      : this.#fallback.usefulFrame;
+    return this.flow.segmentBytes + HEAD_BYTES;
   }
 
   get counts(): LinkCounts {
     const { oversized, reconnects } = this.#fallback.counts;
     return { oversized, reconnects: reconnects + this.#lost };
+  }
+
+  /** Opens lanes of the fallback: a connection to a rank is one lane. */
+  openLanes(count: number): Promise<void> {
+    return this.#fallback.openLanes(count);
   }
 
   /** Takes over the connections; entry r leads to rank r. */
@@ -136,8 +187,10 @@ export class DirectLink implements Link {
 
   send(to: number, lane: number, head: Uint8Array, body: Uint8Array): void {
     const peer = this.enabled ? this.#peers[to] : undefined;
-    if (peer?.alive) peer.send(head, body);
-    else this.#fallback.send(to, lane, head, body);
+    if (peer?.alive) return peer.send(head, body);
+    // Order in a lane tells what is lost, so what was one lane stays one.
+    const same = lane === APART ? APART : lane % this.lanes;
+    this.#fallback.send(to, same, head, body);
   }
 
   /** Ends the connection to a rank, as if it had broken. */

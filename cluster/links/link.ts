@@ -1,3 +1,26 @@
+/** How a link is used; equal on all ranks. */
+export interface Flow {
+  /** Connections side by side. */
+  lanes: number;
+  /** Bytes of a segment above which the link gets no faster. */
+  segmentBytes: number;
+  /** Bytes on the way to one rank in a lane. */
+  windowBytes: number;
+  /** Up to here all-reduce goes along a tree, above around the ring. */
+  treeBytes: number;
+}
+
+/** Lane of frames that must not wait behind data. */
+export const APART = -1;
+
+/** A link whose use is measured and chosen. */
+export interface TunableLink extends Link {
+  /** How it is used; lanes must be open on all ranks first. */
+  flow: Flow;
+  /** Opens lanes up to this number. */
+  openLanes(count: number): Promise<void>;
+}
+
 /**
  * Carries frames between the ranks of a run.
  *
@@ -15,12 +38,16 @@ export interface Link {
   readonly lanes: number;
   /** Bytes of a frame above which the link gets no faster. */
   readonly usefulFrame: number;
+  /** Bytes on the way to one rank in a lane; those of `WINDOW_BYTES` by default. */
+  readonly windowBytes?: number;
+  /** Up to here all-reduce goes along a tree, if the link knows. */
+  readonly treeBytes?: number;
   readonly counts: LinkCounts;
   /** Sets who receives; called once, before the first frame. */
   listen(receiver: LinkReceiver): void;
   /**
    * Sends `head` followed by `body` as one frame in a lane, counted modulo their
-   * number. The head is copied before the
+   * number, or {@linkcode APART}. The head is copied before the
    * call returns; the body is read later: when it changes before it has left,
    * the frame arrives with a wrong checksum. A frame that cannot be sent now is
    * lost without an error.

@@ -1,4 +1,11 @@
-export type { Link, LinkCounts, LinkReceiver } from "./link.ts";
+export {
+  APART,
+  type Flow,
+  type Link,
+  type LinkCounts,
+  type LinkReceiver,
+  type TunableLink,
+} from "./link.ts";
 export {
   type Fate,
   MemoryNetwork,

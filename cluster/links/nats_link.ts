@@ -1,13 +1,24 @@
 import type { Credentials } from "./credentials.ts";
-import type { Link, LinkReceiver } from "./link.ts";
+import { WINDOW_BYTES } from "./channel.ts";
+import { HEAD_BYTES } from "./frame.ts";
+import {
+  APART,
+  type Flow,
+  type LinkReceiver,
+  type TunableLink,
+} from "./link.ts";
 import { NatsWire, pubLine } from "./nats_wire.ts";
 
 /** Larger frames gain nothing and cost memory. */
 const MAX_FRAME = 4 * 1024 * 1024 + 4096;
 
-/** Bytes of a frame above which the server gets no faster. */
-const USEFUL_FRAME = 4 * 1024 * 1024;
-const LANES = 2;
+/** What suits a server on the same machine. */
+const NATS_FLOW: Flow = {
+  lanes: 2,
+  segmentBytes: 4 * 1024 * 1024,
+  windowBytes: WINDOW_BYTES,
+  treeBytes: 64 * 1024,
+};
 
 export interface NatsLinkOptions {
   rank: number;
@@ -23,34 +34,50 @@ export interface NatsLinkOptions {
 /**
  * Opens a link whose frames are messages through a NATS server.
  *
+ * Acknowledgements have a connection of their own: behind data they would wait
+ * for a whole window to pass, here and again in the server.
+ *
  * @throws {EnvironmentError} If the server cannot be reached or refuses.
  */
 export async function openNatsLink(
   credentials: Credentials,
   options: NatsLinkOptions,
-): Promise<Link> {
-  const { rank, size, name, subject, lanes = LANES } = options;
+): Promise<TunableLink> {
+  const { rank, size, name, subject, lanes = NATS_FLOW.lanes } = options;
   let receiver: LinkReceiver | undefined;
+  const open = (place: number) =>
+    NatsWire.open({
+      credentials,
+      name: place === 0 ? name : `${name}-${place}`,
+      subject: subject(rank, place),
+      maxMessage: MAX_FRAME,
+      onMessage: (bytes) => receiver?.onFrame(bytes),
+      onRestored: () => receiver?.onRestored(),
+    });
+  const subjectsOf = (place: number) =>
+    Array.from({ length: size }, (_, to) => subject(to, place));
+  // The first connection is for what must not wait behind data.
   const wires = await Promise.all(
-    Array.from({ length: lanes }, (_, lane) =>
-      NatsWire.open({
-        credentials,
-        name: lane === 0 ? name : `${name}-${lane}`,
-        subject: subject(rank, lane),
-        maxMessage: MAX_FRAME,
-        onMessage: (bytes) => receiver?.onFrame(bytes),
-        onRestored: () => receiver?.onRestored(),
-      })),
+    Array.from({ length: 1 + lanes }, (_, place) => open(place)),
   );
-  const subjects = wires.map((_, lane) =>
-    Array.from({ length: size }, (_, to) => subject(to, lane))
-  );
-  return {
+  const subjects = wires.map((_, place) => subjectsOf(place));
+  const link: TunableLink = {
     rank,
     size,
-    lanes,
+    flow: { ...NATS_FLOW, lanes },
+    get lanes() {
+      return link.flow.lanes;
+    },
+    get windowBytes() {
+      return link.flow.windowBytes;
+    },
+    get treeBytes() {
+      return link.flow.treeBytes;
+    },
+    get usefulFrame() {
+      return link.flow.segmentBytes + HEAD_BYTES;
+    },
     maxFrame: Math.min(MAX_FRAME, ...wires.map((wire) => wire.maxPayload)),
-    usefulFrame: USEFUL_FRAME,
     get counts() {
       return {
         oversized: sum(wires.map((wire) => wire.oversized)),
@@ -60,17 +87,26 @@ export async function openNatsLink(
     listen: (to) => {
       receiver = to;
     },
-    send: (to, lane, head, body) =>
-      wires[lane % lanes]!.publish(
-        pubLine(subjects[lane % lanes]![to]!, head.length + body.length),
+    send(to, lane, head, body) {
+      const place = lane === APART ? 0 : 1 + lane % link.flow.lanes;
+      wires[place]!.publish(
+        pubLine(subjects[place]![to]!, head.length + body.length),
         head,
         body,
-      ),
+      );
+    },
+    async openLanes(count) {
+      for (let place = wires.length; place <= count; place++) {
+        wires.push(await open(place));
+        subjects.push(subjectsOf(place));
+      }
+    },
     close: async () => {
       receiver = undefined;
       await Promise.all(wires.map((wire) => wire.close()));
     },
   };
+  return link;
 }
 
 function sum(values: readonly number[]): number {

@@ -33,8 +33,8 @@ interface Sent {
 interface OutboxOptions {
   now: () => number;
   /** Frame s travels in lane s modulo this and overtakes only those of others. */
-  lanes: number;
-  windowBytes: number;
+  lanes: () => number;
+  windowBytes: () => number;
   windowFrames: number;
   transmit(head: PartialHead, payload: Uint8Array): void;
 }
@@ -54,7 +54,7 @@ export class Outbox {
   readonly #flying = new Map<number, Sent>();
   #flyingBytes = 0;
   /** Highest transmission in each lane that is known to have arrived. */
-  readonly #heard: number[];
+  readonly #heard: number[] = [];
   #credit: number;
   #newestAck = 0;
   #sequence = 0;
@@ -66,8 +66,7 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
-    this.#credit = options.windowBytes;
-    this.#heard = new Array(options.lanes).fill(0);
+    this.#credit = options.windowBytes();
     this.#probedAt = options.now();
   }
 
@@ -79,15 +78,16 @@ export class Outbox {
   onAck(ack: Acknowledgement): void {
     if (ack.order > this.#newestAck) {
       this.#newestAck = ack.order;
-      this.#credit = Math.min(ack.credit, this.#options.windowBytes);
+      this.#credit = ack.credit;
     }
     const now = this.#options.now();
+    const lanes = this.#options.lanes();
     const arrived: Parcel[] = [];
     for (const [sequence, sent] of this.#flying) {
       if (!hasArrived(ack, sequence)) continue;
       if (sent.transmission === ack.echo) this.#measure(now - sent.sentAt);
-      const lane = sequence % this.#options.lanes;
-      this.#heard[lane] = Math.max(this.#heard[lane]!, sent.first);
+      const lane = sequence % lanes;
+      this.#heard[lane] = Math.max(this.#heard[lane] ?? 0, sent.first);
       this.#flying.delete(sequence);
       this.#flyingBytes -= sent.parcel.payload.length;
       arrived.push(sent.parcel);
@@ -95,7 +95,7 @@ export class Outbox {
     if (arrived.length > 0) this.hurry();
     const old = now - Math.max(OVERTAKEN_MS, this.#roundTrip / 2);
     for (const sent of this.#flying.values()) {
-      const heard = this.#heard[sent.sequence % this.#options.lanes]!;
+      const heard = this.#heard[sent.sequence % lanes] ?? 0;
       if (sent.transmission < heard && sent.sentAt <= old) this.#resend(sent);
     }
     for (const parcel of arrived) parcel.arrived();
@@ -147,7 +147,7 @@ export class Outbox {
     const span = this.#sequence - (oldest?.sequence ?? this.#sequence);
     if (span >= this.#options.windowFrames - 1) return false;
     const bytes = this.#flyingBytes + this.#queue[0]!.payload.length;
-    return bytes <= this.#credit;
+    return bytes <= Math.min(this.#credit, this.#options.windowBytes());
   }
 
   #launch(): void {

@@ -29,6 +29,8 @@ export interface RankOptions {
   size: number;
   runFolder: string;
   cacheFolder: string;
+  /** Of how links were measured; none = nothing is measured. */
+  tuningFolder?: string | undefined;
   /** File with the {@linkcode Credentials}. */
   credentials: string;
   /** Address of the server, when it is not the one in the file. */
@@ -151,6 +153,7 @@ async function serve(session: Session): Promise<number> {
   const config = parseConfig(JSON.parse(text), `${runFolder}/config.json`);
   const settings = {
     link: config.link,
+    tuning: session.tuningFolder,
     deadlineMs: config.timeouts.collectiveSeconds * 1000,
     algorithm: config.collectives,
   };

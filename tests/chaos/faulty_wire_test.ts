@@ -15,6 +15,7 @@ import {
   type Link,
   openNatsLink,
   runHash,
+  type TunableLink,
 } from "../../cluster/links/mod.ts";
 import { subjectsOf } from "../../cluster/protocol.ts";
 import { type Fault, FaultProxy, FAULTS } from "../helpers/fault_proxy.ts";
@@ -91,7 +92,7 @@ async function natsWorld(
   return worldOf(links, proxies, deadlineMs);
 }
 
-function natsLink(rank: number, port: number): Promise<Link> {
+function natsLink(rank: number, port: number): Promise<TunableLink> {
   const subjects = subjectsOf("test");
   return openNatsLink({
     ...shared.server!.rank,

@@ -106,6 +106,25 @@ Deno.test("bench collectives checks every call over every link and names the sha
   }
 });
 
+Deno.test("bench collectives sums bf16 beside f32 behind a capped line", async () => {
+  const { code, err, rows } = await bench([
+    "--cap=200Mbit",
+    "--ranks=3",
+    "--size=512K",
+    "--rounds=1",
+    "--calls=1",
+  ]);
+  strictEqual(code, 0, err);
+  deepStrictEqual(
+    rows.map(({ link, precision, wrong }) => [
+      link,
+      precision,
+      wrong,
+    ]),
+    [["nats", "f32", 0], ["nats-bf16", "bf16", 0]],
+  );
+});
+
 Deno.test("bench collectives says what is missing, and fails when it is required", async () => {
   const bin = await Deno.makeTempDir({ prefix: "signet-path-" });
   const has = (folder: string, name: string) => {
@@ -131,7 +150,7 @@ Deno.test("bench collectives says what is missing, and fails when it is required
 
 Deno.test("bench collectives refuses what it cannot measure", async () => {
   for (
-    const wrong of ["--ranks=1", "--size=9", "--link=pigeon", "--call=sing"]
+    const wrong of ["--ranks=1", "--size=9", "--link=pigeon", "--cap=1Tbit"]
   ) {
     const { code, err } = await bench([wrong]);
     strictEqual(code, 2, err);

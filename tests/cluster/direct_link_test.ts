@@ -11,6 +11,8 @@ import {
   openNatsLink,
   runHash,
 } from "../../cluster/links/mod.ts";
+import type { Tuning, TuningStore } from "../../cluster/communicator/tuning.ts";
+import { tuningFolder } from "../../cluster/communicator/tuning_folder.ts";
 import { subjectsOf } from "../../cluster/protocol.ts";
 import { testCollectives } from "./collectives_suite.ts";
 
@@ -18,6 +20,7 @@ interface Options {
   size: number;
   segmentBytes?: number;
   wish?: "auto" | "direct" | "nats";
+  tunings?: TuningStore;
 }
 
 const shared: { server?: Awaited<ReturnType<typeof startNatsServer>> } = {};
@@ -44,7 +47,9 @@ function natsLink(credentials: Credentials, rank: number, size: number) {
   });
 }
 
-async function openWorld({ size, segmentBytes, wish = "direct" }: Options) {
+async function openWorld(
+  { size, segmentBytes, wish = "direct", tunings }: Options,
+) {
   const credentials = shared.server!.rank;
   const warnings: string[] = [];
   const world = { run: runHash(credentials.run), generation: ++generation };
@@ -77,6 +82,8 @@ async function openWorld({ size, segmentBytes, wish = "direct" }: Options) {
         credentials,
         machine: "here",
         env: realEnv,
+        tunings,
+        sweepBytes: 256 * 1024,
         onWarning: (message) => warnings.push(message),
       });
       return { communicator, link, choice };
@@ -101,12 +108,91 @@ testCollectives("direct connections", openWorld, { runs: 25, maxSize: 4 });
 Deno.test("chooseLink() measures both links when either will do, and all ranks agree", async () => {
   const world = await openWorld({ size: 3, wish: "auto" });
   const [first] = world.choices;
-  ok(first!.bytesPerSecond!.nats > 0 && first!.bytesPerSecond!.direct > 0);
+  ok(first!.bytesPerSecond!.nats! > 0 && first!.bytesPerSecond!.direct! > 0);
   for (const choice of world.choices) deepStrictEqual(choice, first);
   for (const link of world.links) {
     strictEqual(link.enabled, first!.link === "direct");
   }
   await world.close();
+});
+
+Deno.test("chooseLink() measures once how links are used best and keeps it for later worlds", async () => {
+  const tunings = tuningFolder(realEnv.disk, `${folder}/links`);
+  const first = await openWorld({ size: 2, wish: "auto", tunings });
+  const { tuning, bytesPerSecond } = first.choices[0]!;
+  ok(bytesPerSecond!.nats! > 0 && bytesPerSecond!.direct! > 0);
+  deepStrictEqual(first.choices[1]!.tuning, tuning);
+  await first.close();
+  const second = await openWorld({ size: 2, wish: "auto", tunings });
+  for (const choice of second.choices) {
+    deepStrictEqual(choice, { link: tuning!.link, tuning });
+  }
+  for (const { flows } of second.links) {
+    deepStrictEqual(flows, { nats: tuning!.nats, direct: tuning!.direct });
+  }
+  await second.close();
+});
+
+const flow = {
+  lanes: 1,
+  segmentBytes: 65536,
+  windowBytes: 131072,
+  treeBytes: 0,
+};
+
+Deno.test("chooseLink() uses the links as was found before, though only rank 0 knows it", async () => {
+  const tuning: Tuning = {
+    link: "nats",
+    nats: { ...flow, lanes: 4, treeBytes: 1000 },
+    direct: flow,
+  };
+  const tunings = {
+    read: () => Promise.resolve(tuning),
+    write: () => Promise.reject(new Error("nothing was measured")),
+  };
+  const world = await openWorld({ size: 3, wish: "auto", tunings });
+  for (const [rank, { exchange }] of world.ranks.entries()) {
+    strictEqual(exchange.treeBytes, 1000);
+    strictEqual(world.links[rank]!.lanes, 4);
+    strictEqual(world.links[rank]!.enabled, false);
+  }
+  const buffers = world.ranks.map((rank, r) =>
+    rank.allocate(300_001).fill(r + 1)
+  );
+  await Promise.all(world.ranks.map((rank, r) => rank.allReduce(buffers[r]!)));
+  for (const buffer of buffers) ok(buffer.every((value) => value === 6));
+  await world.close();
+});
+
+Deno.test("tuningFolder() trusts only what was written for the same machines and works", async () => {
+  const place = `${folder}/trust`;
+  const store = tuningFolder(realEnv.disk, place);
+  const tuning: Tuning = { link: "direct", nats: flow, direct: flow };
+  const key = { hosts: ["a", "a", "b"], wish: "auto" };
+  strictEqual(await store.read(key), undefined);
+  await store.write(key, tuning);
+  deepStrictEqual(await store.read(key), tuning);
+  strictEqual(await store.read({ ...key, hosts: ["a", "b"] }), undefined);
+  strictEqual(await store.read({ ...key, wish: "nats" }), undefined);
+  const [file] = await realEnv.disk.list(place);
+  const path = `${place}/${file!.name}`;
+  const text = await realEnv.disk.readText(path);
+  for (
+    const [from, to] of [
+      ['"lanes": 1', '"lanes": 99'],
+      ['"windowBytes": 131072', '"windowBytes": 1'],
+      ['"treeBytes": 0', '"treeBytes": "much"'],
+      ['"link": "direct"', '"link": "pigeon"'],
+      ['"version": 1', '"version": 0'],
+      ["{", ""],
+    ] as const
+  ) {
+    ok(text.includes(from), from);
+    await realEnv.disk.write(path, text.replace(from, to));
+    strictEqual(await store.read(key), undefined, to);
+  }
+  // A folder that cannot be made is no error: the next world measures again.
+  await tuningFolder(realEnv.disk, `${path}/below-a-file`).write(key, tuning);
 });
 
 Deno.test("DirectLink goes on through NATS, with a warning, when a connection breaks in mid-collective", async () => {

@@ -38,6 +38,21 @@ Deno.test("launch runs the pi example on any number of ranks with one result", a
   ok(Math.abs([...results][0]! - Math.PI) < 0.025);
 });
 
+Deno.test("launch keeps how links are used best, where ranks may write nothing else", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-tuning-" });
+  const { code, stderr } = await command(
+    ["launch", "-n", "2", "cluster/examples/ring.ts", "1"],
+    { SIGNET_TUNING: `${folder}/links` },
+  );
+  strictEqual(code, 0, stderr);
+  const [entry] = await Array.fromAsync(Deno.readDir(`${folder}/links`));
+  const text = await Deno.readTextFile(`${folder}/links/${entry!.name}`);
+  const { world, tuning } = JSON.parse(text);
+  strictEqual(world, `auto: ${Deno.hostname()} x 2`);
+  ok(tuning.nats.lanes >= 1 && tuning.direct.lanes === 1);
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("launch runs the ring example", async () => {
   const { code, stdout } = await command(
     ["launch", "-n", "3", "cluster/examples/ring.ts", "4"],

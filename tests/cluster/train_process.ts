@@ -48,7 +48,8 @@ export class CommandProcess {
   constructor(args: readonly string[], env: Record<string, string> = {}) {
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-q", "-P=app", "cluster/main.ts", ...args],
-      env: { NO_COLOR: "1", ...env },
+      // Links are used as they come: measuring them takes some seconds.
+      env: { NO_COLOR: "1", SIGNET_TUNING: "", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -43,7 +43,9 @@ export async function treeAllReduce(
     const other = place ^ (2 ** round);
     const partner = other < paired ? 2 * other : other + paired;
     const mine = current;
-    const result = port.scratch(values, length);
+    // Nobody is sent `values` before the last round, whose result is the final one.
+    const isLast = 2 ** (round + 1) >= places;
+    const result = isLast ? values : port.scratch(values, length);
     port.send(partner, round, mine);
     await port.receive(partner, round, result, (segment, to, start) => {
       const own = part(mine, start, start + segment.length);
@@ -52,8 +54,7 @@ export async function treeAllReduce(
     });
     current = result;
   }
-  if (isPaired) port.send(rank + 1, AFTER, current);
-  copyTo(values, current);
+  if (isPaired) port.send(rank + 1, AFTER, values);
 }
 
 const BEFORE = 64;
