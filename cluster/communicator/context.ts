@@ -67,7 +67,7 @@ export class Context {
   /** Numbers a call; it has not begun yet. */
   enter<T>(
     call: Call<T>,
-    rest: Pick<OperationOptions, "early" | "failed" | "pool"> & {
+    rest: Pick<OperationOptions, "alone" | "early" | "failed" | "pool"> & {
       finished(operation: Operation): void;
     },
   ): Operation<T> {

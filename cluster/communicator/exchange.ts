@@ -162,6 +162,7 @@ export class Exchange {
     const key = `${context.id}:${context.entered + 1}:`;
     const operation: Operation<T> = context.enter(call, {
       pool: this.#pool,
+      alone: () => this.#running.size === 1,
       early: (from, step) => {
         const name = nameOf(context.members[from]!, step);
         const entries = this.#room.take(key + name);

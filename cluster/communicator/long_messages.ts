@@ -2,6 +2,11 @@ import type { Parcel } from "../links/mod.ts";
 
 /** Longer messages leave only when the receiver has begun the call too. */
 export const EAGER_BYTES = 256 * 1024;
+/**
+ * The same for the only call that a rank has begun. What several calls send ahead
+ * could use up the credit that the oldest of them needs; one alone cannot.
+ */
+export const EAGER_ALONE_BYTES = 1024 * 1024;
 
 /**
  * Parcels of long messages within a call, held until their receiver says that it

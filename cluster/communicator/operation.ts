@@ -9,7 +9,11 @@ import {
 } from "./elements.ts";
 import { CollectiveMismatchError } from "./errors.ts";
 import { ArrayLanding, BytesLanding, type Landing } from "./landing.ts";
-import { EAGER_BYTES, LongMessages } from "./long_messages.ts";
+import {
+  EAGER_ALONE_BYTES,
+  EAGER_BYTES,
+  LongMessages,
+} from "./long_messages.ts";
 import type { Port, Use } from "./port.ts";
 import { PURPOSE } from "./purpose.ts";
 import type { ScratchPool } from "./scratch_pool.ts";
@@ -27,6 +31,8 @@ export interface OperationOptions extends SegmentLimits {
   /** Takes what has come early of a message, or of a rank's readiness. */
   early(from: number, step: number | "ready"): readonly Entry[];
   finished(): void;
+  /** Whether the rank has begun no other call. */
+  alone(): boolean;
   /** The algorithm cannot go on. */
   failed(error: unknown): void;
   pool: ScratchPool;
@@ -124,6 +130,8 @@ export class Operation<T = unknown> implements Port {
     const bytes = bytesOf(values);
     const size = bytesPerElement(typeOf(values));
     const total = bytes.length;
+    const isEager = total <= EAGER_BYTES ||
+      (total <= EAGER_ALONE_BYTES && this.#options.alone());
     const segment = segmentBytesFor((end - start) * size, this.#options);
     let at = start * size;
     const last = end * size;
@@ -132,7 +140,7 @@ export class Operation<T = unknown> implements Port {
     do {
       const until = Math.min(at + segment, last);
       const parcel = this.#parcel(step, at, total, bytes.subarray(at, until));
-      if (total <= EAGER_BYTES) this.#post(to, parcel);
+      if (isEager) this.#post(to, parcel);
       else this.#long.send(to, parcel);
       at = until;
     } while (at < last);

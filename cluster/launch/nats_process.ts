@@ -24,6 +24,11 @@ exit "$code"`;
 /** Said to the guard before the pipe closes: the folder stays. */
 const FAREWELL = new TextEncoder().encode("stop\n");
 
+/**
+ * The server allocates each message; with Go's usual setting it collects its few
+ * megabytes of garbage after every few messages.
+ */
+const GARBAGE_PERCENT = "400";
 const START_MS = 10_000;
 const POLL_MS = 20;
 
@@ -62,6 +67,7 @@ export async function startNatsProcess(
   for (const file of await portsFiles(folder)) await env.disk.remove(file);
   const child = new Deno.Command("sh", {
     args: ["-c", GUARD, "nats-guard", binary, config, folder, log, lifeline],
+    env: { GOGC: Deno.env.get("GOGC") ?? GARBAGE_PERCENT },
     stdin: "piped",
     stdout: "null",
     stderr: "null",

@@ -118,11 +118,11 @@ export class Outbox {
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
   }
 
-  /** Ends the patience that has grown while nothing came back. */
+  /** Patience as the link deserves it, not as it has grown while nothing came back. */
   hurry(): void {
     this.#wait = Math.min(
-      this.#wait,
       Math.max(SHORTEST_WAIT, 3 * this.#roundTrip),
+      LONGEST_WAIT,
     );
   }
 
