@@ -151,7 +151,8 @@ Deno.test("a stranger's connections and publications are refused and logged", as
     const attempts = refusals.filter(({ reason }) =>
       /authentication error/.test(reason)
     ).reduce((sum, { count }) => sum + count, 0);
-    strictEqual(attempts, 6, reasons);
+    // Control, acknowledgements and one lane of data, three times.
+    strictEqual(attempts, 9, reasons);
     for (
       const subject of [
         "run.other.data.0.0",
