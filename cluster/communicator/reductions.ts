@@ -53,12 +53,9 @@ function addFloat32(
   for (let i = 0; i < o!.length; i++) o![i] = a![i]! + b![i]!;
 }
 
-/** What is narrowed or widened at a time. */
-const BLOCK = 1024;
-const lowerBits = new Uint32Array(BLOCK);
-const lowerFloats = new Float32Array(lowerBits.buffer);
-const upperBits = new Uint32Array(BLOCK);
-const upperFloats = new Float32Array(upperBits.buffer);
+/** Two bf16 and their sum as f32; the same as bits. */
+const floats = new Float32Array(3);
+const bits = new Int32Array(floats.buffer);
 
 /** Sums of bf16, the upper halves of f32: added in f32, rounded to nearest, ties to even. */
 function addBfloat16(
@@ -67,19 +64,14 @@ function addBfloat16(
   upper: TypedArray,
 ): void {
   const [o, a, b] = [out, lower, upper] as Uint16Array[];
-  for (let start = 0; start < o!.length; start += BLOCK) {
-    const size = Math.min(BLOCK, o!.length - start);
-    for (let i = 0; i < size; i++) {
-      lowerBits[i] = a![start + i]! << 16;
-      upperBits[i] = b![start + i]! << 16;
-    }
-    for (let i = 0; i < size; i++) lowerFloats[i]! += upperFloats[i]!;
-    for (let i = 0; i < size; i++) {
-      const bits = lowerBits[i]!;
-      o![start + i] = (bits & 0x7fffffff) > 0x7f800000
-        ? bits >>> 16 | 0x40
-        : (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
-    }
+  for (let i = 0; i < o!.length; i++) {
+    bits[0] = a![i]! << 16;
+    bits[1] = b![i]! << 16;
+    floats[2] = floats[0]! + floats[1]!;
+    const sum = bits[2]!;
+    o![i] = (sum & 0x7fffffff) > 0x7f800000
+      ? sum >>> 16 | 0x40
+      : sum + 0x7fff + (sum >>> 16 & 1) >>> 16;
   }
 }
 
