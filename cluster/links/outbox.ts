@@ -42,6 +42,8 @@ interface OutboxOptions {
 /** Waiting times before a frame is sent again, in milliseconds. */
 const SHORTEST_WAIT = 200;
 const LONGEST_WAIT = 4000;
+/** A link this slow is slow, not broken; bytes per millisecond. */
+const SLOW = 10_000;
 /** A frame overtaken by a later one counts as lost only when older than this. */
 const OVERTAKEN_MS = 10;
 
@@ -111,7 +113,8 @@ export class Outbox {
       if (now - this.#probedAt < this.#wait) return;
       this.#launch();
     } else {
-      if (now - Math.max(oldest.sentAt, this.#probedAt) < this.#wait) return;
+      const wait = this.#wait + this.#flyingBytes / SLOW;
+      if (now - Math.max(oldest.sentAt, this.#probedAt) < wait) return;
       this.#resend(oldest);
     }
     this.#probedAt = now;
