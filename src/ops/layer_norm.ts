@@ -1,8 +1,7 @@
-import type { Program, Tensor } from "../gpu/mod.ts";
+import type { KernelForm, Program, Tensor } from "../gpu/mod.ts";
 import { defineKernel, shapeError } from "../gpu/mod.ts";
 import arrays from "./layer_norm_arrays.wgsl" with { type: "text" };
 import backward from "./layer_norm_backward.wgsl" with { type: "text" };
-import columns from "./layer_norm_columns.wgsl" with { type: "text" };
 import parameters from "./layer_norm_parameters.wgsl" with { type: "text" };
 import textures from "./layer_norm_texels.wgsl" with { type: "text" };
 import forward from "./layer_norm.wgsl" with { type: "text" };
@@ -17,15 +16,13 @@ const backwardKernel = defineWideKernel(
   backward,
   { inputs },
 );
-const columnsKernel = defineWideKernel("layer_norm_columns", columns, {
-  inputs,
-});
 const parametersKernel = defineKernel("layer_norm_parameters", parameters);
 
-/** Rows that one invocation sums for the gradients of gamma and beta. */
-const CHUNK_ROWS = 64;
-/** Most chunks of rows; more rows make longer chunks. */
-const MAX_CHUNKS = 256;
+/** Rows of a chunk in backward: few enough for a cache, and to occupy a GPU. */
+const CHUNK_ROWS: Record<KernelForm, number> = { register: 64, tiled: 16 };
+/** Chunks from which on they are longer, up to what the kernel holds. */
+const MANY_CHUNKS = 1024;
+const MAX_CHUNK_ROWS = 256;
 
 /** Arguments of {@linkcode layerNormForward}; `input` and `output` of one type, the others f32. */
 export interface LayerNormForwardArgs {
@@ -133,6 +130,9 @@ export function layerNormBackward(
     { input, dOutput, dInput, residual },
     { gamma, mean, rstd, dGamma, dBeta },
   );
+  const chunk = chunkRows(program.device.form, rows);
+  const chunks = Math.ceil(rows / chunk);
+  const partial = program.scratch([chunks, 2, dim]);
   const wide = chooseWide(program, backwardKernel, dim, type);
   const { sources, shift } = matricesOf(
     program,
@@ -140,23 +140,10 @@ export function layerNormBackward(
     [input, dOutput, gamma, residual],
   );
   program.dispatch(wide.kernel, {
-    uniforms: { u32: [rows, dim / wide.width, shift] },
-    ...wide.bind(sources, [mean, rstd, dInput]),
+    uniforms: { u32: [rows, dim / wide.width, chunk, shift] },
+    ...wide.bind(sources, [mean, rstd, dInput, partial]),
     constants: { RESIDUAL: args.residual === undefined ? 0 : 1 },
-    workgroups: rowGroups(program, rows),
-  });
-
-  // From the shape alone, so that every adapter sums in the same order.
-  const chunk = Math.max(CHUNK_ROWS, Math.ceil(rows / MAX_CHUNKS));
-  const chunks = Math.ceil(rows / chunk);
-  const partial = program.scratch([chunks, 2, dim]);
-  const byColumns = chooseWide(program, columnsKernel, dim, type);
-  const lanes = program.device.form === "register" ? 8 : 32;
-  program.dispatch(byColumns.kernel, {
-    uniforms: { u32: [rows, dim / byColumns.width, chunk, shift] },
-    ...byColumns.bind([...sources.slice(0, 2), mean, rstd], [partial]),
-    constants: { WORKGROUP_SIZE: lanes },
-    workgroups: [Math.ceil(dim / byColumns.width / lanes), chunks],
+    workgroups: chunks,
   });
   program.dispatch(parametersKernel, {
     uniforms: { u32: [chunks, dim] },
@@ -164,6 +151,12 @@ export function layerNormBackward(
     workgroups: [Math.ceil(dim / 8)],
   });
   program.release(partial);
+}
+
+/** From form and shape alone, so that every adapter sums in the same order. */
+function chunkRows(form: KernelForm, rows: number): number {
+  const wanted = Math.max(CHUNK_ROWS[form], Math.ceil(rows / MANY_CHUNKS));
+  return Math.min(wanted, MAX_CHUNK_ROWS);
 }
 
 /** As matrix products read them, and the shift of the first. */

@@ -3,13 +3,10 @@
 @group(0) @binding(1) var<storage, read> input: array<Stored>;
 // Of the forward kernel.
 @group(0) @binding(2) var<storage, read> beta: array<Wide>;
-// Of the backward kernels.
+// Of the backward kernel.
 @group(0) @binding(2) var<storage, read> d_output: array<Stored>;
 @group(0) @binding(3) var<storage, read> gamma: array<Wide>;
 @group(0) @binding(4) var<storage, read> residual: array<Stored>;
-// Of the column kernel.
-@group(0) @binding(3) var<storage, read> row_means: array<f32>;
-@group(0) @binding(4) var<storage, read> row_rstds: array<f32>;
 
 fn row_start(row: u32) -> u32 {
   return row * params.cols;
@@ -33,12 +30,4 @@ fn gamma_at(c: u32) -> Wide {
 
 fn residual_at(start: u32, c: u32) -> Wide {
   return Wide(residual[start + c]);
-}
-
-fn row_mean_at(row: u32) -> f32 {
-  return row_means[row];
-}
-
-fn row_rstd_at(row: u32) -> f32 {
-  return row_rstds[row];
 }

@@ -4,13 +4,10 @@
 @group(0) @binding(1) var input: RealTexels;
 // Of the forward kernel.
 @group(0) @binding(2) var beta: FloatTexels;
-// Of the backward kernels.
+// Of the backward kernel.
 @group(0) @binding(2) var d_output: RealTexels;
 @group(0) @binding(3) var gamma: FloatTexels;
 @group(0) @binding(4) var residual: RealTexels;
-// Of the column kernel.
-@group(0) @binding(3) var row_means: FloatTexels;
-@group(0) @binding(4) var row_rstds: FloatTexels;
 
 fn row_start(row: u32) -> vec2u {
   let shift = params.shift;
@@ -35,12 +32,4 @@ fn gamma_at(c: u32) -> Wide {
 
 fn residual_at(start: vec2u, c: u32) -> Wide {
   return textureLoad(residual, start + vec2u(c, 0u));
-}
-
-fn row_mean_at(row: u32) -> f32 {
-  return textureLoad(row_means, texel_place(row / 4u))[row % 4u];
-}
-
-fn row_rstd_at(row: u32) -> f32 {
-  return textureLoad(row_rstds, texel_place(row / 4u))[row % 4u];
 }
