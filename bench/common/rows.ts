@@ -42,6 +42,8 @@ export interface Row {
   readonly peers?: Readonly<Record<string, Rival>>;
   /** Other designs of the same product on the same adapter. */
   readonly candidates?: Readonly<Record<string, Rival>>;
+  /** Our product of about the same size without edges: its ratio is what they leave. */
+  readonly round?: Readonly<Record<string, Rival>>;
   readonly [detail: string]: unknown;
 }
 

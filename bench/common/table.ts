@@ -65,6 +65,7 @@ function cells(row: Row): string[] {
 function rivalLines(row: Row): string[][] {
   return [
     ...Object.entries(row.peers ?? {}),
+    ...Object.entries(row.round ?? {}),
     ...Object.entries(row.candidates ?? {}).map(([name, rival]) =>
       [`design ${name}`, rival] as const
     ),

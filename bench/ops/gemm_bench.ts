@@ -31,7 +31,17 @@ const SHAPES: readonly (readonly [number, number, number])[] = [
   [4160, 768, 192],
   [6336, 384, 1536],
 ];
+/** Odd ones, each beside a round one of about its size: what edges cost. */
+const EDGES: readonly (readonly [
+  odd: typeof SHAPES[number],
+  round: typeof SHAPES[number],
+])[] = [
+  [[4161, 193, 577], [4164, 196, 580]],
+  [[4159, 191, 575], [4160, 192, 576]],
+  [[1577, 385, 1537], [1580, 388, 1540]],
+];
 const TINY: typeof SHAPES = [[33, 20, 12], [24, 7, 9]];
+const TINY_EDGES: typeof EDGES = [[[33, 21, 13], [36, 24, 16]]];
 
 /** Matrix products of linear layers in their three layouts. */
 export const gemmCases: OpFamily = function* (size) {
@@ -42,6 +52,14 @@ export const gemmCases: OpFamily = function* (size) {
       yield {
         label: `gemm ${nameOf(sizes)} ${layout}`,
         make: (context) => new GemmCase(context, layout, sizes),
+      };
+    }
+    for (const [odd, round] of size === "full" ? EDGES : TINY_EDGES) {
+      const sizes = productOf(layout, odd);
+      yield {
+        label: `gemm edge ${nameOf(sizes)} ${layout}`,
+        make: (context) =>
+          new GemmCase(context, layout, sizes, productOf(layout, round)),
       };
     }
   }
@@ -75,6 +93,8 @@ export class GemmCase implements OpCase {
   readonly work: number;
   readonly ceiling = "gemm";
   readonly sizes: Sizes;
+  /** A product to compare with, whose edges are whole. */
+  readonly round: Sizes | undefined;
   /** As the layout stores them. */
   readonly left: Tensor;
   readonly right: Tensor;
@@ -84,8 +104,14 @@ export class GemmCase implements OpCase {
   readonly #left: Float32Array;
   readonly #right: Float32Array;
 
-  constructor(context: OpContext, layout: Layout, sizes: Sizes) {
+  constructor(
+    context: OpContext,
+    layout: Layout,
+    sizes: Sizes,
+    round?: Sizes,
+  ) {
     const { rows, depth, cols } = sizes;
+    this.round = round;
     this.#context = context;
     this.#operands = new Operands(context);
     this.layout = layout;

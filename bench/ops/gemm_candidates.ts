@@ -30,8 +30,9 @@ export const GEMM_CANDIDATES: readonly GemmCandidate[] = [
   candidate("scalar 16x8", "NN", "buffer", scalarBody()),
   candidate("vec4 16x8", "NN", "buffer", rowBody(16)),
   candidate("texture 16x8", "NN", "texture", rowBody(16)),
-  candidate("buffer 16x8", "TN", "buffer", columnBody()),
-  candidate("texture 16x8", "TN", "texture", columnBody()),
+  candidate("buffer 16x8", "TN", "buffer", columnBody(16)),
+  candidate("buffer 32x8", "TN", "buffer", columnBody(32)),
+  candidate("texture 16x8", "TN", "texture", columnBody(16)),
   candidate("dot 8x8", "NT", "buffer", dotBody()),
   candidate("texture dot 8x8", "NT", "texture", dotBody()),
 ];
@@ -185,20 +186,20 @@ ${storeTwo(rows)}`,
   };
 }
 
-/** A stored [depth, rows]: four vec4 hold 16 rows of one k. */
-function columnBody(): Body {
-  const rows = 16;
+/** A stored [depth, rows]: each vec4 holds four rows of one k. */
+function columnBody(rows: number): Body {
+  const quads = rows / 4;
   const component = ["x", "y", "z", "w"];
   return {
     rows,
     cols: 64,
     code: `${twoColumns()}
 ${accumulators(rows)}
-${each(4, (i) => `let r${i} = min(row / 4u + ${i}u, rows4 - 1u);`)}
+${each(quads, (i) => `let r${i} = min(row / 4u + ${i}u, rows4 - 1u);`)}
   for (var k = 0u; k < sizes.depth; k++) {
     let p = b_at(k * cols4 + c0);
     let q = b_at(k * cols4 + c1);
-${each(4, (i) => `let a${i} = a_at(k * rows4 + r${i});`)}
+${each(quads, (i) => `let a${i} = a_at(k * rows4 + r${i});`)}
 ${
       each(rows, (r) => {
         const a = `a${Math.floor(r / 4)}.${component[r % 4]}`;

@@ -14,7 +14,7 @@ import type { Ceilings } from "./ceilings.ts";
 import { GemmCase } from "./gemm_bench.ts";
 import { GEMM_CANDIDATES } from "./gemm_candidates.ts";
 import { peerProducts } from "./gemm_peers.ts";
-import type { OpCase, OpContext } from "./op_case.ts";
+import type { OpCase, OpContext, Sizes } from "./op_case.ts";
 import { Runner } from "./runner.ts";
 
 export interface MeasureOptions {
@@ -46,6 +46,9 @@ export async function measureCase(
       candidates.push(others.use(candidate));
     }
   }
+  const round = op instanceof GemmCase && op.round !== undefined
+    ? others.use(await RoundProduct.create(op, op.round, { context, clock }))
+    : undefined;
   const rivals = op instanceof GemmCase && peers !== undefined
     ? await peerProducts(op, peers)
     : [];
@@ -54,6 +57,7 @@ export async function measureCase(
     { name: "ceiling", run: () => limit.run() },
     ...candidates,
     ...rivals,
+    ...(round === undefined ? [] : [round]),
   ], runs);
   const ours = samples.get("ours")!;
   const top = samples.get("ceiling")!;
@@ -61,12 +65,13 @@ export async function measureCase(
   const times = ours.map(({ ms }) => ms);
   const share = (by: (sample: Sample) => number) =>
     pairedRatio(ours, top, by) * op.work / work;
-  const rivalOf = ({ name }: Contestant): [string, Rival] => {
+  const rivalOf = ({ name }: Contestant, work = op.work): [string, Rival] => {
     const theirs = samples.get(name)!;
+    const scale = op.work / work;
     return [name, {
-      median: rate(op.work, median(theirs.map(({ ms }) => ms))),
-      ratio: pairedRatio(ours, theirs, ({ ms }) => ms),
-      cpu_ratio: pairedRatio(ours, theirs, ({ cpuMs }) => cpuMs),
+      median: rate(work, median(theirs.map(({ ms }) => ms))),
+      ratio: scale * pairedRatio(ours, theirs, ({ ms }) => ms),
+      cpu_ratio: scale * pairedRatio(ours, theirs, ({ cpuMs }) => cpuMs),
     }];
   };
   return {
@@ -87,14 +92,56 @@ export async function measureCase(
     cpu_ratio: share(({ cpuMs }) => cpuMs),
     error: agreement.error,
     wrong: agreement.wrong,
-    ...(candidates.length === 0
-      ? {}
-      : { candidates: Object.fromEntries(candidates.map(rivalOf)) }),
+    ...(candidates.length === 0 ? {} : {
+      candidates: Object.fromEntries(candidates.map((it) => rivalOf(it))),
+    }),
     ...(rivals.length === 0 ? {} : {
       ours: rate(op.work, median(times)),
-      peers: Object.fromEntries(rivals.map(rivalOf)),
+      peers: Object.fromEntries(rivals.map((it) => rivalOf(it))),
     }),
+    ...(round === undefined
+      ? {}
+      : { round: Object.fromEntries([rivalOf(round, round.work)]) }),
   };
+}
+
+/** Our product of other sizes. */
+class RoundProduct implements Contestant {
+  readonly name: string;
+  readonly work: number;
+  readonly #product: GemmCase;
+  readonly #runner: Runner;
+
+  private constructor(product: GemmCase, runner: Runner) {
+    this.name = runner.name;
+    this.work = product.work;
+    this.#product = product;
+    this.#runner = runner;
+  }
+
+  static async create(
+    { layout }: GemmCase,
+    sizes: Sizes,
+    { context, clock }: Pick<MeasureOptions, "context" | "clock">,
+  ): Promise<RoundProduct> {
+    const product = new GemmCase(context, layout, sizes);
+    const runner = await Runner.create(context.device, {
+      name: `round ${product.shape}`,
+      clock,
+      record: (program) => product.record(program),
+    });
+    await runner.calibrate();
+    return new RoundProduct(product, runner);
+  }
+
+  run(): Promise<Sample> {
+    return this.#runner.run();
+  }
+
+  [Symbol.dispose](): void {
+    this.#runner[Symbol.dispose]();
+    this.#product[Symbol.dispose]();
+  }
 }
 
 /** The other designs of this layout, each checked like ours. */
