@@ -41,7 +41,7 @@ export interface BlockKept {
   mean2: Tensor;
   rstd2: Tensor;
   normed2: Tensor;
-  preActivation: Tensor;
+  slope: Tensor;
   hidden: Tensor;
 }
 
@@ -148,16 +148,16 @@ export function blockActivations(
     rstd: rstd2,
     epsilon,
   });
-  const preActivation = program.scratch([rows, 4 * dim], type);
+  const slope = program.scratch([rows, 4 * dim], type);
   const hidden = program.scratch([rows, 4 * dim], type);
   linearForward(program, {
     input: normed2,
     weight: weight("mlp.fc1.weight"),
     bias: get("mlp.fc1.bias"),
     output: hidden,
-    preActivation,
+    slope,
   });
-  if (!keep) program.release(normed2, mean2, rstd2, preActivation);
+  if (!keep) program.release(normed2, mean2, rstd2, slope);
   return {
     input,
     mean1,
@@ -170,7 +170,7 @@ export function blockActivations(
     mean2,
     rstd2,
     normed2,
-    preActivation,
+    slope,
     hidden,
   };
 }
@@ -205,10 +205,10 @@ export function blockBackward(
     dOutput: dMlp,
     weight: weight("mlp.fc2.weight"),
     dInput: dHidden,
-    preActivation: kept.preActivation,
+    slope: kept.slope,
   });
   if (dMlp !== dOutput) program.release(dMlp);
-  program.release(kept.hidden, kept.preActivation);
+  program.release(kept.hidden, kept.slope);
   linearWeightGradient(program, {
     input: kept.normed2,
     dOutput: dHidden,

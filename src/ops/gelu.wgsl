@@ -24,8 +24,8 @@ fn main(
     return;
   }
   if (BACKWARD) {
-    output[i] = Real(f32(d_output[i]) * gelu_derivative(vec4f(f32(input[i]))).x);
+    output[i] = Real(f32(d_output[i]) * gelu(vec4f(f32(input[i]))).slope.x);
   } else {
-    output[i] = Real(gelu(vec4f(f32(input[i]))).x);
+    output[i] = Real(gelu(vec4f(f32(input[i]))).value.x);
   }
 }

@@ -33,9 +33,9 @@ export interface GemmArgs {
   output: Tensor;
   bias?: Tensor | undefined;
   residual?: Tensor | undefined;
-  /** Multiplies the product by GELU's derivative at these values. */
-  pre?: Tensor | undefined;
-  /** Keeps the value that goes into GELU here; turns GELU on. */
+  /** Multiplies the product by these derivatives. */
+  slope?: Tensor | undefined;
+  /** Keeps GELU's derivative here; turns GELU on. */
   keep?: Tensor | undefined;
   /** Sums of left over the depth, `[rows]`; splits the depth where that pays. */
   sums?: Tensor | undefined;
@@ -88,7 +88,7 @@ export function gemm(program: Program, args: GemmArgs): void {
     TRANSPOSE_RIGHT: Number(transposeRight),
     BIAS: Number(args.bias !== undefined),
     GELU: Number(args.keep !== undefined),
-    GELU_DERIVATIVE: Number(args.pre !== undefined),
+    SLOPE: Number(args.slope !== undefined),
     RESIDUAL: Number(args.residual !== undefined),
     SUM_LEFT: Number(args.sums !== undefined),
   };
@@ -107,7 +107,7 @@ export function gemm(program: Program, args: GemmArgs): void {
     const optional = (tensor?: Tensor) =>
       tensor === undefined ? undefined : matrix(tensor, cols);
     const residual = optional(args.residual);
-    const pre = optional(args.pre);
+    const slope = optional(args.slope);
     const unread = left.type === output.type ? leftMatrix : rightMatrix;
     program.dispatch(kernel, {
       ...recorded,
@@ -116,15 +116,15 @@ export function gemm(program: Program, args: GemmArgs): void {
           ...u32,
           leftMatrix.layout.shift,
           rightMatrix.layout.shift,
-          (residual ?? pre)?.layout.shift ?? 0,
+          (residual ?? slope)?.layout.shift ?? 0,
         ],
       },
       textures: [
         leftMatrix,
         rightMatrix,
         optional(args.bias) ?? rightMatrix,
-        residual ?? pre ?? unread,
-        pre ?? residual ?? unread,
+        residual ?? slope ?? unread,
+        slope ?? residual ?? unread,
       ],
       buffers: writes,
       constants: flags,
@@ -137,8 +137,8 @@ export function gemm(program: Program, args: GemmArgs): void {
         left,
         right,
         args.bias ?? right,
-        args.residual ?? args.pre ?? right,
-        args.pre ?? args.residual ?? right,
+        args.residual ?? args.slope ?? right,
+        args.slope ?? args.residual ?? right,
         ...writes,
       ],
       constants: {
@@ -164,7 +164,7 @@ export function gemm(program: Program, args: GemmArgs): void {
  */
 function checkTypes(args: GemmArgs): void {
   const { left, right, output, keep, sums, split } = args;
-  const read = [args.residual, args.pre].filter((it) => it !== undefined);
+  const read = [args.residual, args.slope].filter((it) => it !== undefined);
   const fits = [...read, ...(keep ? [keep] : [])]
     .every(({ type }) => type === output.type) &&
     (read.length === 0 || [left.type, right.type].includes(output.type)) &&

@@ -4,20 +4,20 @@
 //
 // left is stored [rows, depth], or [depth, rows] with TRANSPOSE_LEFT; right is
 // stored [depth, cols], or [cols, depth] with TRANSPOSE_RIGHT. In order, each
-// where its override is on: f adds bias[n]; keeps the value in `side` and applies
-// GELU; multiplies by GELU's derivative at pre[m, n]; adds residual[m, n].
+// where its override is on: f adds bias[n]; applies GELU and keeps its derivative in
+// `side`; multiplies by slope[m, n], such a derivative; adds residual[m, n].
 //
 // With several splits, split s sums depth s*chunk .. (s+1)*chunk into its own
 // [rows, cols] of the output. SUM_LEFT also sums left over the depth into `side`.
 //
-// Left, Right and Output are f32 or f16; pre, residual and side are Output, bias is
+// Left, Right and Output are f32 or f16; slope, residual and side are Output, bias is
 // f32. Sums are f32.
 
 override TRANSPOSE_LEFT: bool = false;
 override TRANSPOSE_RIGHT: bool = false;
 override BIAS: bool = false;
 override GELU: bool = false;
-override GELU_DERIVATIVE: bool = false;
+override SLOPE: bool = false;
 override RESIDUAL: bool = false;
 override SUM_LEFT: bool = false;
 
@@ -71,11 +71,12 @@ fn finish_quad(m: u32, n: u32, split: u32, sum: vec4f) {
     value += bias_quad(n);
   }
   if (GELU) {
-    store_side(m, n, value);
-    value = gelu(value);
+    let curve = gelu(value);
+    store_side(m, n, curve.slope);
+    value = curve.value;
   }
-  if (GELU_DERIVATIVE) {
-    value *= gelu_derivative(pre_quad(m, n));
+  if (SLOPE) {
+    value *= slope_quad(m, n);
   }
   if (RESIDUAL) {
     value += residual_quad(m, n);

@@ -4,7 +4,7 @@
 @group(0) @binding(2) var<storage, read> right: array<Right>;
 @group(0) @binding(3) var<storage, read> bias: array<Bias>;
 @group(0) @binding(4) var<storage, read> residual: array<Output>;
-@group(0) @binding(5) var<storage, read> pre: array<Output>;
+@group(0) @binding(5) var<storage, read> slope: array<Output>;
 
 // Four neighbours of a row. Past the end of the row: anything.
 fn left_quad(row: u32, col: u32, cols: u32) -> vec4f {
@@ -46,7 +46,7 @@ fn residual_quad(m: u32, n: u32) -> vec4f {
   );
 }
 
-fn pre_quad(m: u32, n: u32) -> vec4f {
+fn slope_quad(m: u32, n: u32) -> vec4f {
   let i = m * params.cols + n;
-  return vec4f(f32(pre[i]), f32(pre[i + 1]), f32(pre[i + 2]), f32(pre[i + 3]));
+  return vec4f(f32(slope[i]), f32(slope[i + 1]), f32(slope[i + 2]), f32(slope[i + 3]));
 }

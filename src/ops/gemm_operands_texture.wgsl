@@ -5,7 +5,7 @@
 @group(0) @binding(2) var right: RightTexels;
 @group(0) @binding(3) var bias: BiasTexels;
 @group(0) @binding(4) var residual: OutputTexels;
-@group(0) @binding(5) var pre: OutputTexels;
+@group(0) @binding(5) var slope: OutputTexels;
 
 // First texels of four rows.
 struct Rows {
@@ -75,6 +75,6 @@ fn residual_quad(m: u32, n: u32) -> vec4f {
   return textureLoad(residual, output_at(m, n));
 }
 
-fn pre_quad(m: u32, n: u32) -> vec4f {
-  return textureLoad(pre, output_at(m, n));
+fn slope_quad(m: u32, n: u32) -> vec4f {
+  return textureLoad(slope, output_at(m, n));
 }

@@ -2,7 +2,7 @@ import { type Program, shapeError, type Tensor } from "../gpu/mod.ts";
 import { gemm } from "./gemm.ts";
 
 // Operands, biases and outputs may each be f32 or f16: products are summed in f32.
-// Residuals and pre-activations are of the output's type, weight gradients f32.
+// Residuals and slopes are of the output's type, weight gradients f32.
 
 /** Arguments of {@linkcode linearForward}. */
 export interface LinearForwardArgs {
@@ -16,19 +16,19 @@ export interface LinearForwardArgs {
   output: Tensor;
   /** `[rows, out]`, added to the output. */
   residual?: Tensor | undefined;
-  /** `[rows, out]`: keeps `x W^T + b`; the output is then its GELU. */
-  preActivation?: Tensor | undefined;
+  /** `[rows, out]`: keeps GELU's derivative at `x W^T + b`; the output is then GELU. */
+  slope?: Tensor | undefined;
 }
 
-/** Records `output = residual + x W^T + b`, or `gelu(x W^T + b)`. */
+/** Records `output = residual + x W^T + b`, or `gelu(x W^T + b)` and its slope. */
 export function linearForward(program: Program, args: LinearForwardArgs): void {
-  const { input, weight, bias, output, residual, preActivation } = args;
+  const { input, weight, bias, output, residual, slope } = args;
   const [rows, depth, cols] = sizes(input, weight);
   if (
     !fits(output, rows, cols) || !fits(residual, rows, cols) ||
-    !fits(preActivation, rows, cols) || !fits(bias, cols) ||
+    !fits(slope, rows, cols) || !fits(bias, cols) ||
     input.length !== rows * depth || weight.length !== cols * depth ||
-    (residual !== undefined && preActivation !== undefined)
+    (residual !== undefined && slope !== undefined)
   ) {
     throw shapeError("linearForward", given(args));
   }
@@ -42,7 +42,7 @@ export function linearForward(program: Program, args: LinearForwardArgs): void {
     output,
     bias,
     residual,
-    keep: preActivation,
+    keep: slope,
   });
 }
 
@@ -56,20 +56,20 @@ export interface LinearInputGradientArgs {
   dInput: Tensor;
   /** `[rows, in]`, added to the gradient. */
   residual?: Tensor | undefined;
-  /** `[rows, in]`: the input was the GELU of this. */
-  preActivation?: Tensor | undefined;
+  /** `[rows, in]`: the input was a GELU with these derivatives. */
+  slope?: Tensor | undefined;
 }
 
-/** Records `dInput = residual + dOutput W gelu'(preActivation)`. */
+/** Records `dInput = residual + dOutput W slope`. */
 export function linearInputGradient(
   program: Program,
   args: LinearInputGradientArgs,
 ): void {
-  const { dOutput, weight, dInput, residual, preActivation } = args;
+  const { dOutput, weight, dInput, residual, slope } = args;
   const [rows, cols, depth] = sizes(dInput, weight);
   if (
     !fits(dOutput, rows, depth) || !fits(residual, rows, cols) ||
-    !fits(preActivation, rows, cols) || dInput.length !== rows * cols ||
+    !fits(slope, rows, cols) || dInput.length !== rows * cols ||
     weight.length !== cols * depth
   ) {
     throw shapeError("linearInputGradient", given(args));
@@ -82,7 +82,7 @@ export function linearInputGradient(
     right: weight,
     output: dInput,
     residual,
-    pre: preActivation,
+    slope,
   });
 }
 

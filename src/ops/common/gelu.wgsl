@@ -10,26 +10,17 @@
 // whose coefficients minimise the greatest error of gelu: 6e-9, less than the
 // rounding of f32 (1e-7).
 
-// exp(-x^2 / 2) and cdf(x).
-struct NormalCurve {
-  bell: vec4f,
-  cdf: vec4f,
+struct Gelu {
+  value: vec4f,
+  slope: vec4f,
 }
 
-fn normal_curve(x: vec4f) -> NormalCurve {
+fn gelu(x: vec4f) -> Gelu {
   let t = 1.0 / (1.0 + 0.28 * abs(x));
   let bell = exp(-0.5 * x * x);
   let tail = bell * t *
     (0.1169591191 + t * (0.0647673110 + t * (0.2756593082 +
       t * (-0.2452796649 + t * (0.3949264849 + t * -0.1070325762)))));
-  return NormalCurve(bell, select(tail, 1.0 - tail, x > vec4f()));
-}
-
-fn gelu(x: vec4f) -> vec4f {
-  return x * normal_curve(x).cdf;
-}
-
-fn gelu_derivative(x: vec4f) -> vec4f {
-  let curve = normal_curve(x);
-  return curve.cdf + x * curve.bell * 0.3989422804;
+  let cdf = select(tail, 1.0 - tail, x > vec4f());
+  return Gelu(x * cdf, cdf + x * bell * 0.3989422804);
 }
