@@ -16,7 +16,10 @@ import {
   type SkippedImage,
 } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
-import { evaluateLogits } from "../../src/evaluation/mod.ts";
+import {
+  evaluateConfidences,
+  evaluateLogits,
+} from "../../src/evaluation/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import { RunFolder } from "../../src/run/mod.ts";
 import { Console } from "../console.ts";
@@ -115,7 +118,7 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   const { classNames, temperature } = stored.info;
   const { values, labels } = classified;
   const result = evaluateLogits(values, labels, classNames.length);
-  const after = temperature === undefined ? undefined : evaluateLogits(
+  const after = temperature === undefined ? undefined : evaluateConfidences(
     calibrated(values, temperature),
     labels,
     classNames.length,

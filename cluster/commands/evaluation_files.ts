@@ -11,7 +11,8 @@ export async function writeEvaluation(
   await disk.makeFolder(path);
   const folder = new RunFolder(disk, path);
   const { classNames, result } = report;
-  const { probabilities, predictions, classes } = report.calibrated ?? result;
+  const { classes } = result;
+  const { probabilities, predictions } = report.calibrated ?? result;
   await folder.writeJson("evaluation.json", evaluationJson(report));
   await folder.writeConfusion(classNames, result.confusion);
   await folder.writeTable(

@@ -1,5 +1,5 @@
 import type { SkippedImage } from "../../src/data/mod.ts";
-import type { Evaluation } from "../../src/evaluation/mod.ts";
+import type { Confidences, Evaluation } from "../../src/evaluation/mod.ts";
 import { table } from "../console.ts";
 
 /** An evaluation with what it is of. */
@@ -15,7 +15,7 @@ export interface EvaluationReport {
   labels: Int32Array;
   result: Evaluation;
   /** With the logits divided by the model's temperature. */
-  calibrated?: Evaluation;
+  calibrated?: Confidences;
   temperature?: number;
 }
 

@@ -291,5 +291,12 @@ function show(
       ? `shipped  ${phase}, not selfTrain: ${reason}`
       : `shipped  ${phase ?? "nothing"}: ${reason}`,
   );
+  const { test_accuracy: accuracy, pixel_ridge_accuracy: floor } =
+    (phase && summaries.get(phase)) ?? {};
+  if (typeof floor === "number" && accuracy! < floor) {
+    terminal.result(
+      "note     ridge regression on the pixels is better: train longer, or label more",
+    );
+  }
   terminal.result(`report   ${report}`);
 }

@@ -14,24 +14,28 @@ import { argmaxRows, rowsOf, softmaxRows } from "./probabilities.ts";
 /** Bins of the calibration error `ece15`. */
 const BINS = 15;
 
-/** Everything that logits and labels of a split say about a model. */
-export interface Evaluation extends ConfusionFigures {
-  /** Images. */
-  count: number;
-  classes: number;
+/** What the confidences of a model are worth. */
+export interface Confidences {
   predictions: Int32Array<ArrayBuffer>;
   /** `[count, classes]` */
   probabilities: Float64Array<ArrayBuffer>;
-  /** `[true, predicted]` */
-  confusion: Int32Array<ArrayBuffer>;
-  /** `topK[k]`: share of images whose class is among the k first; equal logits rank by class. */
-  topK: Float64Array<ArrayBuffer>;
   /** Mean negative log-likelihood. */
   nll: number;
   /** Squared error of the probabilities, summed over classes, mean over images. */
   brier: number;
   ece15: number;
   reliability: ReliabilityBin[];
+}
+
+/** Everything that logits and labels of a split say about a model. */
+export interface Evaluation extends ConfusionFigures, Confidences {
+  /** Images. */
+  count: number;
+  classes: number;
+  /** `[true, predicted]` */
+  confusion: Int32Array<ArrayBuffer>;
+  /** `topK[k]`: share of images whose class is among the k first; equal logits rank by class. */
+  topK: Float64Array<ArrayBuffer>;
   auc: AucFigures;
 }
 
@@ -47,6 +51,65 @@ export function evaluateLogits(
   labels: ArrayLike<number>,
   classes: number,
 ): Evaluation {
+  const count = checkedRows(logits, labels, classes);
+  const confidences = confidencesOf(logits, labels, classes);
+  const { predictions, probabilities } = confidences;
+  const confusion = confusionMatrix(labels, predictions, classes);
+  return {
+    count,
+    classes,
+    confusion,
+    ...confidences,
+    ...confusionFigures(confusion, classes),
+    topK: topK(logits, labels, classes),
+    auc: aucFigures(probabilities, labels, classes),
+  };
+}
+
+/**
+ * The part of {@linkcode evaluateLogits} that a temperature changes.
+ *
+ * @throws {RangeError} If there are no rows or a label is no class.
+ */
+export function evaluateConfidences(
+  logits: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): Confidences {
+  checkedRows(logits, labels, classes);
+  return confidencesOf(logits, labels, classes);
+}
+
+function confidencesOf(
+  logits: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): Confidences {
+  const count = rowsOf(logits, classes);
+  const predictions = argmaxRows(logits, classes);
+  const probabilities = softmaxRows(logits, classes);
+  const bins = reliability(probabilities, labels, predictions, {
+    classes,
+    bins: BINS,
+  });
+  return {
+    predictions,
+    probabilities,
+    nll: meanOf(count, (row) => rowNll(logits, labels[row]!, row, classes)),
+    brier: meanOf(
+      count,
+      (row) => rowBrier(probabilities, labels[row]!, row, classes),
+    ),
+    ece15: calibrationError(bins),
+    reliability: bins,
+  };
+}
+
+function checkedRows(
+  logits: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): number {
   const count = rowsOf(logits, classes);
   if (count === 0 || labels.length !== count) {
     throw new RangeError(
@@ -61,30 +124,7 @@ export function evaluateLogits(
       );
     }
   }
-  const predictions = argmaxRows(logits, classes);
-  const probabilities = softmaxRows(logits, classes);
-  const confusion = confusionMatrix(labels, predictions, classes);
-  const bins = reliability(probabilities, labels, predictions, {
-    classes,
-    bins: BINS,
-  });
-  return {
-    count,
-    classes,
-    predictions,
-    probabilities,
-    confusion,
-    ...confusionFigures(confusion, classes),
-    topK: topK(logits, labels, classes),
-    nll: meanOf(count, (row) => rowNll(logits, labels[row]!, row, classes)),
-    brier: meanOf(
-      count,
-      (row) => rowBrier(probabilities, labels[row]!, row, classes),
-    ),
-    ece15: calibrationError(bins),
-    reliability: bins,
-    auc: aucFigures(probabilities, labels, classes),
-  };
+  return count;
 }
 
 function meanOf(count: number, value: (row: number) => number): number {

@@ -1,4 +1,9 @@
-export { evaluateLogits, type Evaluation } from "./evaluate.ts";
+export {
+  type Confidences,
+  evaluateConfidences,
+  evaluateLogits,
+  type Evaluation,
+} from "./evaluate.ts";
 export {
   type Averaged,
   type ConfusionFigures,

@@ -18,12 +18,14 @@ export interface Ridge {
  * many values cost little: O(n^2 d + n^3). The penalty is the one whose
  * leave-one-out predictions are right most often.
  *
+ * @param onShare Called now and then while it works.
  * @throws {RangeError} Without rows, or when their lengths differ.
  */
 export function fitRidge(
   rows: readonly ArrayLike<number>[],
   labels: ArrayLike<number>,
   classes: number,
+  onShare: () => void = () => {},
 ): Ridge {
   const n = rows.length;
   const width = rows[0]?.length ?? 0;
@@ -39,7 +41,7 @@ export function fitRidge(
   const centred = rows.map((row) =>
     Float64Array.from({ length: width }, (_, i) => row[i]! - mean[i]!)
   );
-  const kernel = kernelOf(centred);
+  const kernel = kernelOf(centred, onShare);
   let scale = 0;
   for (let i = 0; i < n; i++) scale += kernel[i * n + i]! / n;
   const prior = 1 / classes;
@@ -48,6 +50,7 @@ export function fitRidge(
 
   let best: Solution | undefined;
   for (const penalty of PENALTIES) {
+    onShare();
     const solution = solve(kernel, targets, {
       n,
       classes,
@@ -96,11 +99,15 @@ interface Solution {
 }
 
 /** Inner products of the rows, plus 1 for a bias. */
-function kernelOf(rows: readonly Float64Array[]): Float64Array {
+function kernelOf(
+  rows: readonly Float64Array[],
+  onShare: () => void,
+): Float64Array {
   const n = rows.length;
   const kernel = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     const a = rows[i]!;
+    if (i % 64 === 0) onShare();
     for (let j = 0; j <= i; j++) {
       const b = rows[j]!;
       let sum = 1;

@@ -1,6 +1,6 @@
 import { calibrated } from "../classifier/mod.ts";
 import {
-  evaluateLogits,
+  evaluateConfidences,
   type Evaluation,
   fitTemperature,
 } from "../evaluation/mod.ts";
@@ -94,7 +94,7 @@ async function calibrate(
   });
   const { logits, labels, classes, ece15 } = await evaluator.run();
   const temperature = fitTemperature(logits, labels, classes);
-  const after = evaluateLogits(
+  const after = evaluateConfidences(
     calibrated(logits, temperature),
     labels,
     classes,
@@ -128,13 +128,17 @@ async function test(
     split: "test",
     result,
   });
-  const after = temperature === undefined ? undefined : evaluateLogits(
+  const after = temperature === undefined ? undefined : evaluateConfidences(
     calibrated(result.logits, temperature),
     result.labels,
     result.classes,
   );
   const comparison = communicator.rank === 0
-    ? await writeResults(context, recipe, { result, calibrated: after })
+    ? await writeResults(context, recipe, {
+      result,
+      calibrated: after,
+      onBatch,
+    })
     : {};
   if (phase !== "teacher") {
     const { probabilities } = after ?? result;

@@ -1,6 +1,6 @@
 import {
   argmaxRows,
-  type Evaluation,
+  type Confidences,
   ROC_GRID,
   rocCurves,
   totalVariation,
@@ -28,10 +28,12 @@ import type { Recipe } from "./recipe.ts";
 export async function writeResults(
   context: Context,
   { phase }: Recipe,
-  { result, calibrated }: {
+  { result, calibrated, onBatch }: {
     result: EvaluationResult;
-    /** The same with calibrated confidences. */
-    calibrated: Evaluation | undefined;
+    /** Its confidences, calibrated. */
+    calibrated: Confidences | undefined;
+    /** Called now and then: rank 0 is at work. */
+    onBatch: () => void;
   },
 ): Promise<Record<string, number>> {
   const { env, runFolder, data, split } = context;
@@ -55,6 +57,7 @@ export async function writeResults(
       return [index, name, label, prediction, confidence.toFixed(6)];
     }),
   );
+  onBatch();
   const curves = rocCurves(probabilities, labels, classes);
   await run.writeJson(`roc_${phase}.json`, {
     fpr: ROC_GRID,
@@ -74,9 +77,10 @@ export async function writeResults(
     ),
   );
   if (phase === "teacher") return {};
+  onBatch();
   await writeDuplicates(context);
   return {
-    ...await pixelRidge(context),
+    ...await pixelRidge(context, onBatch),
     ...await compareWithTeacher(context, result),
   };
 }
@@ -84,10 +88,11 @@ export async function writeResults(
 /** The floor under every figure with few labels; computed once a run. */
 async function pixelRidge(
   { env, runFolder, data, split }: Context,
+  onBatch: () => void,
 ): Promise<Record<string, number>> {
   const run = new RunFolder(env.disk, runFolder);
   const stored = await run.readJson("pixel_ridge.json");
-  const accuracy = stored?.test_accuracy ?? pixelFloor(data, split);
+  const accuracy = stored?.test_accuracy ?? pixelFloor(data, split, onBatch);
   if (typeof accuracy !== "number") return {};
   if (stored === undefined) {
     await run.writeJson("pixel_ridge.json", { test_accuracy: accuracy });

@@ -62,7 +62,7 @@ export async function writeSuspectedLabels(
         ...leftOut(
           features,
           known.map(([, index]) => data.train.labels[index]!),
-          classes,
+          { classes, onBatch },
         ),
         classes,
       },
@@ -156,9 +156,9 @@ async function readFeatures(
 function leftOut(
   features: readonly Float32Array[],
   labels: readonly number[],
-  classes: number,
+  { classes, onBatch }: { classes: number; onBatch: () => void },
 ): { probabilities: Float64Array; labels: readonly number[] } {
-  const scores = fitRidge(features, labels, classes).leftOut;
+  const scores = fitRidge(features, labels, classes, onBatch).leftOut;
   const temperature = fitTemperature(scores, labels, classes);
   return {
     probabilities: softmaxRows(

@@ -93,8 +93,24 @@ function verdict(data: RunData): Html {
           format(Math.abs(difference), "points").slice(1)
         } points</b> ${
           difference < 0 ? "below" : "above"
-        } training on the labels alone`}.</p>${reasonLine(failure ?? reason)}
+        } training on the labels alone`}.</p>${reasonLine(
+          failure ?? reason,
+        )}${floorLine(accuracy, pixelRidgeOf(data))}
   `;
+}
+
+/** What a linear classifier on the pixels gets with the same labels. */
+function floorLine(
+  accuracy: number | undefined,
+  floor: number | undefined,
+): Html | undefined {
+  if (floor === undefined || accuracy === undefined) return undefined;
+  return html`<p class="reason">Ridge regression on the pixels, without any network,
+gets ${format(floor, "percent")} with the same labels${
+    floor > accuracy
+      ? html`: <b>this model is not better</b>. Train longer, or label more.`
+      : "."
+  }</p>`;
 }
 
 /** What ended the run, if something did. */
