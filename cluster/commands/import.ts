@@ -97,7 +97,12 @@ export async function importModel(args: readonly string[]): Promise<number> {
     normalisation: await normalisationOf(folder, options.string("normalise")),
     classNames: classNames ??
       Array.from({ length: model.classes }, (_, c) => `class ${c}`),
-    images: { channels: 3, width: model.image, height: model.image },
+    images: {
+      channels: 3,
+      width: model.image,
+      height: model.image,
+      padded: false,
+    },
     phase: "imported",
   };
   const out = options.string("out") ?? "imported.safetensors";

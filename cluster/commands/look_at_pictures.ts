@@ -51,7 +51,7 @@ export async function lookAtPictures(
   const outputs = await runAll(
     classifier,
     batchesFor(model.info, part, {
-      fixed: false,
+      fixed: model.info.images.padded,
       rows: classifier.rows,
       skipped,
     }),

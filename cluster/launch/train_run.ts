@@ -1,5 +1,5 @@
 import { locateData } from "../../src/data/mod.ts";
-import type { Env } from "../../src/env/mod.ts";
+import { ConfigError, type Env } from "../../src/env/mod.ts";
 import {
   type PhaseName,
   PHASES,
@@ -80,8 +80,11 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const { env, choice, size, observer } = options;
   const { config, folder: path, resumed } = choice;
   // Found missing now rather than by every rank.
-  const { kind, path: place } = config.data;
+  const { kind, path: place, labels } = config.data;
   await locateData(env.disk, { kind, path: place });
+  if (labels !== undefined && !await env.disk.stat(labels)) {
+    throw new ConfigError(`Cannot read data.labels ${labels}: it is not there`);
+  }
   const folder = await RunFolder.create(env.disk, path);
   const lost: { act?: () => void } = {};
   await using _lock = await lockRun(path, () => lost.act?.());

@@ -17,7 +17,13 @@ export interface ModelInfo {
   /** By class number. */
   readonly classNames: readonly string[];
   /** Images as they are kept before views are made of them. */
-  readonly images: { channels: 1 | 3; width: number; height: number };
+  readonly images: {
+    channels: 1 | 3;
+    width: number;
+    height: number;
+    /** Images of the set's own size were padded to this one, not enlarged: 28 to 32. */
+    padded: boolean;
+  };
   /** Divides the logits, so that confidences are what they say; absent = not calibrated. */
   readonly temperature?: number;
   /** Phase that the weights are from. */

@@ -32,6 +32,7 @@ export const modelInfoSchema = z.strictObject({
     channels: z.union([z.literal(1), z.literal(3)]),
     width: size,
     height: size,
+    padded: z.boolean().default(false),
   }),
   temperature: z.number().positive().optional(),
   phase: z.string().max(64),

@@ -4,7 +4,7 @@ import type { Recipe } from "./recipe.ts";
 
 /** What a phase's model file tells about the model. */
 export function describeModel(
-  { data }: Context,
+  { data, config }: Context,
   { phase, model, feature, input }: Recipe,
   temperature: number | undefined,
 ): ModelInfo {
@@ -14,7 +14,12 @@ export function describeModel(
     feature,
     normalisation: input.normalisation,
     classNames: data.classNames,
-    images: { channels: channels === 1 ? 1 : 3, width, height },
+    images: {
+      channels: channels === 1 ? 1 : 3,
+      width,
+      height,
+      padded: config.data.kind !== "folder" && config.data.kind !== "csv",
+    },
     ...(temperature === undefined ? {} : { temperature }),
     phase,
   };

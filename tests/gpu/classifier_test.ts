@@ -79,6 +79,7 @@ Deno.test("Classifier has the run's own test accuracy, from the run folder and f
     for (const place of [run, `${run}/checkpoints/${checkpoint!.name}`, file]) {
       const stored = await loadModel(disk, place);
       strictEqual(stored.info.classNames[3], "square_3");
+      strictEqual(stored.info.images.padded, true);
       using classifier = new Classifier(device, stored);
       const set = await openLabelled(disk, { path: data, kind: "cifar10" });
       strictEqual(set.split, "test");
