@@ -97,6 +97,7 @@ export function planSweep(
     );
   }
   const all = Array.from({ length: seeds }, (_, i) => firstSeed + i);
+  const taken = new Set<string>();
   return {
     schema: 1,
     config: config ?? null,
@@ -105,12 +106,7 @@ export function planSweep(
     seeds: all,
     members: settings.flatMap((setting) =>
       all.map((seed) => ({
-        name: [
-          ...Object.entries(setting).map(([key, value]) =>
-            `${key.slice(key.lastIndexOf(".") + 1)}-${value}`
-          ),
-          `seed-${seed}`,
-        ].join("_").replace(/[^A-Za-z0-9._-]+/g, "-"),
+        name: nameOf(setting, seed, taken),
         overrides: [
           ...Object.entries(setting).map(([key, value]) => `${key}=${value}`),
           `seed=${seed}`,
@@ -120,4 +116,22 @@ export function planSweep(
       }))
     ),
   };
+}
+
+/** A folder's name that says the setting; values that look alike in it get a number. */
+function nameOf(
+  setting: Readonly<Record<string, string>>,
+  seed: number,
+  taken: Set<string>,
+): string {
+  const base = [
+    ...Object.entries(setting).map(([key, value]) =>
+      `${key.slice(key.lastIndexOf(".") + 1)}-${value}`
+    ),
+    `seed-${seed}`,
+  ].join("_").replace(/[^A-Za-z0-9._-]+/g, "-").slice(0, 200);
+  let name = base;
+  for (let n = 2; taken.has(name); n++) name = `${base}-${n}`;
+  taken.add(name);
+  return name;
 }

@@ -1,6 +1,5 @@
 import { fileURLToPath } from "node:url";
-import type { SweepPlan } from "./plan.ts";
-import type { Member } from "./plan.ts";
+import type { Member, SweepPlan } from "./plan.ts";
 
 const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));

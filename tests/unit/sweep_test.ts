@@ -42,6 +42,20 @@ Deno.test("planSweep() combines every value with every seed under a name of its 
   });
 });
 
+Deno.test("planSweep() keeps folders apart whose values look alike in a name", () => {
+  const { members } = planSweep({
+    config: undefined,
+    overrides: [],
+    axes: [parseAxis("data.path=a/b,a b")],
+    firstSeed: 0,
+    seeds: 1,
+  });
+  deepStrictEqual(
+    members.map(({ name }) => name),
+    ["path-a-b_seed-0", "path-a-b_seed-0-2"],
+  );
+});
+
 Deno.test("planSweep() refuses axes that are none", () => {
   throws(() => parseAxis("a"), /expected key=a,b/);
   throws(() => parseAxis("a=1,1"), /occurs twice/);
