@@ -43,8 +43,11 @@ export async function openWorlds(
     name: `rank-${rank}`,
     subject: (to, lane) => subjects.data(to, lane),
   });
-  const direct = new DirectLink(viaNats, (lost) => {
-    throw new Error(`rank ${rank} lost its connection to rank ${lost}`);
+  const direct = new DirectLink(viaNats, {
+    now: () => realEnv.clock.now(),
+    onLost: (lost) => {
+      throw new Error(`rank ${rank} lost its connection to rank ${lost}`);
+    },
   });
   const library = await openLibraryLink(credentials, {
     rank,

@@ -65,10 +65,13 @@ export async function init(options: InitOptions = {}): Promise<Comm> {
   });
   const world = { run: runHash(credentials.run), generation: 1 };
   const { onWarning } = settings;
-  const link = new DirectLink(viaNats, (lost) =>
-    onWarning(
-      `lost the direct connection from rank ${rank} to rank ${lost}: its frames go through NATS`,
-    ));
+  const link = new DirectLink(viaNats, {
+    now: () => realEnv.clock.now(),
+    onLost: (lost) =>
+      onWarning(
+        `lost the direct connection from rank ${rank} to rank ${lost}: its frames go through NATS`,
+      ),
+  });
   const machine = Deno.hostname();
   const { comm } = await open({ ...settings, link, world }, machine);
   const { env, wish, tuning } = settings;

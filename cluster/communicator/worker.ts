@@ -131,10 +131,13 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
     subject: (to, lane) => subjects.data(to, lane),
   });
   const warn = (message: string) => post({ kind: "note", message });
-  const link = new DirectLink(viaNats, (lost) =>
-    warn(
-      `lost the direct connection from rank ${rank} to rank ${lost}: its frames go through NATS`,
-    ));
+  const link = new DirectLink(viaNats, {
+    now: () => realEnv.clock.now(),
+    onLost: (lost) =>
+      warn(
+        `lost the direct connection from rank ${rank} to rank ${lost}: its frames go through NATS`,
+      ),
+  });
   communicator = new LinkCommunicator({
     ...options,
     link,

@@ -1,4 +1,4 @@
-import { beginsFrame, HEAD_BYTES } from "./frame.ts";
+import { beginsFrame, HEAD_BYTES, senderOf } from "./frame.ts";
 import {
   APART,
   type Flow,
@@ -23,6 +23,10 @@ const DIRECT_FLOW: Flow = {
   treeBytes: 64 * 1024,
 };
 const SMALLEST_BUFFER = 64 * 1024;
+/** Without an answer for so long, frames go over the fallback too, in ms. */
+const DOUBT_MS = 5000;
+/** Time for the answer to the first of these, in ms. */
+const ANSWER_MS = 1000;
 
 /** A TCP connection to one other rank. */
 class Peer {
@@ -30,6 +34,10 @@ class Peer {
   readonly #writer: SocketWriter;
   readonly #length = new Uint8Array(LENGTH_BYTES);
   alive = true;
+  /** When the first frame was sent since something came back. */
+  unansweredSince: number | undefined;
+  /** When the first of them was sent over the fallback too. */
+  doubtedSince: number | undefined;
 
   constructor(socket: Deno.Conn) {
     this.#socket = socket;
@@ -70,6 +78,7 @@ class Peer {
         const frame = buffer.subarray(0, bytes);
         await reader.fill(frame);
         if (!beginsFrame(frame)) break;
+        this.unansweredSince = this.doubtedSince = undefined;
         onFrame(frame);
       }
     } catch {
@@ -90,6 +99,10 @@ class Peer {
  * A link over TCP connections from rank to rank, once it has been given some.
  * Before that, to ranks without one and after it broke, frames go over
  * `fallback`.
+ *
+ * A connection may be dead though nobody says so. When nothing comes back, frames
+ * travel over both; a rank that is still heard over the fallback alone is alive,
+ * so its connection is not.
  */
 export class DirectLink implements TunableLink {
   readonly rank: number;
@@ -99,16 +112,24 @@ export class DirectLink implements TunableLink {
   enabled = true;
   readonly #fallback: TunableLink;
   readonly #onLost: (rank: number) => void;
+  readonly #now: () => number;
   #flow = DIRECT_FLOW;
   #peers: (Peer | undefined)[] = [];
   #receiver: LinkReceiver | undefined;
   #closed = false;
   #lost = 0;
 
-  /** `onLost` is told of each connection that breaks. */
-  constructor(fallback: TunableLink, onLost: (rank: number) => void) {
+  constructor(
+    fallback: TunableLink,
+    { onLost, now }: {
+      /** Told of each connection that breaks. */
+      onLost: (rank: number) => void;
+      now: () => number;
+    },
+  ) {
     this.#fallback = fallback;
     this.#onLost = onLost;
+    this.#now = now;
     this.rank = fallback.rank;
     this.size = fallback.size;
     this.maxFrame = fallback.maxFrame;
@@ -182,15 +203,34 @@ export class DirectLink implements TunableLink {
 
   listen(receiver: LinkReceiver): void {
     this.#receiver = receiver;
-    this.#fallback.listen(receiver);
+    this.#fallback.listen({
+      onFrame: (bytes) => {
+        if (this.#peers.length > 0) this.#heardElsewhere(senderOf(bytes));
+        receiver.onFrame(bytes);
+      },
+      onRestored: () => receiver.onRestored(),
+    });
   }
 
   send(to: number, lane: number, head: Uint8Array, body: Uint8Array): void {
     const peer = this.enabled ? this.#peers[to] : undefined;
-    if (peer?.alive) return peer.send(head, body);
+    if (peer?.alive) {
+      const now = this.#now();
+      peer.unansweredSince ??= now;
+      peer.send(head, body);
+      if (now - peer.unansweredSince <= DOUBT_MS) return;
+      peer.doubtedSince ??= now;
+    }
     // Order in a lane tells what is lost, so what was one lane stays one.
     const same = lane === APART ? APART : lane % this.lanes;
     this.#fallback.send(to, same, head, body);
+  }
+
+  /** A rank sends over the fallback: has it given its connection up? */
+  #heardElsewhere(rank = -1): void {
+    const peer = this.#peers[rank];
+    const { doubtedSince = Infinity } = peer ?? {};
+    if (this.#now() - doubtedSince > ANSWER_MS) peer?.close();
   }
 
   /** Ends the connection to a rank, as if it had broken. */

@@ -106,6 +106,12 @@ export function beginsFrame(bytes: Uint8Array): boolean {
   return view.getUint32(0, true) === MAGIC;
 }
 
+/** Who says to have sent a frame, before it is checked. */
+export function senderOf(bytes: Uint8Array): number | undefined {
+  if (!beginsFrame(bytes)) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint16(14, true);
+}
+
 /**
  * Reads a frame that anyone may have written, on rank `to`.
  *

@@ -114,7 +114,10 @@ async function directWorld(fault: () => Fault | undefined): Promise<World> {
   const all = Promise.withResolvers<DirectAddress[]>();
   const links = await Promise.all(
     Array.from({ length: SIZE }, async (_, rank) => {
-      const link = new DirectLink(await natsLink(rank, port), () => {});
+      const link = new DirectLink(await natsLink(rank, port), {
+        now: () => realEnv.clock.now(),
+        onLost: () => {},
+      });
       link.attach(
         await connectPeers({
           env: realEnv,
@@ -249,6 +252,16 @@ Deno.test("Communicator goes on when a lane is gone and comes back after a while
   await working;
   const { counts } = world.ranks[1]!.exchange;
   ok(counts.reconnects === 1, `${counts.reconnects} reconnections`);
+  await world.close();
+});
+
+Deno.test("Communicator goes on through NATS when direct connections swallow everything", async () => {
+  let swallow = false;
+  const world = await directWorld(() => swallow ? "lose" : undefined);
+  await Promise.all(world.ranks.map((rank) => rank.barrier()));
+  swallow = true;
+  await Promise.all(world.ranks.map(work));
+  for (const { exchange } of world.ranks) ok(exchange.counts.reconnects > 0);
   await world.close();
 });
 

@@ -56,10 +56,10 @@ async function openWorld(
   const joined = await Promise.all(
     Array.from({ length: size }, async (_, rank) => {
       const viaNats = await natsLink(credentials, rank, size);
-      const link = new DirectLink(
-        viaNats,
-        (lost) => warnings.push(`rank ${rank} lost rank ${lost}`),
-      );
+      const link = new DirectLink(viaNats, {
+        now: () => realEnv.clock.now(),
+        onLost: (lost) => warnings.push(`rank ${rank} lost rank ${lost}`),
+      });
       const communicator = new LinkCommunicator({
         link,
         world: { ...world },
