@@ -27,6 +27,7 @@ export {
 } from "./linear.ts";
 export { adamw, type AdamwArgs } from "./adamw.ts";
 export { argmaxRows } from "./argmax.ts";
+export { biasCorrections } from "./bias_corrections.ts";
 export { consistencyMse, type ConsistencyMseArgs } from "./consistency.ts";
 export {
   crossEntropy,

@@ -22,6 +22,8 @@ export class LossScale {
   /** `[4]`: scale, good steps in a row, skipped steps, 0. */
   readonly state: Tensor;
   readonly rule: LossScaleRule;
+  /** The step's values, with bias corrections that do not count skipped steps: see `biasCorrections`. */
+  readonly step: Tensor;
   readonly #device: Device;
   readonly #activations: RealType;
 
@@ -43,6 +45,7 @@ export class LossScale {
       [4],
       new Float32Array([options.initial, 0, 0, 0]),
     );
+    this.step = device.tensor([8], undefined, "u32");
   }
 
   /** Records the scaled gradients of the losses; that of tokens takes the type of activations. */
@@ -70,5 +73,6 @@ export class LossScale {
 
   [Symbol.dispose](): void {
     this.state.buffer.destroy();
+    this.step.buffer.destroy();
   }
 }

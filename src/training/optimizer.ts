@@ -5,7 +5,13 @@ import {
   ParameterSet,
   type Segment,
 } from "../model/mod.ts";
-import { adamw, gradientNorm, sgd, updateLossScale } from "../ops/mod.ts";
+import {
+  adamw,
+  biasCorrections,
+  gradientNorm,
+  sgd,
+  updateLossScale,
+} from "../ops/mod.ts";
 import type { Wire } from "./wire.ts";
 import { LossScale, type LossScaleOptions } from "./loss_scale.ts";
 
@@ -125,7 +131,10 @@ export class Optimizer {
       final: this.lossScale === undefined,
     });
     if (this.lossScale !== undefined) {
-      const { state, rule } = this.lossScale;
+      const { state, rule, step: corrected } = this.lossScale;
+      program.copy(step, corrected);
+      const { beta1, beta2 } = options;
+      biasCorrections(program, { state, step: corrected, beta1, beta2 });
       updateLossScale(program, { state, norm, rule });
     }
     for (const i of this.#trained) {
@@ -136,7 +145,7 @@ export class Optimizer {
         half: parameters.copyOf(i),
         decay: this.#decay[i]!,
         norm,
-        step,
+        step: this.lossScale?.step ?? step,
         weightDecay: options.weightDecay,
         clipNorm: options.clipNorm,
         rateScale: options.layerDecay ** (layers - this.#segments[i]!.layer),
@@ -161,7 +170,7 @@ export class Optimizer {
     this.average?.recordCopies(program, this.#trained);
   }
 
-  /** The bias corrections of AdamW at step `step` (from 0). */
+  /** The bias corrections of AdamW at step `step` (from 0), if none was skipped. */
   corrections(step: number): { correction1: number; correction2: number } {
     return {
       correction1: 1 - this.options.beta1 ** (step + 1),
