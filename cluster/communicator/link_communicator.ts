@@ -1,6 +1,7 @@
-import type {
-  Communicator,
-  Summands,
+import {
+  BLOCKS,
+  type Communicator,
+  type Summands,
 } from "../../src/training/communicator.ts";
 import { calls } from "./calls.ts";
 import { typeOf } from "./elements.ts";
@@ -38,6 +39,20 @@ export class LinkCommunicator implements Communicator {
     const sum = reductionOf("sum", typeOf(buffer));
     const call = reducingCalls.allReduce(buffer, buffer, sum, wish);
     return this.exchange.run(world, call);
+  }
+
+  /** @throws {RangeError} If these are no whole groups with a carry for each value. */
+  allReduceBlocks(blocks: Uint32Array, carry: Float32Array): Promise<void> {
+    const groups = blocks.length / BLOCKS.groupWords;
+    if (
+      !Number.isInteger(groups) || carry.length !== groups * BLOCKS.groupValues
+    ) {
+      throw new RangeError(
+        `Cannot sum ${blocks.length} words in groups of ${BLOCKS.groupWords} with a carry of ${carry.length}`,
+      );
+    }
+    const call = reducingCalls.allReduceBlocks(blocks, carry);
+    return this.exchange.run(this.exchange.world, call);
   }
 
   /** @throws {RangeError} If `offsets` does not divide the buffer. */

@@ -1,5 +1,6 @@
 import type { Call } from "./call.ts";
 import {
+  blockAllReduce,
   chainAllReduce,
   chainScan,
   gatherAllReduce,
@@ -107,6 +108,16 @@ export const reducingCalls = {
         await chainAllReduce(port, { shards: apart, into, reduction });
         await finish(port, into, reduction, port.size * shards.length);
       },
+    };
+  },
+
+  /** Sums of blocks of 8-bit values; there is one way. */
+  allReduceBlocks(blocks: Uint32Array, carry: Float32Array): Plain<void> {
+    return {
+      name: "all-reduce",
+      details: `sum ${describeArray(blocks)} in blocks`,
+      memory: [blocks, carry],
+      algorithm: (port) => blockAllReduce(port, blocks, carry),
     };
   },
 

@@ -2,7 +2,7 @@ import type {
   Communicator,
   Summands,
 } from "../../src/training/communicator.ts";
-import type { CollectiveCall, Shared } from "./worker_messages.ts";
+import type { CollectiveCall, Shareable, Shared } from "./worker_messages.ts";
 
 type Floats = Float32Array<SharedArrayBuffer>;
 
@@ -34,6 +34,17 @@ export class WorkerCommunicator implements Communicator {
     return this.#run({ name: "all-reduce", buffer: this.#shared(buffer) });
   }
 
+  allReduceBlocks(
+    blocks: Uint32Array<SharedArrayBuffer>,
+    carry: Floats,
+  ): Promise<void> {
+    return this.#run({
+      name: "all-reduce-blocks",
+      blocks: this.#shared(blocks),
+      carry: this.#shared(carry),
+    });
+  }
+
   allGather(buffer: Floats, offsets: readonly number[]): Promise<void> {
     return this.#run({
       name: "all-gather",
@@ -50,7 +61,7 @@ export class WorkerCommunicator implements Communicator {
     return this.#run({ name: "barrier" });
   }
 
-  #shared<T extends Summands>(values: T): Shared<T> {
+  #shared<T extends Shareable>(values: T): Shared<T> {
     let memory = this.#memories.get(values.buffer);
     if (memory === undefined) {
       memory = this.#memoryCount++;

@@ -5,6 +5,9 @@ import type { Wait } from "./errors.ts";
 import type { PlainError } from "./plain_error.ts";
 import type { Algorithm } from "./selection.ts";
 
+/** Arrays that collectives work on. */
+export type Shareable = Summands | Uint32Array<SharedArrayBuffer>;
+
 /** Values in memory that both threads see. */
 export interface Shared<T = Float32Array<SharedArrayBuffer>> {
   values: T;
@@ -20,6 +23,11 @@ export type CollectiveCall =
   | { name: "barrier" }
   | { name: "broadcast"; buffer: Shared; root: number }
   | { name: "all-reduce"; buffer: Shared<Summands> }
+  | {
+    name: "all-reduce-blocks";
+    blocks: Shared<Uint32Array<SharedArrayBuffer>>;
+    carry: Shared;
+  }
   | { name: "all-gather"; buffer: Shared; offsets: readonly number[] };
 
 export interface JoinOptions {

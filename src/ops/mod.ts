@@ -115,5 +115,6 @@ export {
   type AssembleTokensBackwardArgs,
 } from "./tokens.ts";
 export { type HalfType, packedWords, packWire, unpackWire } from "./wire.ts";
+export { packBlocks, packedGroups, unpackBlocks } from "./wire_blocks.ts";
 export { zero } from "./zero.ts";
 export { probeForm } from "./probe.ts";

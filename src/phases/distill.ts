@@ -71,6 +71,7 @@ export async function distillRecipe(
     communicator,
     clock: env.clock,
     wire: config.wire,
+    lossScale: optimizer.lossScale?.state,
   });
   const { program } = step;
   const buckets = new GradientBuckets(step, gradients, {

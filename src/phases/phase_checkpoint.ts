@@ -4,6 +4,7 @@ import { loadCheckpoint, RunFolder, saveCheckpoint } from "../run/mod.ts";
 import type { Context } from "./context.ts";
 import { describeModel } from "./describe_model.ts";
 import type { PhaseSummary } from "./engine.ts";
+import { fromMissingParts, toMissingParts } from "./missing_gradients.ts";
 import type { Recipe } from "./recipe.ts";
 import type { Best } from "./selection.ts";
 import type { Figures } from "./step_figures.ts";
@@ -40,6 +41,7 @@ export async function savePhase(
 ): Promise<string> {
   const { communicator, env, runFolder, config } = context;
   const { phase, model, evaluated, optimizer } = recipe;
+  const missing = summary ? [] : await recipe.step.gatherMissing();
   if (communicator.rank === 0) {
     const parts: Parameters<typeof saveCheckpoint>[2]["parts"] = {
       // A finished phase keeps the chosen model; before, the one in training.
@@ -52,6 +54,7 @@ export async function savePhase(
           ? { ema: toTensorMap(await optimizer.average.read()) }
           : {}),
         ...(best ? { best: toTensorMap(best.values) } : {}),
+        ...(missing.length > 0 ? { missing: toMissingParts(missing) } : {}),
       }),
     };
     const state: StoredState = {
@@ -115,6 +118,7 @@ export async function resumePhase(
     );
   }
   optimizer.average?.writeAll(fromTensorMap(parts.ema));
+  recipe.step.restoreMissing(fromMissingParts(parts.missing));
   figures.restore(state.figures);
   recipe.restore(state.recipe);
   if (state.lossScale) optimizer.lossScale?.restore(state.lossScale);

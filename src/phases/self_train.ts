@@ -61,6 +61,7 @@ export async function selfTrainRecipe(
     communicator,
     clock: env.clock,
     wire: config.wire,
+    lossScale: optimizer.lossScale?.state,
   });
   const { program } = step;
   const steps = Math.ceil(options.images / config.globalBatch);

@@ -84,6 +84,7 @@ export async function supervisedRecipe(
     communicator,
     clock: env.clock,
     wire: config.wire,
+    lossScale: optimizer.lossScale?.state,
   });
   const { program } = step;
   const buckets = new GradientBuckets(step, gradients, {

@@ -97,9 +97,10 @@ export class TrainingLoop implements Unfinished {
 
   /** Allocates what a run of the loop does, on a device that only counts. */
   async rehearse(): Promise<void> {
-    const { model, optimizer, classifies } = this.#recipe;
+    const { model, optimizer, classifies, step } = this.#recipe;
     await model.parameters.read();
     await readStates(optimizer.state);
+    await step.gatherMissing();
     if (classifies) rehearseConclusion(this.#context, this.#recipe);
   }
 

@@ -62,4 +62,5 @@ export {
   relationalDistanceReference,
   type RelationalShape,
 } from "./relational.ts";
+export { type Blocks, packBlocksReference } from "./wire_blocks.ts";
 export { softmaxBackwardReference, softmaxReference } from "./softmax.ts";

@@ -5,6 +5,18 @@ export type Summands =
   | Uint16Array<SharedArrayBuffer>;
 
 /**
+ * Blocks of 8-bit values: a group is 4 blocks of 32 values in 33 words, first the
+ * exponents of the blocks, a byte each, then the values, 4 a word, lowest byte first.
+ * A value v of a block with exponent e stands for v 2^(e - 133).
+ */
+export const BLOCKS = {
+  groupValues: 128,
+  groupWords: 33,
+  /** Exponent of a block that met a value which is not finite: all of it is NaN. */
+  notFinite: 255,
+} as const;
+
+/**
  * The other ranks, as training sees them: implemented by `cluster/`.
  *
  * Every rank makes the same calls in the same order. Buffers live in memory
@@ -14,6 +26,8 @@ export interface Communicator {
   readonly rank: number;
   /** Number of ranks. */
   readonly size: number;
+  /** Milliseconds of a message to where ranks meet and back, of late; absent where it is not measured. */
+  readonly roundTripMs?: number;
   /** Memory that the collectives can work on; every rank asks for the same sizes in the same order. */
   allocate(length: number): Float32Array<SharedArrayBuffer>;
   /**
@@ -21,6 +35,16 @@ export interface Communicator {
    * added in f32 and rounded after each addition, to nearest, ties to even.
    */
   allReduce(buffer: Summands): Promise<void>;
+  /**
+   * Sums {@linkcode BLOCKS} over all ranks, in place, bit-identical on every rank:
+   * added in f32 and rounded once. `carry` has 128 values a group and belongs to
+   * these calls: rank r keeps there what rounding took from its part of the sums,
+   * the groups `shareOf(groups, r, size)`, and adds it in the next call.
+   */
+  allReduceBlocks(
+    blocks: Uint32Array<SharedArrayBuffer>,
+    carry: Float32Array<SharedArrayBuffer>,
+  ): Promise<void>;
   /**
    * Fills `buffer` on every rank: rank r contributes the elements
    * `[offsets[r], offsets[r + 1])`, where it wrote its own before the call.
@@ -51,6 +75,7 @@ export function silentCommunicator(rank: number, size: number): Communicator {
     size,
     allocate: (length) => new Float32Array(new SharedArrayBuffer(length * 4)),
     allReduce: done,
+    allReduceBlocks: done,
     allGather: done,
     broadcast: done,
     barrier: done,

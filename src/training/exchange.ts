@@ -20,16 +20,23 @@ export interface Bucket {
 /** Tensors that travel together, as they are. */
 export class ExactBucket implements Bucket {
   readonly readback: Readback;
+  /** Values of the host that are summed too. */
+  readonly extra: Float32Array<SharedArrayBuffer>;
   readonly #shared: Float32Array<SharedArrayBuffer>;
   readonly #communicator: Communicator;
   readonly #device: Device;
   readonly #tensors: readonly Tensor[];
 
-  /** Records the copies to the host. */
+  /**
+   * Records the copies to the host.
+   *
+   * @param extra Number of values that the host adds.
+   */
   constructor(
     program: Program,
     communicator: Communicator,
     tensors: readonly Tensor[],
+    extra = 0,
   ) {
     this.#device = program.device;
     this.#communicator = communicator;
@@ -41,7 +48,8 @@ export class ExactBucket implements Bucket {
       program.copy(tensor, this.readback, offset);
       offset += tensor.length * 4;
     }
-    this.#shared = communicator.allocate(length);
+    this.#shared = communicator.allocate(length + extra);
+    this.extra = this.#shared.subarray(length);
   }
 
   get bytes(): number {
@@ -49,7 +57,9 @@ export class ExactBucket implements Bucket {
   }
 
   read(): void {
-    this.readback.read(bytesOf(this.#shared));
+    const { length } = this.#shared;
+    const read = this.#shared.subarray(0, length - this.extra.length);
+    this.readback.read(bytesOf(read));
   }
 
   sum(): Promise<void> {

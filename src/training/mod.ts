@@ -6,6 +6,7 @@ export {
   splitRows,
 } from "./batch.ts";
 export {
+  BLOCKS,
   type Communicator,
   silentCommunicator,
   soloCommunicator,
@@ -18,6 +19,7 @@ export { inGroup, PassGradients } from "./pass_gradients.ts";
 export { CONSTANTS, type Normalisation, PatchInput } from "./input.ts";
 export { LossScale, type LossScaleOptions } from "./loss_scale.ts";
 export { Optimizer, type OptimizerOptions } from "./optimizer.ts";
+export type { RankTimes } from "./rank_times.ts";
 export { ReplicaCheck, ReplicaMismatchError } from "./replica_check.ts";
 export * from "./schedules.ts";
 export {

@@ -8,8 +8,10 @@ import {
   type TimingLevel,
 } from "../gpu/mod.ts";
 import type { Communicator } from "./communicator.ts";
+import { BlockBucket } from "./block_bucket.ts";
 import { type Bucket, ExactBucket, Gather } from "./exchange.ts";
-import { PackedBucket } from "./packed_bucket.ts";
+import { recordGradientBucket } from "./gradient_bucket.ts";
+import { RankTable, type RankTimes } from "./rank_times.ts";
 import { StepLog } from "./step_log.ts";
 import { StepMetrics } from "./step_metrics.ts";
 import { type FinishedStep, StepQueue } from "./step_queue.ts";
@@ -58,8 +60,13 @@ export class StepProgram {
   readonly #communicator: Communicator;
   readonly #clock: Clock;
   readonly #wire: Wire;
+  /** Factor of the loss in backward: the first value. */
+  readonly #scale: Tensor;
+  /** Made here, since the loss is not scaled. */
+  readonly #ones: Tensor | undefined;
   readonly #log: StepLog;
   readonly #queue: StepQueue;
+  readonly #table: RankTable;
   readonly #exchanges = new Map<number, Exchange>();
   readonly #readbacks: Readback[] = [];
   /** Last piece of the prefix. */
@@ -71,14 +78,20 @@ export class StepProgram {
 
   constructor(
     device: Device,
-    { communicator, clock, wire = "f32" }: {
+    { communicator, clock, wire = "f32", lossScale }: {
       communicator: Communicator;
       clock: Clock;
       /** As what gradients travel. */
       wire?: Wire;
+      /** Its first value is the factor of the loss in backward; left out, that is 1. */
+      lossScale?: Tensor | undefined;
     },
   ) {
     this.#wire = wire;
+    if (lossScale === undefined) {
+      this.#ones = device.tensor([1], new Float32Array([1]));
+    }
+    this.#scale = lossScale ?? this.#ones!;
     this.#device = device;
     this.#communicator = communicator;
     this.#clock = clock;
@@ -87,6 +100,7 @@ export class StepProgram {
     this.metrics = new StepMetrics(device);
     this.#log = new StepLog(device, this.program, this.metrics);
     this.#queue = new StepQueue(this.#log, clock);
+    this.#table = new RankTable(communicator);
   }
 
   /** Bytes that a rank gives to each exchange of a step. */
@@ -164,7 +178,12 @@ export class StepProgram {
     const metrics = this.metrics.tensor;
     const { program } = this;
     const joined = this.#wire === "f32" ? [...tensors, metrics] : [metrics];
-    this.#exact = new ExactBucket(program, this.#communicator, joined);
+    this.#exact = new ExactBucket(
+      program,
+      this.#communicator,
+      joined,
+      this.#table.length,
+    );
     const packed = this.#wire === "f32" ? [] : this.#gradients(tensors);
     this.#send([...packed, this.#exact]);
     this.#exchanges.set(program.cut(), { kind: "await" });
@@ -194,6 +213,9 @@ export class StepProgram {
   async run({ values, stop, next }: StepRequest): Promise<boolean> {
     let votes = Number(stop);
     let communicationMs = 0;
+    let readyMs = 0;
+    let ranks: RankTimes[] | undefined;
+    const began = this.#clock.now();
     this.#queue.start();
     const wait = async (work: Promise<void>) => {
       const before = this.#clock.now();
@@ -208,6 +230,10 @@ export class StepProgram {
     const send = () => {
       for (const bucket of unread.splice(0)) {
         this.#read(bucket);
+        if (bucket === this.#exact) {
+          readyMs = this.#clock.now() - began - communicationMs;
+          this.#table.write(this.#exact.extra);
+        }
         const done = bucket.sum();
         // Awaited below; until then a failure must not count as unhandled.
         done.catch(() => {});
@@ -236,9 +262,11 @@ export class StepProgram {
         }
         const figures = this.#exact?.of(this.metrics.tensor);
         votes = figures?.[this.metrics.slot("stop")] ?? votes;
+        ranks = this.#exact && this.#table.read(this.#exact.extra);
+        this.#table.note({ readyMs, waitMs: communicationMs });
       }
     }
-    this.#queue.push(values.step, communicationMs);
+    this.#queue.push({ step: values.step, communicationMs, ranks });
     return votes > 0;
   }
 
@@ -246,6 +274,25 @@ export class StepProgram {
   get full(): boolean {
     // An exchange within each step waits for the one before.
     return this.#exchanges.size === 0 && this.#queue.full;
+  }
+
+  /**
+   * What sent gradients still miss, a list for each bucket that travels in 8 bits:
+   * part of a checkpoint. Every rank calls it.
+   */
+  async gatherMissing(): Promise<Float32Array[][]> {
+    const missing: Float32Array[][] = [];
+    for (const bucket of this.#blockBuckets()) {
+      missing.push(await bucket.gatherMissing());
+    }
+    return missing;
+  }
+
+  /** Goes on with what {@linkcode StepProgram.gatherMissing} told. */
+  restoreMissing(missing: readonly Float32Array[][]): void {
+    this.#blockBuckets().forEach((bucket, i) => {
+      if (missing[i] !== undefined) bucket.restoreMissing(missing[i]);
+    });
   }
 
   /** Waits for all queued steps. */
@@ -262,21 +309,28 @@ export class StepProgram {
     this.program[Symbol.dispose]();
     this.metrics[Symbol.dispose]();
     this.uniform.tensor.buffer.destroy();
+    this.#ones?.buffer.destroy();
+    for (const bucket of this.#blockBuckets()) bucket[Symbol.dispose]();
     for (const readback of this.#readbacks) readback[Symbol.dispose]();
     this.#log[Symbol.dispose]();
   }
 
   #gradients(tensors: readonly Tensor[]): Bucket[] {
     if (tensors.length === 0) return [];
-    const [program, communicator] = [this.program, this.#communicator];
+    const [wire, scale] = [this.#wire, this.#scale];
     return [
-      this.#wire === "f32"
-        ? new ExactBucket(program, communicator, tensors)
-        : new PackedBucket(program, communicator, {
-          tensors,
-          type: this.#wire,
-        }),
+      recordGradientBucket(this.program, this.#communicator, {
+        tensors,
+        wire,
+        scale,
+      }),
     ];
+  }
+
+  #blockBuckets(): BlockBucket[] {
+    return [...this.#exchanges.values()].flatMap((exchange) =>
+      exchange.kind === "bucket" ? exchange.buckets : []
+    ).filter((bucket) => bucket instanceof BlockBucket);
   }
 
   #send(buckets: readonly Bucket[]): void {

@@ -1,4 +1,5 @@
 import type { Clock } from "../env/mod.ts";
+import type { RankTimes } from "./rank_times.ts";
 import { LOG_DEPTH, type StepLog, type StepRecord } from "./step_log.ts";
 
 /** A step that the GPU has finished. */
@@ -9,7 +10,12 @@ export interface FinishedStep extends StepRecord {
   totalMs: number;
   /** Of it, waiting for other ranks. */
   communicationMs: number;
+  /** All ranks' times of the step before, where several take part and it is known. */
+  ranks: readonly RankTimes[] | undefined;
 }
+
+/** What the host knows of a step when its last piece is submitted. */
+type QueuedStep = Pick<FinishedStep, "step" | "communicationMs" | "ranks">;
 
 /**
  * Work that may be queued before the host looks at it, in ms: long enough that
@@ -21,7 +27,7 @@ const QUEUE_MS = 250;
 export class StepQueue {
   readonly #log: StepLog;
   readonly #clock: Clock;
-  #queued: { step: number; communicationMs: number }[] = [];
+  #queued: QueuedStep[] = [];
   #finished: FinishedStep[] = [];
   /** Until when wall time is in finished steps. */
   #since = 0;
@@ -50,8 +56,8 @@ export class StepQueue {
   }
 
   /** A step's last piece is submitted. */
-  push(step: number, communicationMs: number): void {
-    this.#queued.push({ step, communicationMs });
+  push(step: QueuedStep): void {
+    this.#queued.push(step);
   }
 
   /** Waits for the queue of the GPU and reads the figures of all steps in it. */

@@ -9,7 +9,7 @@ const PHASE = {
 };
 
 /** Relative difference of the losses of 20 steps from those of one rank. */
-const TOLERANCE = { bf16: 2e-2, f16: 2e-3 } as const;
+const TOLERANCE = { bf16: 2e-2, f16: 2e-3, int8: 2e-2 } as const;
 
 async function withFolder(
   action: (folder: string, data: string) => Promise<void>,
@@ -28,7 +28,7 @@ function modelOf(folder: string): Promise<Uint8Array> {
   return Deno.readFile(`${folder}/checkpoints/baseline-20/model.safetensors`);
 }
 
-for (const wire of ["bf16", "f16"] as const) {
+for (const wire of ["bf16", "f16", "int8"] as const) {
   Deno.test(`runPhase() learns the same when 1, 2 or 3 ranks send gradients as ${wire}`, async () => {
     await withFolder(async (folder, data) => {
       const losses: number[][] = [];

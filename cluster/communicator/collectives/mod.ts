@@ -1,4 +1,5 @@
 export { barrier } from "./barrier.ts";
+export { blockAllReduce } from "./block_all_reduce.ts";
 export { bruckAllGather } from "./bruck_all_gather.ts";
 export { chainAllReduce } from "./chain_all_reduce.ts";
 export { chainBroadcast } from "./chain_broadcast.ts";
