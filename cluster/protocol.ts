@@ -235,6 +235,11 @@ export const progress = z.strictObject({
   communicationMs: z.number(),
   validationAccuracy: z.number().exactOptional(),
   maskRate: z.number().exactOptional(),
+  straggler: z.strictObject({
+    cause: z.enum(["compute", "link"]),
+    rank: rank.exactOptional(),
+    share: z.number(),
+  }).exactOptional(),
 });
 export type ProgressMessage = z.output<typeof progress>;
 
@@ -269,7 +274,7 @@ export const pulse = z.strictObject({ beat: count });
 
 /**
  * Words of an `Int32Array` in shared memory that the main thread writes and the
- * comm worker reads into each heartbeat.
+ * comm worker reads into each heartbeat; `roundTrip` goes the other way.
  */
 export const LIFE = {
   seen: 0,
@@ -280,6 +285,8 @@ export const LIFE = {
   ticks: 4,
   entered: 5,
   finished: 6,
+  /** Microseconds of a message to the server and back; the comm worker writes it. */
+  roundTrip: 7,
 } as const;
 export const LIFE_WORDS = 8;
 

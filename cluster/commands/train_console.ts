@@ -1,6 +1,7 @@
 import type { Config } from "../../src/config/mod.ts";
 import type { Clock } from "../../src/env/mod.ts";
 import type { PhaseName } from "../../src/phases/engine.ts";
+import { describeStraggler } from "../../src/run/mod.ts";
 import type { Console } from "../console.ts";
 import {
   headline,
@@ -131,6 +132,9 @@ export class TrainConsole implements Observer {
           console.note(`wire   rank ${rank} made good: ${wireLine(counts)}`);
         }
         return;
+
+      case "straggler":
+        return this.onWarning(describeStraggler(record));
       case "left":
         if (record.warning !== undefined) this.onWarning(record.warning);
         return;

@@ -4,7 +4,6 @@
  * carries collectives on while the main thread waits for its GPU.
  */
 import { realEnv } from "../../src/env/mod.ts";
-import type { Summands } from "../../src/training/communicator.ts";
 import {
   connectControl,
   type Control,
@@ -13,18 +12,20 @@ import {
   openNatsLink,
   runHash,
 } from "../links/mod.ts";
-import { HEARTBEAT_MS, heartbeatOf, subjectsOf } from "../protocol.ts";
+import { HEARTBEAT_MS, heartbeatOf, LIFE, subjectsOf } from "../protocol.ts";
 import { chooseLink, type LinkChoice } from "./choose_link.ts";
 import { Comm } from "./comm.ts";
 import { RankFailedError } from "./errors.ts";
 import { LinkCommunicator } from "./link_communicator.ts";
 import { toPlain } from "./plain_error.ts";
 import { tuningFolder } from "./tuning_folder.ts";
+import { RoundTrip } from "./round_trip.ts";
 import type {
   CollectiveCall,
   FromWorker,
   JoinOptions,
   Notice,
+  Shareable,
   Shared,
   Task,
   ToWorker,
@@ -110,7 +111,12 @@ async function open(
 ): Promise<void> {
   const { heartbeat } = subjectsOf(credentials.run);
   const control = await connectControl(credentials, { name: `rank-${rank}` });
-  const beat = () => control.publish(heartbeat, heartbeatOf(rank, life));
+  const roundTrip = new RoundTrip(realEnv.clock, () => control.flush());
+  const beat = () => {
+    control.publish(heartbeat, heartbeatOf(rank, life));
+    roundTrip.measure();
+    Atomics.store(life, LIFE.roundTrip, Math.round(1000 * roundTrip.ms));
+  };
   beat();
   const stopBeating = realEnv.timers.every(HEARTBEAT_MS, beat);
   session = { credentials, rank, control, stopBeating };
@@ -182,13 +188,18 @@ function collective(call: CollectiveCall): Promise<void> {
       return communicator.broadcast(viewOf(call.buffer), call.root);
     case "all-reduce":
       return communicator.allReduce(viewOf(call.buffer));
+    case "all-reduce-blocks":
+      return communicator.allReduceBlocks(
+        viewOf(call.blocks),
+        viewOf(call.carry),
+      );
     case "all-gather":
       return communicator.allGather(viewOf(call.buffer), call.offsets);
   }
 }
 
 /** A view on the one SharedArrayBuffer that stands for the memory in this thread. */
-function viewOf<T extends Summands>({ values, memory }: Shared<T>): T {
+function viewOf<T extends Shareable>({ values, memory }: Shared<T>): T {
   const known = memories.get(memory)?.deref();
   if (known === undefined) {
     memories.set(memory, new WeakRef(values.buffer));

@@ -101,7 +101,11 @@ export class Coordinator {
       }),
       control.subscribe(subjects.progress, (message) => {
         const shown = accept(progress, message);
-        if (shown) this.#options.observer.onProgress(shown);
+        if (shown === undefined) return;
+        this.#options.observer.onProgress(shown);
+        const { phase, step, straggler } = shown;
+        if (straggler === undefined) return;
+        this.#submit({ kind: "straggler", phase, step, straggler });
       }),
       env.timers.every(TICK_MS, () => this.#submit({ kind: "tick" })),
       env.timers.every(

@@ -106,6 +106,8 @@ function handle(turn: Turn, event: ClusterEvent): void {
       if (rank?.hello !== undefined) rank.disconnected ??= at;
       return;
     }
+    case "straggler":
+      return onStraggler(turn, event);
     case "server_lost":
       return fail(turn, { kind: "server", cause: event.cause, exitCode: 1 });
     case "stop":
@@ -122,6 +124,22 @@ function noteWire(turn: Turn, { rank, wire }: Outcome): void {
   );
   if (Object.keys(counts).length === 0) return;
   journal(turn, { event: "wire", rank, counts });
+}
+
+/** Worth a line once for each phase, rank and cause. */
+function onStraggler(
+  turn: Turn,
+  { phase, step, straggler }: ClusterEvent & { kind: "straggler" },
+): void {
+  const { state } = turn;
+  const known = state.straggler;
+  if (
+    state.stage !== "running" || phase !== state.phases[0] ||
+    (known?.phase === phase && known.rank === straggler.rank &&
+      known.cause === straggler.cause)
+  ) return;
+  state.straggler = { ...straggler, phase };
+  journal(turn, { event: "straggler", phase, step, ...straggler });
 }
 
 function onFailed(turn: Turn, failed: Failed): void {

@@ -1,4 +1,5 @@
 import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
+import type { Straggler } from "../../src/run/mod.ts";
 import type {
   Answer,
   Command,
@@ -90,6 +91,8 @@ export type JournalRecord =
   | { event: "wire"; rank: number; counts: Partial<WireCounts> }
   /** The server did not let someone in, or not do something. */
   | { event: "stranger"; client: string; reason: string; count: number }
+  /** Over many steps the ranks have waited for one of them, or for the links. */
+  | { event: "straggler"; phase: PhaseName; step: number } & Straggler
   | { event: "finished"; code: number };
 
 /** What happened, with the monotonic time in ms at which it did. */
@@ -103,6 +106,12 @@ export type ClusterEvent =
     | { kind: "heartbeat"; heartbeat: Heartbeat }
     | { kind: "exited"; rank: number; code: number; signal: string | null }
     | { kind: "disconnected"; rank: number }
+    | {
+      kind: "straggler";
+      phase: PhaseName;
+      step: number;
+      straggler: Straggler;
+    }
     | { kind: "server_lost"; cause: string }
     | { kind: "stop"; request: StopRequest }
     | { kind: "tick" }
@@ -207,6 +216,8 @@ export interface State {
   failure?: Failure;
   /** A consequence that waits for its cause; `from` reported it. */
   suspicion?: { failure: Failure; at: number; from: number };
+  /** What was found last to hold the ranks up. */
+  straggler?: Straggler & { phase: PhaseName };
   /** SIGKILL was ordered. */
   killed?: number;
   /** Exit code to finish with. */

@@ -62,6 +62,7 @@ export class Life {
 
   /** Counts the collectives that the main thread enters and leaves. */
   observe(communicator: Communicator): Communicator {
+    const { words } = this;
     const count = async (collective: Promise<void>) => {
       Atomics.add(this.words, LIFE.entered, 1);
       await collective;
@@ -70,8 +71,13 @@ export class Life {
     return {
       rank: communicator.rank,
       size: communicator.size,
+      get roundTripMs() {
+        return Atomics.load(words, LIFE.roundTrip) / 1000;
+      },
       allocate: (length) => communicator.allocate(length),
       allReduce: (buffer) => count(communicator.allReduce(buffer)),
+      allReduceBlocks: (blocks, carry) =>
+        count(communicator.allReduceBlocks(blocks, carry)),
       allGather: (buffer, offsets) =>
         count(communicator.allGather(buffer, offsets)),
       broadcast: (buffer, root) => count(communicator.broadcast(buffer, root)),

@@ -2,6 +2,7 @@ import type { AdapterFacts, KernelForm } from "../gpu/mod.ts";
 import type { Communicator } from "../training/communicator.ts";
 import type { Env } from "../env/mod.ts";
 import type { Config } from "../config/mod.ts";
+import type { Straggler } from "../run/mod.ts";
 
 export const PHASES = [
   "teacher",
@@ -34,6 +35,8 @@ export interface Progress {
   validationAccuracy?: number;
   /** Share of unlabelled images whose pseudo-label was used, 0..1. */
   maskRate?: number;
+  /** What has held the ranks up over the last steps. */
+  straggler?: Straggler;
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -1,9 +1,10 @@
 import type { Timing } from "../gpu/mod.ts";
-import type { FinishedStep } from "../training/mod.ts";
+import type { FinishedStep, RankTimes } from "../training/mod.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** Mean figures of the steps since the last line of `metrics.jsonl`. */
-export interface StepMeans extends Record<string, number | undefined> {
+export interface StepMeans
+  extends Record<string, number | number[] | undefined> {
   loss: number;
   images_per_second: number;
   step_ms: number;
@@ -13,6 +14,12 @@ export interface StepMeans extends Record<string, number | undefined> {
   update_ms: number;
   communication_ms: number;
   mask_rate?: number;
+  /** Of each rank; absent with one. */
+  ready_ms?: number[];
+  wait_ms?: number[];
+  round_trip_ms?: number[];
+  /** Part of the steps that ranks waited for each other, their mean, 0..1. */
+  exposed_communication?: number;
 }
 
 /** Sums the figures of steps; part of a checkpoint, so that a resumed run logs the same lines. */
@@ -22,6 +29,10 @@ export class Figures {
   /** Steps without an update, whose figures may not be finite. */
   #skipped = 0;
   #sums: Record<string, number> = {};
+  /** Steps in `#ranks`. */
+  #rankCount = 0;
+  /** Sums of each rank's times. */
+  #ranks: RankTimes[] = [];
 
   constructor(recipe: Recipe) {
     this.#recipe = recipe;
@@ -49,6 +60,16 @@ export class Figures {
     for (const [name, value] of Object.entries(figures)) {
       this.#sums[name] = (this.#sums[name] ?? 0) + value;
     }
+    if (finished.ranks === undefined) return;
+    this.#rankCount++;
+    this.#ranks = finished.ranks.map((times, rank) => {
+      const sum = this.#ranks[rank];
+      return {
+        readyMs: times.readyMs + (sum?.readyMs ?? 0),
+        waitMs: times.waitMs + (sum?.waitMs ?? 0),
+        roundTripMs: times.roundTripMs + (sum?.roundTripMs ?? 0),
+      };
+    });
   }
 
   /** No step since the last line had an update. */
@@ -73,6 +94,7 @@ export class Figures {
       loss: means.loss ?? 0,
       step_ms: means.step_ms ?? 0,
       communication_ms: means.communication_ms ?? 0,
+      ...this.#rankMeans(means.step_ms ?? 0),
       images_per_second: 1000 * imagesPerStep / (means.step_ms || 1),
       data_ms: sections.get("data") ?? 0,
       forward_ms: sections.get("forward") ?? 0,
@@ -81,10 +103,26 @@ export class Figures {
     };
   }
 
+  #rankMeans(stepMs: number): Partial<StepMeans> {
+    if (this.#rankCount === 0) return {};
+    const of = (key: keyof RankTimes) =>
+      this.#ranks.map((sum) => sum[key] / this.#rankCount);
+    const waits = of("waitMs");
+    const wait = waits.reduce((sum, ms) => sum + ms, 0) / waits.length;
+    return {
+      ready_ms: of("readyMs"),
+      wait_ms: waits,
+      round_trip_ms: of("roundTripMs"),
+      exposed_communication: wait / (stepMs || 1),
+    };
+  }
+
   reset(): void {
     this.#count = 0;
     this.#skipped = 0;
     this.#sums = {};
+    this.#rankCount = 0;
+    this.#ranks = [];
   }
 
   save(): unknown {
@@ -92,17 +130,23 @@ export class Figures {
       count: this.#count,
       skipped: this.#skipped,
       sums: this.#sums,
+      rankCount: this.#rankCount,
+      ranks: this.#ranks,
     };
   }
 
   restore(state: unknown): void {
-    const { count, skipped = 0, sums } = state as {
+    const { count, skipped, sums, rankCount, ranks } = state as {
       count: number;
-      skipped?: number;
+      skipped: number;
       sums: Record<string, number>;
+      rankCount: number;
+      ranks: RankTimes[];
     };
     this.#count = count;
     this.#skipped = skipped;
     this.#sums = { ...sums };
+    this.#rankCount = rankCount;
+    this.#ranks = ranks;
   }
 }

@@ -2,6 +2,7 @@ import { RunFolder } from "../run/mod.ts";
 import type { FinishedStep } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import { learningRateAt, type Recipe } from "./recipe.ts";
+import { StragglerWatch } from "./straggler_watch.ts";
 import { Figures } from "./step_figures.ts";
 
 /** Lines of a phase in `metrics.jsonl`. */
@@ -17,6 +18,7 @@ export class StepReports {
   readonly #context: Context;
   readonly #recipe: Recipe;
   readonly #run: RunFolder;
+  readonly #watch = new StragglerWatch();
   #lastShown: number;
 
   constructor(context: Context, recipe: Recipe) {
@@ -41,6 +43,7 @@ export class StepReports {
     const { communicator, env } = this.#context;
     const { phase, steps, imagesPerStep, epochImages } = this.#recipe;
     this.figures.add(finished, more.known);
+    this.#watch.add(finished);
     const step = finished.step + 1;
     const now = env.clock.now();
     const due = step % Math.max(1, Math.ceil(steps / LINES)) === 0 ||
@@ -55,6 +58,7 @@ export class StepReports {
       this.#lastShown = now;
       const { mask_rate: maskRate } = means;
       const { validationAccuracy } = more;
+      const straggler = this.#watch.verdict;
       this.#context.onProgress({
         phase,
         step,
@@ -69,6 +73,7 @@ export class StepReports {
         communicationMs: means.communication_ms,
         ...(validationAccuracy === undefined ? {} : { validationAccuracy }),
         ...(maskRate === undefined ? {} : { maskRate }),
+        ...(straggler === undefined ? {} : { straggler }),
       });
     }
     if (!due) return;

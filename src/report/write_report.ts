@@ -1,4 +1,5 @@
 import type { Disk } from "../env/mod.ts";
+import { cluster } from "./cluster.ts";
 import { curves, pseudoLabels } from "./curves.ts";
 import { type Html, html } from "./html.ts";
 import { comparison, header } from "./overview.ts";
@@ -66,6 +67,7 @@ export function renderReport(data: RunData): string {
       title: "Where the step time went",
       body: stepTime(data),
     },
+    { id: "cluster", title: "Ranks", body: cluster(data) },
     { id: "run", title: "Run", body: machine(data) },
   ];
   return page({

@@ -26,6 +26,14 @@ export interface MetricsLine {
   /** Optimizer and EMA. */
   update_ms?: number;
   communication_ms?: number;
+  /** Of each rank: own work until its last gradients were on their way. */
+  ready_ms?: number[];
+  /** Of each rank: waiting for others. */
+  wait_ms?: number[];
+  /** Of each rank: a message to the server and back. */
+  round_trip_ms?: number[];
+  /** Part of the steps that ranks waited for each other, their mean, 0..1. */
+  exposed_communication?: number;
   /** Mean factor of the loss, with precision f16. */
   loss_scale?: number;
   /** Steps since the last line whose gradient overflowed. */

@@ -36,3 +36,10 @@ export {
   writeProfilePart,
   writeTrace,
 } from "./profile.ts";
+export {
+  describeStraggler,
+  findStraggler,
+  median,
+  type RankMeans,
+  type Straggler,
+} from "./straggler.ts";

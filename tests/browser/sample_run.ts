@@ -75,6 +75,10 @@ function metrics(classes: number): MetricsLine[] {
         update_ms: 6,
         step_ms: 330 + 22 * p,
         communication_ms: 28 + 4 * next(),
+        ready_ms: [290 + 20 * p, 210 + 20 * p],
+        wait_ms: [28 + 4 * next(), 110 + 4 * next()],
+        round_trip_ms: [0.4, 0.4],
+        exposed_communication: 0.2,
         ...(name === "selfTrain"
           ? {
             mask_rate: 0.4 + 0.3 * done,

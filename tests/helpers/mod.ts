@@ -23,3 +23,4 @@ export {
   toBytes,
   withFiles,
 } from "./data_files.ts";
+export { type DelayProxy, startDelayProxy } from "./delay_proxy.ts";

@@ -280,3 +280,32 @@ Deno.test("readDone() knows the finished phases when the last line is torn", asy
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("advance() journals a straggler once for each rank and cause", () => {
+  const straggler = (rank: number, share: number) => ({
+    kind: "straggler" as const,
+    phase: "teacher" as const,
+    step: 20,
+    straggler: { cause: "compute" as const, rank, share },
+  });
+  const { actions } = play(2, [
+    straggler(1, 0.5),
+    hello(0),
+    hello(1),
+    ready(0, "register"),
+    ready(1, "register"),
+    straggler(1, 0.5),
+    straggler(1, 0.6),
+    straggler(0, 0.3),
+    { ...straggler(1, 0.2), phase: "classify" },
+  ]);
+  const told = actions.flatMap((action) =>
+    action.do === "journal" && action.record.event === "straggler"
+      ? [action.record]
+      : []
+  );
+  deepStrictEqual(told.map(({ rank, share }) => [rank, share]), [
+    [1, 0.5],
+    [0, 0.3],
+  ]);
+});

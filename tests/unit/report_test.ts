@@ -174,3 +174,24 @@ Deno.test("format() writes figures for people", () => {
     strictEqual(format(value, unit), text);
   }
 });
+
+Deno.test("writeReport() says which rank the others wait for", async () => {
+  const line = (change: Record<string, unknown>) =>
+    JSON.stringify({ phase: "teacher", step: 1, split: "train", ...change });
+  const slow = {
+    step_ms: 100,
+    ready_ms: [60, 95],
+    wait_ms: [40, 5],
+    round_trip_ms: [1, 1],
+    exposed_communication: 0.225,
+  };
+  const page = await report({
+    "metrics.jsonl": [line(slow), line(slow), line({ ready_ms: "x" })].join(
+      "\n",
+    ),
+  });
+  match(page, /rank 1 is slow \(compute\): .* 35 % of each step/);
+  match(page, /22\.5\s?%/);
+  const alone = await report({ "metrics.jsonl": line({ step_ms: 100 }) });
+  doesNotMatch(alone, /id="cluster"/);
+});

@@ -1,0 +1,31 @@
+import { findStraggler, median, type Straggler } from "../run/mod.ts";
+import type { FinishedStep } from "../training/mod.ts";
+
+/** Steps over which a verdict must hold. */
+const WINDOW = 20;
+
+/** Looks for a rank that holds up the others over the last steps, not in a single one. */
+export class StragglerWatch {
+  readonly #steps: FinishedStep[] = [];
+
+  add(step: FinishedStep): void {
+    if (step.ranks === undefined) return;
+    this.#steps.push(step);
+    if (this.#steps.length > WINDOW) this.#steps.shift();
+  }
+
+  /** By medians, so that a pause in one step does not count. */
+  get verdict(): Straggler | undefined {
+    if (this.#steps.length < WINDOW) return undefined;
+    const ranks = this.#steps[0]!.ranks!.map((_, rank) => {
+      const of = (key: "readyMs" | "waitMs" | "roundTripMs") =>
+        median(this.#steps.map(({ ranks }) => ranks![rank]![key]));
+      return {
+        readyMs: of("readyMs"),
+        waitMs: of("waitMs"),
+        roundTripMs: of("roundTripMs"),
+      };
+    });
+    return findStraggler(ranks, median(this.#steps.map((s) => s.totalMs)));
+  }
+}
