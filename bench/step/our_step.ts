@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { type Config, parseConfig } from "../../src/config/mod.ts";
 import type { DataSet } from "../../src/data/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
@@ -14,9 +15,22 @@ import {
   STREAMS,
   supervisedRecipe,
 } from "../../src/phases/mod.ts";
-import { CONSTANTS, soloCommunicator } from "../../src/training/mod.ts";
+import {
+  type Communicator,
+  CONSTANTS,
+  type FinishedStep,
+  soloCommunicator,
+  type Wire,
+} from "../../src/training/mod.ts";
 import type { StepModel } from "./models.ts";
 import type { StepProblem } from "./step_problem.ts";
+
+/** Of a step that several ranks do together. */
+export interface OurStepOptions {
+  communicator?: Communicator;
+  wire?: Wire;
+  bucketBytes?: number | "auto";
+}
 
 /** The step of a supervised phase, as every run records it, on a set of one batch. */
 export class OurStep {
@@ -36,9 +50,11 @@ export class OurStep {
     device: Device,
     model: StepModel,
     problem: StepProblem,
+    options: OurStepOptions = {},
   ): Promise<OurStep> {
-    const config = configOf(model, problem);
-    const context = contextOf(device, config, problem);
+    const { communicator = soloCommunicator(), ...wish } = options;
+    const config = configOf(model, problem, wish);
+    const context = contextOf(device, config, { problem, communicator });
     const parameters = new ParameterSet(
       device,
       vitSegments(model.config),
@@ -68,18 +84,11 @@ export class OurStep {
   async run(): Promise<
     { loss: number; lossScale: number; skipped: boolean; ms: number }
   > {
-    const { optimizer, step, emaDecay } = this.#recipe;
+    const { step } = this.#recipe;
     const start = realEnv.clock.now();
     await this.#recipe.prepare(this.#step);
     await step.run({
-      values: {
-        seed: this.#config.seed,
-        stream: STREAMS.teacher,
-        step: this.#step,
-        learningRate: this.#recipe.learningRate,
-        ...optimizer.corrections(this.#step),
-        emaDecay,
-      },
+      values: this.#values(this.#step),
       stop: false,
       next: undefined,
     });
@@ -100,6 +109,49 @@ export class OurStep {
     };
   }
 
+  /** Steps one after the other as in a run: each prepares the next one. */
+  async train(count: number): Promise<FinishedStep[]> {
+    const { step } = this.#recipe;
+    const end = this.#step + count;
+    let prepared = false;
+    for (; this.#step < end; this.#step++) {
+      const following = this.#step + 1;
+      if (!prepared) await this.#recipe.prepare(this.#step);
+      prepared = false;
+      await step.run({
+        values: this.#values(this.#step),
+        stop: false,
+        next: following === end ? undefined : async () => {
+          await this.#recipe.prepare(following);
+          prepared = true;
+          return this.#values(following);
+        },
+      });
+      if (step.full) step.drain();
+    }
+    step.drain();
+    return step.takeFinished();
+  }
+
+  /** Bytes of each exchange of gradients. */
+  get buckets(): number[] {
+    return this.#recipe.step.traffic.buckets;
+  }
+
+  /** Of the weights, in 32 bits. */
+  async checksum(): Promise<number> {
+    let sum = 0;
+    for (const { data } of (await this.#weights.read()).values()) {
+      const bytes = new Uint8Array(
+        data.buffer,
+        data.byteOffset,
+        data.byteLength,
+      );
+      sum = crc32(bytes, sum);
+    }
+    return sum;
+  }
+
   /** Gradients of the last step. */
   gradients(): Promise<NamedValues> {
     return this.#recipe.gradients.read();
@@ -108,6 +160,18 @@ export class OurStep {
   /** GPU milliseconds of the last step by section. */
   sectionTimes(): ReadonlyMap<string, number> {
     return this.#sections;
+  }
+
+  #values(step: number) {
+    const { optimizer, learningRate, emaDecay } = this.#recipe;
+    return {
+      seed: this.#config.seed,
+      stream: STREAMS.teacher,
+      step,
+      learningRate,
+      ...optimizer.corrections(step),
+      emaDecay,
+    };
   }
 
   [Symbol.dispose](): void {
@@ -119,8 +183,10 @@ export class OurStep {
 function configOf(
   { config: { patch, dim, depth, heads }, batch }: StepModel,
   { optimizer, precision }: StepProblem,
+  wish: Pick<OurStepOptions, "wire" | "bucketBytes">,
 ): Config {
   return parseConfig({
+    ...wish,
     globalBatch: batch,
     precision,
     data: { normalise: "half" },
@@ -140,8 +206,12 @@ function configOf(
 function contextOf(
   device: Device,
   config: Config,
-  { images, labels, classes }: StepProblem,
+  { problem, communicator }: {
+    problem: StepProblem;
+    communicator: Communicator;
+  },
 ): Context {
+  const { images, labels, classes } = problem;
   const count = labels.length;
   const part = {
     pixels: images.pixels,
@@ -165,7 +235,7 @@ function contextOf(
   return {
     env: realEnv,
     config,
-    communicator: soloCommunicator(),
+    communicator,
     runFolder: "",
     cacheFolder: "",
     dataHash: "",

@@ -1,6 +1,6 @@
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
-import { Device, type KernelForm, type RealType } from "../../src/gpu/mod.ts";
-import { probeForm } from "../../src/ops/mod.ts";
+import { Device, type RealType } from "../../src/gpu/mod.ts";
+import { formOf } from "../common/form.ts";
 import type { Row } from "../common/rows.ts";
 import type { Verb } from "../common/verb.ts";
 import { measureCeilings } from "../ops/ceilings.ts";
@@ -110,14 +110,4 @@ function precisionOf(text: string | undefined): RealType {
     `Cannot use --precision ${text}: there is no such precision`,
     { hint: "precisions: f32 f16" },
   );
-}
-
-async function formOf(text: string | undefined): Promise<KernelForm> {
-  if (text === undefined) {
-    return await probeForm((form) => Device.open({ form }), realEnv.clock);
-  }
-  if (text === "register" || text === "tiled") return text;
-  throw new ConfigError(`Cannot use --form ${text}: there is no such form`, {
-    hint: "forms: register tiled",
-  });
 }
