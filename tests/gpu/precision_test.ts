@@ -175,3 +175,39 @@ Deno.test("runPhase() in f16 skips steps whose gradient overflows, on all ranks 
     deepStrictEqual(models[1], models[0]);
   });
 });
+
+Deno.test("runPhase() in f16 gives the same figures for a micro-batch, and the same bits when it runs blocks again", async () => {
+  await withFolder(async (folder, data) => {
+    const phases = Object.fromEntries(
+      Object.entries(HALF.phases).map(([name, options]) => [
+        name,
+        { ...options, images: 72 },
+      ]),
+    );
+    const runs: Lines[] = [];
+    for (
+      const change of [{}, { microBatch: 7 }, { recompute: true }]
+    ) {
+      const run = await runTiny({
+        ranks: 1,
+        folder: `${folder}/${Object.keys(change)}`,
+        data,
+        phases: PHASES,
+        config: { ...HALF, phases, ...change },
+      });
+      runs.push(run.metrics);
+    }
+    const [whole, split, again] = runs;
+    for (const phase of PHASES) {
+      const expected = lossesOf(whole!, phase);
+      deepStrictEqual(expected.length, 3);
+      assertClose(
+        lossesOf(split!, phase),
+        expected,
+        { rtol: 5e-3, atol: 2e-3 },
+        `${phase} in micro-batches`,
+      );
+      deepStrictEqual(lossesOf(again!, phase), expected, `${phase} again`);
+    }
+  });
+});
