@@ -28,14 +28,14 @@ the step in which ranks wait for sums; ranks must end with the same weights.
   --model SHAPE      as in bench step; default ${SHAPES.join(" and ")}
   --wire TYPE        ${WIRES.join(", ")}; default f32
   --form FORM        register or tiled; default: what the adapter runs faster
-  --bucket-bytes N   instead of auto
+  --bucket-bytes N   auto, a number or several with commas; default auto
   --share N          all-reduce alone in percent of compute, default 40
   --rounds N         default 3
   --steps N          of each turn, default 6
 `,
-  string: ["model", "wire", "form"],
+  string: ["model", "wire", "form", "bucket-bytes"],
   boolean: [],
-  number: ["ranks", "share", "rounds", "steps", "bucket-bytes"],
+  number: ["ranks", "share", "rounds", "steps"],
   async run(options, log) {
     const ranks = ranksOf(options);
     const asked = options.string("model");
@@ -44,20 +44,23 @@ the step in which ranks wait for sums; ranks must end with the same weights.
     await using team = await Team.start(ranks, form);
     const [about] = await team.ask<{ adapter: AdapterFacts }>({ do: "about" });
     const rows: Row[] = [];
+    const buckets = bucketsOf(options.string("bucket-bytes"));
     for (const shape of asked === undefined ? SHAPES : [asked]) {
-      rows.push(
-        await measure(team, {
-          shape: modelOf(shape).shape,
-          ranks,
-          form,
-          wire,
-          bucketBytes: options.number("bucket-bytes") ?? "auto",
-          share: (options.number("share") ?? 40) / 100,
-          rounds: Math.max(1, options.number("rounds") ?? 3),
-          steps: Math.max(2, options.number("steps") ?? 6),
-          log,
-        }),
-      );
+      for (const bucketBytes of buckets) {
+        rows.push(
+          await measure(team, {
+            shape: modelOf(shape).shape,
+            ranks,
+            form,
+            wire,
+            bucketBytes,
+            share: (options.number("share") ?? 40) / 100,
+            rounds: Math.max(1, options.number("rounds") ?? 3),
+            steps: Math.max(2, options.number("steps") ?? 6),
+            log,
+          }),
+        );
+      }
     }
     return { adapter: about!.adapter, rows, missing: [], ranks };
   },
@@ -214,6 +217,14 @@ function ranksOf(options: BenchOptions): number {
   if (ranks >= 2 && ranks <= MOST_RANKS) return ranks;
   throw new ConfigError(`Cannot use ${ranks} ranks`, {
     hint: `2 to ${MOST_RANKS}`,
+  });
+}
+
+function bucketsOf(text = "auto"): (number | "auto")[] {
+  return text.split(",").map((part) => {
+    if (part === "auto") return part;
+    if (/^[1-9]\d*$/.test(part)) return Number(part);
+    throw new ConfigError(`Cannot use --bucket-bytes ${part}: it is no number`);
   });
 }
 
