@@ -267,7 +267,7 @@ export const configSchema = z.strictObject({
     z.literal("auto"),
     z.int().min(4).max(1 << 30),
   ]).default("auto").describe(
-    "gradients sent in one message while backward goes on; auto = a quarter of all, 256 KiB to 4 MiB",
+    "gradients sent in one message while backward goes on; auto = an eighth of all, 64 KiB to 4 MiB",
   ),
   wire: z.enum(["f32", "bf16", "f16", "int8"]).default("f32").describe(
     "type of sent gradients: bf16 and f16 halve the bytes and round each sum, f16 scales the loss; int8 sends a quarter, in blocks with a scale, and adds what rounding took in the next step",

@@ -14,6 +14,8 @@ export class Readback {
   readonly #device: Device;
 
   #prepared = false;
+  /** Settles some time after the range is there. */
+  #pending: Promise<void> | undefined;
 
   /** @param bytes Size, rounded up to a multiple of 4. */
   constructor(device: Device, bytes: number) {
@@ -41,21 +43,27 @@ export class Readback {
    * `target.byteLength` bytes. Blocks the thread.
    */
   read(target: Uint8Array): void {
+    this.wait();
+    this.take(target);
+  }
+
+  /**
+   * Waits for everything submitted so far. Blocks the thread. Until {@linkcode
+   * Readback.take} other work may be submitted, as long as it does not write here.
+   */
+  wait(): void {
     if (!this.#prepared) throw new Error("Cannot read before prepare()");
-    const pending = this.buffer.mapAsync(
-      GPUMapMode.READ,
-      0,
-      Math.ceil(target.byteLength / 4) * 4,
-    );
+    this.#pending = this.buffer.mapAsync(GPUMapMode.READ);
+  }
+
+  /** Copies the first `target.byteLength` bytes of what was waited for. */
+  take(target: Uint8Array): void {
     try {
-      const range = this.buffer.getMappedRange(
-        0,
-        Math.ceil(target.byteLength / 4) * 4,
-      );
+      const range = this.buffer.getMappedRange();
       target.set(new Uint8Array(range, 0, target.byteLength));
     } finally {
       this.buffer.unmap();
-      pending.catch(() => {
+      this.#pending?.catch(() => {
         // Unmapping before the promise resolves rejects it: expected.
       });
     }

@@ -60,13 +60,13 @@ export interface Recipe {
 }
 
 /**
- * Least and largest bucket of `auto`, in bytes. Each bucket costs the GPU a pause;
- * without several no sum travels during backward.
+ * Least and largest bucket of `auto`, in bytes. Each bucket costs the GPU a pause,
+ * and nothing hides the way of the last one.
  */
-const LEAST_BUCKET = 256 * 1024;
+const LEAST_BUCKET = 64 * 1024;
 const LARGEST_BUCKET = 4 * 1024 * 1024;
 /** Buckets that `auto` aims at. */
-const BUCKETS = 4;
+const BUCKETS = 8;
 
 /** The backward pass of one micro-batch. */
 export interface BackwardPass {

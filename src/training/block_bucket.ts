@@ -72,8 +72,8 @@ export class BlockBucket implements Bucket {
     return this.#blocks.byteLength;
   }
 
-  read(): void {
-    this.readback.read(new Uint8Array(this.#blocks.buffer));
+  take(): void {
+    this.readback.take(new Uint8Array(this.#blocks.buffer));
   }
 
   sum(): Promise<void> {

@@ -7,9 +7,9 @@ export interface Bucket {
   readonly readback: Readback;
   /** What a rank gives. */
   readonly bytes: number;
-  /** Waits for the queue. */
-  read(): void;
-  /** Sums what was read, in place. */
+  /** Copies what its readback has waited for. */
+  take(): void;
+  /** Sums what was taken, in place. */
   sum(): Promise<void>;
   /** Queues the sums for the GPU. */
   write(): void;
@@ -56,10 +56,10 @@ export class ExactBucket implements Bucket {
     return this.#shared.byteLength;
   }
 
-  read(): void {
+  take(): void {
     const { length } = this.#shared;
-    const read = this.#shared.subarray(0, length - this.extra.length);
-    this.readback.read(bytesOf(read));
+    const taken = this.#shared.subarray(0, length - this.extra.length);
+    this.readback.take(bytesOf(taken));
   }
 
   sum(): Promise<void> {
@@ -115,14 +115,14 @@ export class Gather {
     this.shared = communicator.allocate(rows.at(-1)! * width);
   }
 
-  /** Waits for the queue. */
-  read(): void {
+  /** Copies the own rows that its readback has waited for. */
+  take(): void {
     const { rank } = this.#communicator;
     const own = this.shared.subarray(
       this.#offsets[rank]!,
       this.#offsets[rank + 1]!,
     );
-    this.readback.read(bytesOf(own));
+    this.readback.take(bytesOf(own));
   }
 
   run(): Promise<void> {

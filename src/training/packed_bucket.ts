@@ -64,8 +64,8 @@ export class PackedBucket implements Bucket {
     return this.#words.byteLength;
   }
 
-  read(): void {
-    this.readback.read(new Uint8Array(this.#words.buffer));
+  take(): void {
+    this.readback.take(new Uint8Array(this.#words.buffer));
   }
 
   sum(): Promise<void> {

@@ -45,10 +45,11 @@ export type OnSpan = (name: string, start: number, end: number) => void;
  *
  * With one rank the exchanges vanish, the program is a single submission and
  * steps queue up behind each other; the host waits once for several. With more
- * ranks, in each piece k: submit k, read bucket k - 1 (which returns when k is
- * done, since a map waits for the whole queue), hand it to the communicator's
- * thread, go on. While the last sums are on their way, the next step's prefix
- * runs. No step waits for its own figures.
+ * ranks, for each piece k: submit k, copy bucket k - 1 and hand it to the
+ * communicator's thread while k runs, wait for k. A map waits for the whole queue,
+ * so k + 1 must not be submitted before that wait; but what is mapped stays so, and
+ * the copy costs the GPU no pause. While the last sums are on their way, the next
+ * step's prefix runs. No step waits for its own figures.
  */
 export class StepProgram {
   readonly program: Program;
@@ -225,11 +226,11 @@ export class StepProgram {
     };
     if (this.distributed) this.metrics.set("stop", votes);
     this.uniform.write(values);
-    const unread: Bucket[] = [];
+    const complete: Bucket[] = [];
     const sums: { bucket: Bucket; done: Promise<void> }[] = [];
     const send = () => {
-      for (const bucket of unread.splice(0)) {
-        this.#read(bucket);
+      for (const bucket of complete.splice(0)) {
+        bucket.take();
         if (bucket === this.#exact) {
           readyMs = this.#clock.now() - began - communicationMs;
           this.#table.write(this.#exact.extra);
@@ -247,14 +248,16 @@ export class StepProgram {
       this.#submit(piece, piece === last ? values.step : undefined);
       send();
       const exchange = this.#exchanges.get(piece);
-      if (exchange?.kind === "bucket") unread.push(...exchange.buckets);
-      else if (exchange?.kind === "gather") {
+      if (exchange?.kind === "bucket") {
+        for (const { readback } of exchange.buckets) this.#wait(readback);
+        complete.push(...exchange.buckets);
+      } else if (exchange?.kind === "gather") {
         const { gather, then } = exchange;
-        this.#read(gather);
+        this.#wait(gather.readback);
+        gather.take();
         await wait(gather.run());
         then(gather.shared as unknown as Float32Array);
       } else if (exchange?.kind === "await") {
-        send();
         if (next) await this.#runAhead(values, next);
         for (const { bucket, done } of sums.splice(0)) {
           await wait(done);
@@ -346,10 +349,10 @@ export class StepProgram {
     this.#span("submit", start);
   }
 
-  /** The queue is empty then, so the figures of the step before cost no wait. */
-  #read(source: Bucket | Gather): void {
+  /** The queue is empty then, so the figures of the step before cost no further wait. */
+  #wait(readback: Readback): void {
     const start = this.#clock.now();
-    source.read();
+    readback.wait();
     this.#span("read", start);
     this.#collect();
   }
