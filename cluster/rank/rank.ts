@@ -183,7 +183,10 @@ async function serve(session: Session): Promise<number> {
     onStep: (_, step) => life.onStep(step),
     onProgress(progress) {
       if (membership.place !== 0) return;
-      worker.publish(session.subjects.progress, progressMessage(progress));
+      worker.publish(
+        session.subjects.progress,
+        progressMessage(progress, membership.members),
+      );
     },
     log: (level, message, fields) => log.write(level, message, fields),
   });
@@ -220,9 +223,20 @@ async function serve(session: Session): Promise<number> {
   return 0;
 }
 
-function progressMessage(progress: Progress): ProgressMessage {
-  const { loss } = progress;
-  return { ...progress, rank: 0, loss: Number.isFinite(loss) ? loss : null };
+/** @param members The rank in each place. */
+function progressMessage(
+  progress: Progress,
+  members: readonly number[],
+): ProgressMessage {
+  const { loss, straggler } = progress;
+  return {
+    ...progress,
+    rank: 0,
+    loss: Number.isFinite(loss) ? loss : null,
+    ...(straggler?.rank === undefined
+      ? {}
+      : { straggler: { ...straggler, rank: members[straggler.rank]! } }),
+  };
 }
 
 /** Tells the coordinator why this rank cannot go on. */

@@ -41,7 +41,7 @@ export async function savePhase(
 ): Promise<string> {
   const { communicator, env, runFolder, config } = context;
   const { phase, model, evaluated, optimizer } = recipe;
-  const missing = summary ? [] : await recipe.step.gatherMissing();
+  const missing = summary ? [] : await recipe.step.gatherMissing(communicator);
   if (communicator.rank === 0) {
     const parts: Parameters<typeof saveCheckpoint>[2]["parts"] = {
       // A finished phase keeps the chosen model; before, the one in training.

@@ -100,7 +100,7 @@ export class TrainingLoop implements Unfinished {
     const { model, optimizer, classifies, step } = this.#recipe;
     await model.parameters.read();
     await readStates(optimizer.state);
-    await step.gatherMissing();
+    await step.gatherMissing(this.#context.communicator);
     if (classifies) rehearseConclusion(this.#context, this.#recipe);
   }
 

@@ -91,20 +91,23 @@ export class BlockBucket implements Bucket {
     );
   }
 
-  /** What is still missing: the residuals of all ranks, then the carries; every rank calls it. */
-  async gatherMissing(): Promise<Float32Array[]> {
-    const { rank, size } = this.#communicator;
+  /**
+   * What is still missing: the residuals of all ranks, then the carries. Every rank
+   * of the communicator calls it; one alone tells its own.
+   */
+  async gatherMissing(communicator: Communicator): Promise<Float32Array[]> {
+    const { rank, size } = communicator;
     const { length } = this.#residual;
-    const residuals = this.#communicator.allocate(size * length);
+    const residuals = communicator.allocate(size * length);
     residuals.set(await this.#device.read(this.#residual), rank * length);
-    await this.#communicator.allGather(
+    await communicator.allGather(
       residuals,
       shareOffsets(size * length, size),
     );
-    const carry = this.#communicator.allocate(length);
+    const carry = communicator.allocate(length);
     carry.set(this.#carry);
     const offsets = shareOffsets(length / BLOCKS.groupValues, size);
-    await this.#communicator.allGather(
+    await communicator.allGather(
       carry,
       offsets.map((group) => group * BLOCKS.groupValues),
     );

@@ -281,12 +281,12 @@ export class StepProgram {
 
   /**
    * What sent gradients still miss, a list for each bucket that travels in 8 bits:
-   * part of a checkpoint. Every rank calls it.
+   * part of a checkpoint. Every rank of the communicator calls it.
    */
-  async gatherMissing(): Promise<Float32Array[][]> {
+  async gatherMissing(communicator: Communicator): Promise<Float32Array[][]> {
     const missing: Float32Array[][] = [];
     for (const bucket of this.#blockBuckets()) {
-      missing.push(await bucket.gatherMissing());
+      missing.push(await bucket.gatherMissing(communicator));
     }
     return missing;
   }
