@@ -9,9 +9,6 @@ import {
   type Component,
   formatDuration,
   jobsNeeded,
-  parseDuration,
-  type Partition,
-  partitionFacts,
   quote,
   type ScriptOptions,
   submit,
@@ -20,6 +17,7 @@ import {
 } from "../slurm/mod.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { plannedImages } from "./planned_images.ts";
+import { checkSize, componentsOf, timeOf } from "./slurm_layout.ts";
 
 const HELP = `Usage: slurm [CONFIG] [key=value…] --nodes N [options]
 
@@ -164,101 +162,6 @@ async function submitTo(
   return await submit(realEnv, folder, script, jobs);
 }
 
-/** Kinds of nodes of the job, and the shortest limit of their partitions. */
-async function componentsOf(
-  options: Options,
-): Promise<{ components: Component[]; limit: number }> {
-  const nodes = list(options, "nodes")?.map((text) => whole("nodes", text));
-  if (nodes === undefined) {
-    throw new ConfigError("Cannot submit a job: --nodes is missing", {
-      hint: "deno task slurm CONFIG --nodes N",
-    });
-  }
-  const names = list(options, "partition") ?? [];
-  const ranks =
-    list(options, "ranks-per-node")?.map((text) =>
-      whole("ranks-per-node", text)
-    ) ?? [];
-  for (const given of [names, ranks]) {
-    if (given.length > 1 && given.length !== nodes.length) {
-      throw new ConfigError(
-        `Cannot lay out the job: ${nodes.length} numbers of nodes and ${given.length} of another option`,
-      );
-    }
-  }
-  const facts = await Promise.all(
-    nodes.map((_, i) => partitionFacts(names[i] ?? names[0])),
-  );
-  const components = nodes.map((count, i) =>
-    componentOf(facts[i]!, count, ranks[i] ?? ranks[0])
-  );
-  return {
-    components,
-    limit: Math.min(...facts.map(({ timeLimit }) => timeLimit)),
-  };
-}
-
-function componentOf(
-  partition: Partition,
-  nodes: number,
-  ranks: number | undefined,
-): Component {
-  const { name, gpusPerNode, cpusPerNode } = partition;
-  if (nodes > partition.nodes) {
-    throw new ConfigError(
-      `Cannot use ${nodes} nodes: the partition ${name} has ${partition.nodes}`,
-    );
-  }
-  const ranksPerNode = ranks ?? Math.max(1, gpusPerNode);
-  if (gpusPerNode > 0 && ranksPerNode > gpusPerNode) {
-    throw new ConfigError(
-      `Cannot place ${ranksPerNode} ranks on a node: the partition ${name} has ${gpusPerNode} GPUs a node, and each rank needs its own`,
-    );
-  }
-  if (ranksPerNode > cpusPerNode) {
-    throw new ConfigError(
-      `Cannot place ${ranksPerNode} ranks on a node: the partition ${name} has ${cpusPerNode} cores a node`,
-    );
-  }
-  return {
-    partition: name,
-    nodes,
-    ranksPerNode,
-    gpusPerNode: Math.min(gpusPerNode, ranksPerNode),
-    cpusPerRank: Math.floor(
-      cpusPerNode / Math.max(ranksPerNode, gpusPerNode),
-    ),
-  };
-}
-
-function checkSize(config: Config, size: number): void {
-  if (config.ranks !== "auto" && config.ranks !== size) {
-    throw new ConfigError(
-      `Cannot submit ${config.ranks} ranks: the nodes have places for ${size}`,
-      { hint: "ranks=auto takes all" },
-    );
-  }
-  if (size > config.globalBatch) {
-    throw new ConfigError(
-      `Cannot train on ${size} ranks: each needs an image of globalBatch=${config.globalBatch}`,
-    );
-  }
-}
-
-function timeOf(options: Options, limit: number): number {
-  const wish = options.string("time");
-  const time = wish === undefined ? limit : parseDuration(wish);
-  if (time > limit) {
-    throw new ConfigError(
-      `Cannot run for ${wish}: the partition's limit is ${
-        formatDuration(limit)
-      }`,
-      { hint: "a job that is not done goes on after it: leave --time out" },
-    );
-  }
-  return time;
-}
-
 function arrayOf(options: Options): string | undefined {
   const array = options.string("array");
   if (array !== undefined && !/^\d+(?:[-,:]\d+)*(?:%\d+)?$/.test(array)) {
@@ -316,15 +219,6 @@ function describeTime(
   return `time   ${images} images at ${pace}/s: ${
     formatDuration(seconds)
   }, which takes ${needed} job${needed === 1 ? "" : "s"}${chain}`;
-}
-
-function list(options: Options, name: string): string[] | undefined {
-  return options.string(name)?.split(",").map((text) => text.trim());
-}
-
-function whole(name: string, text: string): number {
-  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw new ConfigError(`Cannot use --${name} ${text}: it needs whole numbers`);
 }
 
 function absolute(path: string): string {

@@ -72,6 +72,28 @@ Deno.test("run.sh says how to get an adapter and exits 3 when it cannot", async 
   match(err, /^hint: .*dnf install vulkan-loader mesa-vulkan-drivers$/m);
 });
 
+Deno.test("run.sh unpacks SLURM for the tests only, beside what it installs", async () => {
+  await using machine = await readyMachine();
+  const bare = await machine.run([...BOOTSTRAP, "slurm"]);
+  strictEqual(bare.code, 3);
+  match(bare.err, /^error: SLURM for the tests is missing/m);
+
+  await addApt(machine);
+  await machine.program(
+    "dpkg-deb",
+    `mkdir -p "$3/usr/sbin"
+for program in slurmctld-wlm sshd; do
+  echo x >"$3/usr/sbin/$program" && chmod +x "$3/usr/sbin/$program"
+done`,
+  );
+  const { code, err } = await machine.run([...BOOTSTRAP, "slurm"]);
+  strictEqual(code, 0);
+  match(err, /^setup {2}slurm and sshd installed: \.tools\/slurm$/m);
+  const env = await Deno.readTextFile(`${machine.root}/.tools/env`);
+  doesNotMatch(env, /LD_LIBRARY_PATH/);
+  strictEqual((await machine.run([...BOOTSTRAP, "slurm"])).err, "");
+});
+
 Deno.test("run.sh says how to get the packages and exits 3 when it cannot", async () => {
   await using machine = await readyMachine();
   await machine.program("deno", 'echo "deno 2.9.6"; [ "$1" != ci ]');

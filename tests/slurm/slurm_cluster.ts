@@ -1,0 +1,252 @@
+import { ok } from "node:assert";
+
+const decoder = new TextDecoder();
+
+/**
+ * A real SLURM of two nodes on this machine: the daemons of Debian's packages,
+ * unpacked by set-up, as processes of this one, on the loopback alone.
+ */
+export class SlurmCluster implements AsyncDisposable {
+  readonly folder: string;
+  readonly env: Record<string, string>;
+  readonly #root: string;
+  readonly #daemons = new Map<string, Deno.ChildProcess>();
+
+  private constructor(folder: string, root: string) {
+    this.folder = folder;
+    this.#root = root;
+    const library = `${root}/usr/lib/x86_64-linux-gnu`;
+    this.env = {
+      SLURM_CONF: `${folder}/slurm.conf`,
+      PATH: `${root}/usr/bin:${Deno.env.get("PATH")}`,
+      LD_LIBRARY_PATH: [
+        library,
+        `${library}/slurm-wlm`,
+        Deno.env.get("LD_LIBRARY_PATH"),
+      ].filter(Boolean).join(":"),
+    };
+  }
+
+  /** Starts it; set-up brings what is missing. Two cores a node. */
+  static async start(): Promise<SlurmCluster> {
+    const root = await unpacked();
+    const folder = await Deno.makeTempDir({ prefix: "signet-slurm-" });
+    const cluster = new SlurmCluster(folder, root);
+    try {
+      await cluster.#start();
+    } catch (error) {
+      await cluster[Symbol.asyncDispose]();
+      throw error;
+    }
+    return cluster;
+  }
+
+  async #start(): Promise<void> {
+    const { folder } = this;
+    for (const name of ["ctld", "n1", "n2", "log"]) {
+      await Deno.mkdir(`${folder}/${name}`);
+    }
+    await Deno.writeFile(
+      `${folder}/munge.key`,
+      crypto.getRandomValues(new Uint8Array(128)),
+      { mode: 0o600 },
+    );
+    await Deno.writeTextFile(`${folder}/slurm.conf`, this.#configuration());
+    await Deno.writeTextFile(`${folder}/cgroup.conf`, CGROUPS);
+    // deno-fmt-ignore
+    this.#daemon("munge", "munged", ["--foreground", "--force",
+      `--key-file=${folder}/munge.key`, `--socket=${folder}/munge.socket`,
+      `--pid-file=${folder}/munge.pid`, `--log-file=${folder}/log/munge`,
+      `--seed-file=${folder}/munge.seed`]);
+    await until(
+      "munged",
+      () => Deno.stat(`${folder}/munge.socket`).catch(() => undefined),
+    );
+    this.#daemon("controller", "slurmctld-wlm", ["-D"]);
+    this.startNode("n1");
+    this.startNode("n2");
+    await until(
+      "two idle nodes",
+      async () =>
+        (await this.run("sinfo", "-h", "-o", "%t %D").catch(() => "")) ===
+          "idle 2",
+    );
+  }
+
+  #configuration(): string {
+    const { folder } = this;
+    const [controller, n1, n2] = freePorts(3);
+    const user = Deno.uid() === 0 ? "root" : Deno.env.get("USER");
+    const node = (name: string, port: number) =>
+      `NodeName=${name} NodeHostname=localhost NodeAddr=127.0.0.1 Port=${port} CPUs=2 RealMemory=2000`;
+    return `ClusterName=test
+SlurmctldHost=localhost
+SlurmUser=${user}
+SlurmdUser=${user}
+AuthType=auth/munge
+AuthInfo=socket=${folder}/munge.socket
+PluginDir=${this.#root}/usr/lib/x86_64-linux-gnu/slurm-wlm
+SlurmctldPort=${controller}
+StateSaveLocation=${folder}/ctld
+SlurmdSpoolDir=${folder}/%n
+SlurmctldPidFile=${folder}/slurmctld.pid
+SlurmdPidFile=${folder}/slurmd-%n.pid
+SlurmctldLogFile=${folder}/log/slurmctld
+SlurmdLogFile=${folder}/log/slurmd-%n
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+ReturnToService=2
+MpiDefault=none
+SwitchType=switch/none
+SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0
+KillWait=10
+SlurmdTimeout=10
+SlurmdParameters=config_overrides
+MailProg=/bin/true
+${node("n1", n1!)}
+${node("n2", n2!)}
+PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
+PartitionName=short Nodes=n1,n2 MaxTime=1 State=UP
+`;
+  }
+
+  #daemon(key: string, program: string, args: string[]): void {
+    const child = new Deno.Command(`${this.#root}/usr/sbin/${program}`, {
+      args,
+      env: this.env,
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    this.#daemons.set(key, child);
+  }
+
+  startNode(name: string): void {
+    const stepd = `${this.#root}/usr/sbin/slurmstepd-wlm`;
+    this.#daemon(name, "slurmd-wlm", ["-D", "-N", name, "-d", stepd]);
+  }
+
+  /** A node loses its power: its daemon and all that runs on it are killed. */
+  async killNode(name: string): Promise<void> {
+    const daemon = this.#daemons.get(name)!;
+    daemon.kill("SIGKILL");
+    await daemon.status;
+    for (const pid of await this.#processes(name)) kill(pid, "SIGKILL");
+  }
+
+  /** Processes of this cluster, or of one of its nodes. */
+  async #processes(node?: string): Promise<number[]> {
+    const found: number[] = [];
+    for await (const { name } of Deno.readDir("/proc")) {
+      if (!/^\d+$/.test(name)) continue;
+      const variables = await Deno.readTextFile(`/proc/${name}/environ`)
+        .catch(() => "");
+      const set = variables.split("\0");
+      if (
+        set.includes(`SLURM_CONF=${this.env.SLURM_CONF}`) &&
+        (node === undefined || set.includes(`SLURMD_NODENAME=${node}`))
+      ) found.push(Number(name));
+    }
+    return found;
+  }
+
+  /** Runs a program with this SLURM on its path; fails with what it said. */
+  async run(program: string, ...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await new Deno.Command("sh", {
+      args: ["-c", '"$@"', "sh", program, ...args],
+      env: this.env,
+      stdin: "null",
+    }).output();
+    ok(code === 0, `${program} ${args.join(" ")}: ${decoder.decode(stderr)}`);
+    return decoder.decode(stdout).trim();
+  }
+
+  /** State of a job, such as `RUNNING`; all its facts with `scontrol show job`. */
+  async state(job: string): Promise<string> {
+    const facts = await this.run("scontrol", "show", "job", "-o", job);
+    return /\bJobState=(\S+)/.exec(facts)![1]!;
+  }
+
+  /** Waits until a job is in one of the states. */
+  async untilState(job: string, states: readonly string[]): Promise<string> {
+    let state = "";
+    await until(`job ${job} ${states.join(" or ")}`, async () => {
+      state = await this.state(job);
+      return states.includes(state);
+    });
+    return state;
+  }
+
+  /** A requeued job need not wait its minutes; at once its credential is no good yet. */
+  async startNow(job: string): Promise<void> {
+    await this.untilState(job, ["PENDING"]);
+    await this.run("scontrol", "update", `JobId=${job}`, "StartTime=now+3");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of ["controller", "n1", "n2", "munge"]) {
+      const daemon = this.#daemons.get(name);
+      if (daemon === undefined) continue;
+      try {
+        daemon.kill("SIGKILL");
+      } catch {
+        // It has ended.
+      }
+      await daemon.status;
+    }
+    for (const pid of await this.#processes()) kill(pid, "SIGKILL");
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}
+
+const CGROUPS = `CgroupPlugin=cgroup/v1
+CgroupAutomount=no
+ConstrainCores=no
+ConstrainRAMSpace=no
+ConstrainDevices=no
+`;
+
+/** Polls until `done`; fails after three minutes. */
+export async function until(
+  what: string,
+  done: () => Promise<unknown>,
+): Promise<void> {
+  const end = Date.now() + 180_000;
+  while (!await done()) {
+    ok(Date.now() < end, `waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+function kill(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+export function freePorts(count: number): number[] {
+  const listeners = Array.from(
+    { length: count },
+    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+  );
+  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
+  for (const listener of listeners) listener.close();
+  return ports;
+}
+
+/** Folder of the unpacked packages. */
+export async function unpacked(): Promise<string> {
+  const root = `${Deno.cwd()}/.tools/slurm`;
+  if (await Deno.stat(root).catch(() => undefined) === undefined) {
+    const { code } = await new Deno.Command("sh", {
+      args: ["cluster/run.sh", "bootstrap", "slurm"],
+    }).output();
+    ok(code === 0, "sh cluster/run.sh bootstrap slurm fails");
+  }
+  return root;
+}
