@@ -9,6 +9,12 @@ import {
 import type { Regroup } from "../protocol.ts";
 import type { Life } from "./life.ts";
 
+/** How the ranks meet, each time. */
+export type Meeting = Pick<
+  JoinOptions,
+  "link" | "tuning" | "deadlineMs" | "algorithm"
+>;
+
 /** How long a failed exchange waits for the coordinator's word, in ms. */
 const VERDICT_MS = 20_000;
 
@@ -54,13 +60,11 @@ export class Membership {
   }
 
   /** Meets the members. */
-  async join(
-    settings: Pick<JoinOptions, "link" | "deadlineMs" | "algorithm">,
-  ): Promise<Communicator> {
+  async join(meeting: Meeting): Promise<Communicator> {
     const { worker, life } = this.#options;
     return life.observe(
       await worker.join({
-        ...settings,
+        ...meeting,
         rank: this.place,
         size: this.members.length,
         generation: this.generation,
@@ -72,9 +76,7 @@ export class Membership {
    * Meets those who are left after a failed exchange, once the coordinator has
    * said who they are; nothing if it says so in vain or too late.
    */
-  async rejoin(
-    settings: Parameters<Membership["join"]>[0],
-  ): Promise<Communicator | undefined> {
+  async rejoin(meeting: Meeting): Promise<Communicator | undefined> {
     const { env, life } = this.#options;
     while (true) {
       if (this.#ordered === undefined) {
@@ -90,7 +92,7 @@ export class Membership {
       this.generation = ordered.generation;
       life.regroup();
       try {
-        return await this.join(settings);
+        return await this.join(meeting);
       } catch (error) {
         // One more may be lost while they meet.
         if (!isConsequence(error)) throw error;

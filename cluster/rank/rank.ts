@@ -151,13 +151,13 @@ async function serve(session: Session): Promise<number> {
     throw new SignetError(`Cannot join the run: ${answer.reason}`);
   }
   const config = parseConfig(JSON.parse(text), `${runFolder}/config.json`);
-  const settings = {
+  const meeting = {
     link: config.link,
     tuning: session.tuningFolder,
     deadlineMs: config.timeouts.collectiveSeconds * 1000,
     algorithm: config.collectives,
   };
-  const communicator = await membership.join(settings);
+  const communicator = await membership.join(meeting);
   log.write("info", "joined", { ...worker.link });
   using engine: Engine = await openEngine({
     env,
@@ -170,7 +170,7 @@ async function serve(session: Session): Promise<number> {
         const failed = describe(session, error);
         reporter.report(failed, never).catch(() => {});
       }
-      const left = await membership.rejoin(settings);
+      const left = await membership.rejoin(meeting);
       if (left !== undefined) {
         const { generation, members } = membership;
         log.write("info", "joined", { ...worker.link, generation, members });
