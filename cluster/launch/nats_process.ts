@@ -65,6 +65,8 @@ export async function startNatsProcess(
 ): Promise<NatsProcess> {
   const log = `${folder}/nats-server.log`;
   for (const file of await portsFiles(folder)) await env.disk.remove(file);
+  // Of a server whose owner was killed, and whose guard with it.
+  await env.disk.remove(`${folder}/orphaned`);
   const child = new Deno.Command("sh", {
     args: ["-c", GUARD, "nats-guard", binary, config, folder, log, lifeline],
     env: { GOGC: Deno.env.get("GOGC") ?? GARBAGE_PERCENT },
