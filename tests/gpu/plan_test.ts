@@ -1,4 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { loadConfig } from "../../src/config/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import { Device, type DeviceLimits } from "../../src/gpu/mod.ts";
 import { PHASES, planRun } from "../../src/phases/mod.ts";
@@ -118,6 +119,37 @@ Deno.test("planRun() lists shares, parameters and what ranks exchange", async ()
       strictEqual(all_reduce_bytes, 0);
       ok(gather_bytes.length <= 1);
     }
+  });
+});
+
+Deno.test("planRun() plans every recipe of configs/", async () => {
+  await withData(async (data) => {
+    using device = await Device.open({ form: "register" });
+    const planned = new Map<string, string[]>();
+    for (const { name } of await realEnv.disk.list("configs")) {
+      if (name === "schema.json") continue;
+      const config = await loadConfig(realEnv.disk, `configs/${name}`, [
+        "data.kind=cifar10",
+        `data.path=${data}`,
+        "data.trainPerClass=0",
+        "data.labelsPerClass=4",
+        "data.validationPerClass=3",
+        "data.storeSize=0",
+      ]);
+      // Recipes that differ in labels alone hold the same.
+      const same = JSON.stringify({ ...config, name: "" });
+      if (planned.has(same)) continue;
+      using dry = device.rehearsal();
+      const { phases } = await planRun({
+        env: realEnv,
+        config,
+        ranks: 1,
+        device: dry,
+      });
+      planned.set(same, phases.map(({ phase }) => phase));
+      ok(phases.every(({ steps }) => steps > 0), name);
+    }
+    ok([...planned.values()].filter((p) => p.includes("selfTrain")).length > 5);
   });
 });
 
