@@ -5,7 +5,7 @@
  * @module
  */
 export type { DrawSource } from "./draws.ts";
-export { symmetricBeta } from "./draws.ts";
+export { DRAW, symmetricBeta } from "./draws.ts";
 export { contactSheet, previewPage } from "./contact_sheet.ts";
 export { makePreview, type Preview, type PreviewPhase } from "./preview.ts";
 export { Mixing, type MixingOptions } from "./mixing.ts";

@@ -1,3 +1,5 @@
+import { DISTILL_LOSSES, usesLoss } from "./distill_weights.ts";
+import { checkSelfTrain } from "./method_checks.ts";
 import type { Config } from "./schema.ts";
 import type { Problem } from "./problems.ts";
 
@@ -23,6 +25,7 @@ export function checkConfig(config: Config): Problem[] {
     ...checkData(config),
     ...checkAugment(config),
     ...checkPhases(config),
+    ...checkSelfTrain(config),
     ...checkRanks(config),
   ];
 }
@@ -96,7 +99,9 @@ function checkData({ data, phases }: Config): Problem[] {
   return problems;
 }
 
-function checkPhases({ phases, teacher }: Config): Problem[] {
+function checkPhases(
+  { phases, teacher, teachers, student }: Config,
+): Problem[] {
   const problems: Problem[] = [];
   const { distill, classify, selfTrain, baseline } = phases;
   if (
@@ -110,22 +115,31 @@ function checkPhases({ phases, teacher }: Config): Problem[] {
     });
   }
   if (distill.enabled) {
-    const weights = [
-      distill.labels,
-      distill.hard,
-      distill.soft,
-      distill.feature,
-      distill.relationalDistance,
-      distill.relationalAngle,
-    ];
-    if (weights.every((value) => value === 0)) {
+    const used = DISTILL_LOSSES.filter((loss) => usesLoss(distill, loss));
+    if (used.length === 0) {
       problems.push({
         path: ["phases", "distill"],
-        message:
-          "no loss: labels, hard, soft, feature, relationalDistance and relationalAngle are all 0",
+        message: `no loss: ${DISTILL_LOSSES.slice(0, -1).join(", ")} and ${
+          DISTILL_LOSSES.at(-1)
+        } are all 0`,
       });
     }
-    const taught = weights.slice(1).some((value) => value > 0);
+    const taught = used.some((loss) => loss !== "labels");
+    if (used.includes("attention")) {
+      const patches = [
+        teacher.patch,
+        ...teachers.map(({ patch = teacher.patch }) => patch),
+      ];
+      const other = patches.find((patch) => patch !== student.patch);
+      if (other !== undefined) {
+        problems.push({
+          path: ["phases", "distill", "attention"],
+          message:
+            `needs equal patches: a teacher has ${other} pixels, the student ${student.patch}`,
+          cause: ["student", "patch"],
+        });
+      }
+    }
     if (taught && !phases.teacher.enabled && teacher.weights === undefined) {
       problems.push({
         path: ["phases", "teacher", "enabled"],
@@ -157,9 +171,9 @@ function checkRanks({ ranks, globalBatch, phases }: Config): Problem[] {
     });
   }
   const { distill } = phases;
-  const smallest = distill.relationalAngle > 0
+  const smallest = usesLoss(distill, "relationalAngle")
     ? 3
-    : distill.relationalDistance > 0
+    : usesLoss(distill, "relationalDistance")
     ? 2
     : 1;
   if (distill.enabled && globalBatch < smallest) {

@@ -1,79 +1,10 @@
 import * as z from "zod";
-import { augment, changes, ownAugment } from "./augment/schema.ts";
-import { count, flag, fraction, weight } from "./values/schema.ts";
-
-function optimizer(learningRate: number) {
-  return z.strictObject({
-    kind: z.enum(["adamw", "sgd"]).default("adamw").describe(
-      "update rule: AdamW (decoupled weight decay) or SGD with momentum",
-    ),
-    learningRate: z.number().positive().default(learningRate).describe(
-      "peak learning rate, for the whole global batch",
-    ),
-    weightDecay: weight(0.05).describe(
-      "weight decay; vectors, tokens and position embeddings have none",
-    ),
-    beta1: z.number().min(0).lt(1).default(0.9).describe(
-      "AdamW: decay of the first moment",
-    ),
-    beta2: z.number().min(0).lt(1).default(0.98).describe(
-      "AdamW: decay of the second moment",
-    ),
-    epsilon: z.number().positive().default(1e-8).describe(
-      "AdamW: added to the root of the second moment",
-    ),
-    momentum: z.number().min(0).lt(1).default(0.9).describe("SGD: momentum"),
-    clipNorm: weight(1).describe(
-      "largest global norm of the gradient; 0 = no clipping",
-    ),
-    layerDecay: z.number().gt(0).max(1).default(1).describe(
-      "factor of the learning rate per block below the heads; 1 = off",
-    ),
-    ema: z.number().min(0).lt(1).default(0).describe(
-      "decay of the averaged weights that are evaluated; 0 = off",
-    ),
-  }).prefault({}).describe("how the weights are updated");
-}
-
-const schedule = z.strictObject({
-  kind: z.enum(["cosine", "step", "constant"]).default("cosine").describe(
-    "shape of the learning rate over the phase, after the warm-up",
-  ),
-  warmupSteps: count(60).describe("steps of linear warm-up from 0"),
-  minLearningRate: weight(0).describe("cosine: learning rate at the end"),
-  everySteps: count(1000, { min: 1 }).describe("step: steps between two drops"),
-  factor: z.number().gt(0).max(1).default(0.1).describe(
-    "step: factor of each drop",
-  ),
-}).prefault({}).describe("learning rate over time");
-
-function phase(images: number, learningRate: number, enabled = true) {
-  return {
-    enabled: flag(enabled).describe("whether the phase runs"),
-    images: count(images, { min: 1 }).describe("training images seen"),
-    augment: ownAugment,
-    optimizer: optimizer(learningRate),
-    schedule,
-  };
-}
-
-const labelSmoothing = z.number().min(0).lt(1).default(0).describe(
-  "share of each target spread evenly over all classes",
-);
-
-const transformer = {
-  patch: count(8, { min: 1, max: 256 }).describe("patch size, pixels"),
-  dim: count(64, { min: 1, max: 8192 }).describe("width of a token"),
-  depth: count(3, { min: 1, max: 128 }).describe("number of blocks"),
-  heads: count(4, { min: 1, max: 256 }).describe(
-    "attention heads; must divide dim",
-  ),
-  weights: z.string().min(1).optional().describe(
-    "safetensors file with timm or Hugging Face names to start from",
-  ),
-};
-
-const normalise = z.enum(["imagenet", "half", "dataset", "image"]);
+import { augment } from "./augment/schema.ts";
+import { distill } from "./distill/schema.ts";
+import { furtherModels, normalise, student, teacher } from "./models/schema.ts";
+import { labelSmoothing, phase } from "./phase/schema.ts";
+import { selfTrain } from "./self_train/schema.ts";
+import { count, flag } from "./values/schema.ts";
 
 const data = z.strictObject({
   kind: z.enum([
@@ -111,7 +42,7 @@ const data = z.strictObject({
     "random crop: pixels the image may move in each direction",
   ),
   augment: augment.prefault({}).describe(
-    "random views that all phases learn from; mixing is not used by selfTrain",
+    "random views that all phases learn from; selfTrain mixes by its own keys",
   ),
   imageSize: count(0, { max: 2048 }).describe(
     "height and width of the models' images; 0 = native",
@@ -124,35 +55,6 @@ const data = z.strictObject({
   ),
 }).prefault({}).describe("images and their split");
 
-const teacher = z.strictObject({
-  ...transformer,
-  normalise: normalise.optional().describe(
-    "normalisation the loaded weights expect; absent = data.normalise",
-  ),
-}).prefault({}).describe("model that the student learns from");
-
-const student = z.strictObject({
-  ...transformer,
-  distilled: flag(true).describe("distillation token and second head (DeiT)"),
-  feature: z.enum(["class", "mean", "both"]).default("both").describe(
-    "what heads and relational losses see: class token, mean of the patch tokens, or half of each",
-  ),
-  dropPath: z.number().min(0).lt(1).default(0).describe(
-    "largest probability of skipping a residual branch (rises with depth)",
-  ),
-  dropout: z.number().min(0).lt(1).default(0).describe(
-    "probability of dropping an activation",
-  ),
-  head: z.enum(["linear", "mlp"]).default("linear").describe(
-    "linear layer, or an MLP with ReLU and dropout; applies to both heads of a distilled student",
-  ),
-  headHidden: z.array(z.int().min(1).max(65_536)).min(1).max(8)
-    .default([128, 64]).describe("mlp: widths of the hidden layers"),
-  headDropout: z.number().min(0).lt(1).default(0.5).describe(
-    "mlp: probability of dropping a hidden value",
-  ),
-}).prefault({}).describe("model that is shipped");
-
 const phases = z.strictObject({
   teacher: z.strictObject({
     ...phase(60_000, 1e-3),
@@ -164,26 +66,7 @@ const phases = z.strictObject({
     ),
     labelSmoothing,
   }).prefault({}).describe("trains or loads the teacher"),
-  distill: z.strictObject({
-    ...phase(40_000, 1e-3),
-    labels: weight(0).describe(
-      "weight of cross-entropy with true labels; 0 = no labels used",
-    ),
-    hard: weight(0).describe("weight of the teacher's top class"),
-    soft: weight(0).describe("weight of the teacher's softened probabilities"),
-    softDivisor: z.enum(["batch", "numel"]).default("batch").describe(
-      "soft: mean over images, or over images and classes as DeiT does",
-    ),
-    feature: weight(0).describe("weight of the squared difference of tokens"),
-    relationalDistance: weight(25).describe("weight of RKD distances"),
-    relationalAngle: weight(50).describe("weight of RKD angles"),
-    temperature: z.number().positive().default(3).describe(
-      "softmax temperature of soft",
-    ),
-    cacheTeacher: z.enum(["auto", "off"]).default("auto").describe(
-      "auto: the teacher runs once on each image and its outputs are kept on disk, where views are not augmented and the phase sees every image",
-    ),
-  }).prefault({}).describe("teacher to student"),
+  distill,
   classify: z.strictObject({
     ...phase(10_000, 1e-2),
     backbone: z.enum(["frozen", "finetune"]).default("frozen").describe(
@@ -191,39 +74,7 @@ const phases = z.strictObject({
     ),
     labelSmoothing,
   }).prefault({}).describe("student with the labelled images (ST-Class)"),
-  selfTrain: z.strictObject({
-    ...phase(40_000, 5e-4),
-    method: z.enum([
-      "pseudo-label",
-      "fixmatch",
-      "flexmatch",
-      "freematch",
-      "softmatch",
-    ]).default("fixmatch").describe("rule that turns predictions into labels"),
-    threshold: fraction(0.8).describe("least confidence of a pseudo-label"),
-    rounds: count(3, { min: 1, max: 1000 }).describe(
-      "pseudo-label: times that all unlabelled images are labelled anew",
-    ),
-    unlabelledRatio: z.number().positive().max(100).default(1).describe(
-      "unlabelled images per labelled image in a batch",
-    ),
-    unlabelledWeight: weight(1).describe("weight of the unlabelled loss"),
-    consistency: weight(0).describe(
-      "weight of the squared difference between the views' probabilities",
-    ),
-    emaDecay: z.number().min(0).lt(1).default(0.99).describe(
-      "decay of the averaged model that labels; 0 = the student itself",
-    ),
-    strength: fraction(1).describe(
-      "strong view: rotation, shear, shift, colours and a cut-out square, all at once; 0 = off",
-    ),
-    strong: z.strictObject(changes).prefault({}).describe(
-      "further changes of the strong view, instead of those of the weak one",
-    ),
-    momentum: z.number().min(0).lt(1).default(0.999).describe(
-      "decay of the running means of freematch and softmatch",
-    ),
-  }).prefault({}).describe("student on its own predictions (SSL-ST-Class)"),
+  selfTrain,
   baseline: z.strictObject({
     ...phase(1, 1e-3),
     images: count(0).describe(
@@ -242,7 +93,7 @@ export const configSchema = z.strictObject({
   ranks: z.union([z.literal("auto"), z.int().min(1).max(1024)]).default("auto")
     .describe("processes with a GPU each; auto = one per GPU, 2 on a CPU"),
   globalBatch: count(128, { min: 1, max: 1 << 20 }).describe(
-    "images per step over all ranks",
+    "images per step over all ranks, which divide it: results do not depend on their number. Learning rates belong to it (published: 5e-4 x batch / 512 from scratch)",
   ),
   microBatch: count(0, { max: 1 << 20 }).describe(
     "images of a rank that pass through the models together, gradients are summed; 0 = as many as the GPU can hold in its buffers",
@@ -290,6 +141,9 @@ export const configSchema = z.strictObject({
   ),
   data,
   teacher,
+  teachers: furtherModels.describe(
+    "further teachers that distill learns from; what is left out is as in teacher",
+  ),
   student,
   layerNormEpsilon: z.number().positive().max(1).default(1e-6).describe(
     "added to the variance in LayerNorm",
@@ -298,6 +152,9 @@ export const configSchema = z.strictObject({
   evaluation: z.strictObject({
     everySteps: count(0).describe(
       "steps between validations; 0 = once an epoch, at least 4 times a phase",
+    ),
+    patience: count(0).describe(
+      "early stop: validations in a row without a better model after which a phase ends; 0 = off",
     ),
   }).prefault({}).describe("validation while training"),
   checkpoint: z.strictObject({

@@ -55,8 +55,9 @@ export class ConfigSource {
   at(path: readonly string[]): unknown {
     let value: unknown = this.value;
     for (const key of path) {
-      if (!isGroup(value)) return undefined;
-      value = value[key];
+      if (Array.isArray(value)) value = value[Number(key)];
+      else if (isGroup(value)) value = value[key];
+      else return undefined;
     }
     return value;
   }

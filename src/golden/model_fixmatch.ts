@@ -91,7 +91,10 @@ export function fixMatch(
       device.write(weak, stepOf(fixture, "in.weak", step).data);
       program.submit();
       const found = await device.read(probabilities);
-      const { labels: chosen, weights } = rule.apply([], found);
+      const { labels: chosen, weights } = rule.apply({
+        indices: [],
+        weak: found,
+      });
       device.write(labels, Uint32Array.from(chosen), batch);
       device.write(masks, weights, batch);
       if (step > 0) return;

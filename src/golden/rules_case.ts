@@ -45,10 +45,10 @@ export async function rulesCase(
     for (let step = 0; step < steps; step++) {
       const rows = weak.data.slice(step * width, (step + 1) * width);
       const probabilities = await softmax(context, rows, [batch, classes]);
-      const { labels, weights } = created.rule.apply(
-        indices.subarray(step * batch, (step + 1) * batch),
-        probabilities,
-      );
+      const { labels, weights } = created.rule.apply({
+        indices: indices.subarray(step * batch, (step + 1) * batch),
+        weak: probabilities,
+      });
       record("label", labels);
       record("weight", weights);
       const { loss, gradient } = await maskedLoss(context, {
@@ -110,7 +110,12 @@ function createRule(
     };
   }
   if (name === "softmatch" && options.softmatch) {
-    const rule = new SoftMatchRule({ classes, momentum: options.softmatch.m });
+    const rule = new SoftMatchRule({
+      classes,
+      momentum: options.softmatch.m,
+      // Of the files.
+      sigmas: 2,
+    });
     return {
       rule,
       observe(record, probabilities) {

@@ -2,6 +2,8 @@ import type { Program, Tensor } from "../gpu/mod.ts";
 import {
   attentionBackward,
   attentionForward,
+  classAttention,
+  classAttentionBackward,
   dropout,
   dropPath,
   dropPathBackward,
@@ -12,7 +14,7 @@ import {
   linearWeightGradient,
 } from "../ops/mod.ts";
 import type { NamedTensors, ParameterSet } from "./parameter_set.ts";
-import { tokensOf, type VitConfig } from "./vit_config.ts";
+import { prefixTokens, tokensOf, type VitConfig } from "./vit_config.ts";
 
 /** Random masks of a training pass; the masks are recomputed in backward. */
 export interface Regularisation {
@@ -43,6 +45,16 @@ export interface BlockKept {
   normed2: Tensor;
   slope: Tensor;
   hidden: Tensor;
+  /** Where it was asked for. */
+  classAttention?: ClassAttention;
+}
+
+/** Where the class token looks: see `classAttention` of the ops. */
+export interface ClassAttention {
+  /** Logarithm of the mean over heads, `[batch, patches]`. */
+  map: Tensor;
+  /** `[batch * heads, tokens]` */
+  weights: Tensor;
 }
 
 interface BlockArgs {
@@ -51,6 +63,8 @@ interface BlockArgs {
   index: number;
   batch: number;
   regularisation: Regularisation | undefined;
+  /** Records the class token's attention too. */
+  classAttention?: boolean;
 }
 
 /**
@@ -62,7 +76,7 @@ interface BlockArgs {
 export function blockForward(
   program: Program,
   args: BlockArgs & { input: Tensor; keep: boolean },
-): { output: Tensor; kept?: BlockKept } {
+): { output: Tensor; kept?: BlockKept; classAttention?: ClassAttention } {
   const kept = blockActivations(program, args);
   const get = (name: string) =>
     args.parameters.get(`blocks.${args.index}.${name}`);
@@ -73,9 +87,12 @@ export function blockForward(
     weight: args.parameters.weight(`blocks.${args.index}.mlp.fc2.weight`),
     bias: get("mlp.fc2.bias"),
   });
-  if (args.keep) return { output, kept };
+  const attention = kept.classAttention
+    ? { classAttention: kept.classAttention }
+    : {};
+  if (args.keep) return { output, kept, ...attention };
   program.release(kept.hidden, kept.middle);
-  return { output };
+  return { output, ...attention };
 }
 
 /**
@@ -126,6 +143,9 @@ export function blockActivations(
     tokens,
     heads,
   });
+  const looks = args.classAttention
+    ? recordClassAttention(program, args, qkv)
+    : undefined;
   if (!keep) program.release(qkv, logSumExp);
   const middle = branchForward(program, args, {
     branch: 0,
@@ -172,7 +192,22 @@ export function blockActivations(
     normed2,
     slope,
     hidden,
+    ...(looks ? { classAttention: looks } : {}),
   };
+}
+
+function recordClassAttention(
+  program: Program,
+  { config, batch }: BlockArgs,
+  qkv: Tensor,
+): ClassAttention {
+  const { heads } = config;
+  const tokens = tokensOf(config);
+  const prefix = prefixTokens(config);
+  const weights = program.scratch([batch * heads, tokens]);
+  const map = program.scratch([batch, tokens - prefix]);
+  classAttention(program, { qkv, weights, map, batch, tokens, heads, prefix });
+  return { weights, map };
 }
 
 /** Records the block's gradients; releases what was kept, and `dOutput`. Returns the gradient for its input. */
@@ -182,6 +217,8 @@ export function blockBackward(
     dOutput: Tensor;
     kept: BlockKept;
     gradients: NamedTensors;
+    /** Gradient for the class token's attention, where it was recorded. */
+    dClassAttention?: Tensor;
   },
 ): Tensor {
   const { dOutput, kept, parameters, gradients, config, index, batch } = args;
@@ -261,6 +298,18 @@ export function blockBackward(
     tokens,
     heads,
   });
+  if (args.dClassAttention && kept.classAttention) {
+    classAttentionBackward(program, {
+      ...kept.classAttention,
+      qkv: kept.qkv,
+      dMap: args.dClassAttention,
+      dQkv,
+      batch,
+      tokens,
+      heads,
+      prefix: prefixTokens(config),
+    });
+  }
   program.release(dAttended, kept.qkv, kept.attended, kept.logSumExp);
   linearWeightGradient(program, {
     input: kept.normed1,

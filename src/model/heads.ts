@@ -84,6 +84,8 @@ export interface HeadGradients {
   dFeature?: Tensor;
   /** Of losses on all tokens after the final norm. */
   dTokens?: Tensor;
+  /** Of losses on the class token's attention; not the heads' affair. */
+  dClassAttention?: Tensor;
 }
 
 /** Records the gradients of the heads alone, for a frozen backbone. */

@@ -8,6 +8,7 @@ export {
 export {
   ALIGNMENT,
   countParameters,
+  packSegments,
   type ParameterSpec,
   type Segment,
   vitSegments,
@@ -19,7 +20,7 @@ export {
   ParameterSet,
 } from "./parameter_set.ts";
 export { initialValues } from "./initialise.ts";
-export type { Regularisation } from "./block.ts";
+export type { ClassAttention, Regularisation } from "./block.ts";
 export {
   type Vit,
   type VitActivations,

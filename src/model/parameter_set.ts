@@ -122,6 +122,14 @@ export class ParameterSet implements NamedTensors {
   }
 
   /** Overwrites the parameters that `values` names. */
+  /** Sets every value to 0. */
+  clear(): void {
+    for (const tensor of this.tensors) {
+      this.#device.write(tensor, new Float32Array(tensor.length));
+    }
+    this.#renewCopies();
+  }
+
   writeAll(values: NamedValues): void {
     for (const [name, { data }] of values) {
       this.#device.write(this.get(name), data);

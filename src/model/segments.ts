@@ -39,7 +39,7 @@ type Shapes = readonly (readonly [name: string, shape: readonly number[]])[];
 export function vitSegments(config: VitConfig): Segment[] {
   const { dim, depth, patch } = config;
   const segments: Segment[] = [];
-  segments.push(...pack("embeddings", 0, [
+  segments.push(...packSegments("embeddings", 0, [
     ["cls_token", [1, 1, dim]],
     ...(config.distilled ? [["dist_token", [1, 1, dim]] as const] : []),
     ["pos_embed", [1, tokensOf(config), dim]],
@@ -61,17 +61,17 @@ export function vitSegments(config: VitConfig): Segment[] {
       ["mlp.fc2.weight", [dim, 4 * dim]],
       ["mlp.fc2.bias", [dim]],
     ];
-    segments.push(...pack(
+    segments.push(...packSegments(
       `blocks.${i}`,
       i + 1,
       shapes.map(([name, shape]) => [`blocks.${i}.${name}`, shape] as const),
     ));
   }
-  segments.push(...pack("norm", depth + 1, [
+  segments.push(...packSegments("norm", depth + 1, [
     ["norm.weight", [dim]],
     ["norm.bias", [dim]],
   ]));
-  segments.push(...pack("heads", depth + 1, [
+  segments.push(...packSegments("heads", depth + 1, [
     ...headShapes(config, "head"),
     ...(config.distilled ? headShapes(config, "head_dist") : []),
   ]));
@@ -92,7 +92,12 @@ export function countParameters(segments: readonly Segment[]): number {
     .reduce((sum, parameter) => sum + parameter.length, 0);
 }
 
-function pack(name: string, layer: number, shapes: Shapes): Segment[] {
+/** Lays parameters out in segments of at most {@linkcode MAX_SEGMENT} elements. */
+export function packSegments(
+  name: string,
+  layer: number,
+  shapes: Shapes,
+): Segment[] {
   const segments: Segment[] = [];
   let parameters: ParameterSpec[] = [];
   let length = 0;

@@ -12,6 +12,7 @@ import {
   blockBackward,
   blockForward,
   type BlockKept,
+  type ClassAttention,
   type Regularisation,
 } from "./block.ts";
 import type { NamedTensors, ParameterSet } from "./parameter_set.ts";
@@ -28,6 +29,8 @@ export interface VitActivations {
   readonly batch: number;
   /** Output of the final norm, `[batch * tokens, dim]`. */
   readonly tokens: Tensor;
+  /** Of the last block, where it was asked for. */
+  readonly classAttention?: ClassAttention;
   /** Absent after a forward pass for inference. */
   readonly kept?: {
     readonly patches: Tensor;
@@ -53,6 +56,8 @@ export interface VitForwardOptions {
    */
   recompute?: boolean;
   regularisation?: Regularisation;
+  /** Records where the class token of the last block looks. */
+  classAttention?: boolean;
   /** Called with the embedded tokens and each block's output while they are valid. */
   onTokens?: (name: string, tokens: Tensor) => void;
 }
@@ -92,8 +97,9 @@ export function vitForward(
   onTokens?.("embed", x);
 
   const blocks: (BlockKept | Tensor)[] = [];
+  let looks: ClassAttention | undefined;
   for (let i = 0; i < config.depth; i++) {
-    const { output, kept } = blockForward(program, {
+    const { output, kept, classAttention } = blockForward(program, {
       input: x,
       parameters,
       config,
@@ -101,13 +107,19 @@ export function vitForward(
       batch,
       keep: keep && !recompute,
       regularisation,
+      classAttention: options.classAttention === true &&
+        i === config.depth - 1,
     });
+    looks = classAttention;
     if (kept !== undefined) blocks.push(kept);
     else if (recompute) blocks.push(x);
     else program.release(x);
     x = output;
     onTokens?.(`block.${i}`, x);
   }
+
+  // A backward pass that runs blocks again records it again.
+  if (looks && (!keep || recompute)) program.release(looks.weights);
 
   const output = program.scratch([rows, dim], type);
   const mean = program.scratch([rows]);
@@ -125,11 +137,16 @@ export function vitForward(
     return {
       batch,
       tokens: output,
+      ...(looks ? { classAttention: looks } : {}),
       kept: { patches, blocks, last: x, mean, rstd, regularisation },
     };
   }
   program.release(x, mean, rstd);
-  return { batch, tokens: output };
+  return {
+    batch,
+    tokens: output,
+    ...(looks ? { classAttention: looks } : {}),
+  };
 }
 
 /** Options of {@linkcode vitBackward}. */
@@ -137,6 +154,8 @@ export interface VitBackwardOptions {
   activations: VitActivations;
   /** Gradient for `activations.tokens`. Released when used. */
   dTokens: Tensor;
+  /** Gradient for `activations.classAttention.map`. */
+  dClassAttention?: Tensor | undefined;
   /** Overwritten. */
   gradients: NamedTensors;
   /** Called when the gradients of a group of parameters are recorded: `norm`, `blocks.i`, last first, then `embeddings`. */
@@ -172,6 +191,7 @@ export function vitBackward(
   onGradients?.("norm");
 
   for (let i = config.depth - 1; i >= 0; i--) {
+    const looks = i === config.depth - 1 ? options.dClassAttention : undefined;
     const block = {
       parameters,
       config,
@@ -184,9 +204,15 @@ export function vitBackward(
       ...block,
       dOutput: dX,
       kept: "buffer" in saved
-        ? blockActivations(program, { ...block, input: saved, keep: true })
+        ? blockActivations(program, {
+          ...block,
+          input: saved,
+          keep: true,
+          classAttention: looks !== undefined,
+        })
         : saved,
       gradients,
+      ...(looks ? { dClassAttention: looks } : {}),
     });
     onGradients?.(`blocks.${i}`);
   }

@@ -28,6 +28,13 @@ export {
 export { adamw, type AdamwArgs } from "./adamw.ts";
 export { argmaxRows } from "./argmax.ts";
 export { biasCorrections } from "./bias_corrections.ts";
+export {
+  classAttention,
+  type ClassAttentionArgs,
+  classAttentionBackward,
+  type ClassAttentionSizes,
+} from "./class_attention.ts";
+export { combineLogits } from "./combine_logits.ts";
 export { consistencyMse, type ConsistencyMseArgs } from "./consistency.ts";
 export {
   crossEntropy,
@@ -49,7 +56,9 @@ export {
   relationalPairs,
 } from "./relational.ts";
 export { sgd, type SgdArgs } from "./sgd.ts";
+export { scaleBy, type ScaleByArgs } from "./scale_by.ts";
 export { softmaxBackward, softmaxForward } from "./softmax.ts";
+export { softmaxLinear, type SoftmaxLinearArgs } from "./softmax_linear.ts";
 export { add, type AddArgs } from "./add.ts";
 export { augment, type AugmentArgs } from "./augment.ts";
 export {

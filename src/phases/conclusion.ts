@@ -8,7 +8,7 @@ import type { Context } from "./context.ts";
 import type { PhaseSummary } from "./engine.ts";
 import { writeEvaluation } from "./evaluation_line.ts";
 import { type EvaluationResult, Evaluator } from "./evaluator.ts";
-import type { Recipe } from "./recipe.ts";
+import { type Recipe, shippedValues } from "./recipe.ts";
 import { writeResults } from "./results.ts";
 import { knownFeatures, writeSuspectedLabels } from "./suspected_labels.ts";
 import type { Best } from "./selection.ts";
@@ -20,20 +20,25 @@ const PEAK_UNIT = 1 << 20;
 export async function conclude(
   context: Context,
   recipe: Recipe,
-  { best, seconds, onBatch }: {
+  { best, step, ended, seconds, onBatch }: {
     best: Best | undefined;
+    /** Steps that were done. */
+    step: number;
+    /** Why there are no more of them. */
+    ended: { stopped: string } | { refused: string } | undefined;
     seconds: number;
     onBatch: () => void;
   },
 ): Promise<PhaseSummary> {
-  const { evaluated, classifies, steps, imagesPerStep } = recipe;
+  const { evaluated, classifies, imagesPerStep } = recipe;
   if (best) evaluated.parameters.writeAll(best.values);
   const summary: PhaseSummary = {
-    steps,
-    images: steps * imagesPerStep,
+    steps: step,
+    ...ended,
+    images: step * imagesPerStep,
     seconds,
-    images_per_second: steps * imagesPerStep / seconds,
-    parameters: [...(await evaluated.parameters.read()).values()]
+    images_per_second: step * imagesPerStep / seconds,
+    parameters: [...(await shippedValues(recipe)).values()]
       .reduce((sum, value) => sum + value.data.length, 0),
   };
   if (best) {
@@ -47,7 +52,7 @@ export async function conclude(
     const { temperature } = summary;
     Object.assign(
       summary,
-      await test(context, recipe, { onBatch, temperature }),
+      await test(context, recipe, { step, onBatch, temperature }),
     );
   }
   summary.peak_gpu_bytes = await gatherPeaks(context);
@@ -115,16 +120,17 @@ async function testOnce(
 async function test(
   context: Context,
   recipe: Recipe,
-  { onBatch, temperature }: {
+  { step, onBatch, temperature }: {
+    step: number;
     onBatch: () => void;
     temperature: number | undefined;
   },
 ): Promise<Record<string, unknown>> {
   const { communicator } = context;
-  const { phase, steps } = recipe;
+  const { phase } = recipe;
   const result = await testOnce(context, recipe, onBatch);
   await writeEvaluation(context, recipe, {
-    step: steps,
+    step,
     split: "test",
     result,
   });

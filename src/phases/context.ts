@@ -5,6 +5,7 @@ import {
   type FeatureKind,
   initialValues,
   ParameterSet,
+  type Segment,
   type Vit,
   type VitConfig,
   vitSegments,
@@ -51,6 +52,23 @@ export function studentConfig({ config, data }: Context): VitConfig {
   };
 }
 
+/** The size of a further model; what it leaves out is as in teacher or student. */
+export function furtherConfig(
+  { config, data }: Context,
+  base: "teacher" | "student",
+  further: Config["teachers"][number],
+): VitConfig {
+  const like = config[base];
+  const {
+    patch = like.patch,
+    dim = like.dim,
+    depth = like.depth,
+    heads = like.heads,
+    distilled = base === "student" && config.student.distilled,
+  } = further;
+  return vitConfig(config, { patch, dim, depth, heads }, data, distilled);
+}
+
 /** What the teacher's head sees: the class token when it is a loaded model, else as the student. */
 export function teacherFeature({ config }: Context): FeatureKind {
   return config.teacher.weights === undefined
@@ -64,8 +82,9 @@ export function createModel(
   config: VitConfig,
   seed: number,
   precision: RealType = "f32",
+  extra: readonly Segment[] = [],
 ): Vit {
-  const segments = vitSegments(config);
+  const segments = [...vitSegments(config), ...extra];
   const parameters = new ParameterSet(
     device,
     segments,

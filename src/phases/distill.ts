@@ -1,4 +1,4 @@
-import { augmentOf, isRandom, mixes, weakPolicy } from "../augment/mod.ts";
+import { DISTILL_LOSSES, type DistillLoss, usesLoss } from "../config/mod.ts";
 import { Sampler } from "../data/mod.ts";
 import type { Tensor } from "../gpu/mod.ts";
 import {
@@ -18,28 +18,43 @@ import {
   StepProgram,
 } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
-import {
-  type Outputs,
-  recordLosses,
-  recordRelational,
-} from "./distill_losses.ts";
+import { type Outputs, recordLosses } from "./distill_losses.ts";
+import { DistillSchedule } from "./distill_schedule.ts";
+import { PROJECTION } from "./feature_loss.ts";
+import type { FrozenModel } from "./further_models.ts";
 import { RowFigures } from "./losses.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
+import { cacheFigures, openTeachers, openTeachings } from "./open_teachings.ts";
+import { recordRelational } from "./relational_losses.ts";
 import { microBatches } from "./step_images.ts";
-import { TeacherCache } from "./teacher_cache.ts";
-import type { TeacherOutputs } from "./teacher_outputs.ts";
-import { CachedTeaching, LiveTeaching, type Teaching } from "./teaching.ts";
+import { OUTPUTS, type TeacherOutputs } from "./teacher_outputs.ts";
 
-/** The student learns from the frozen teacher on labelled and unlabelled images. */
+/** Where the value of a loss is found. */
+const METRIC_OF = {
+  labels: "crossEntropy",
+  hard: "hard",
+  soft: "soft",
+  feature: "feature",
+  attention: "attention",
+  relationalDistance: "relationalDistance",
+  relationalAngle: "relationalAngle",
+} as const;
+
+/** The student learns from frozen teachers on labelled and unlabelled images. */
 export async function distillRecipe(
   context: Context,
   student: Vit,
-  teacher: Vit,
+  teachers: readonly FrozenModel[],
 ): Promise<Recipe> {
-  const cache = await openCache(context, teacher);
   const { device, communicator, config, env, split } = context;
   const options = config.phases.distill;
   const { globalBatch } = config;
+  const steps = Math.ceil(options.images / globalBatch);
+  const uses = (loss: DistillLoss) => usesLoss(options, loss);
+  const reads = { tokens: uses("feature"), attention: uses("attention") };
+  const opened = await openTeachers(context, teachers, reads);
+  // Outputs of cached teachers are there before the step.
+  const live = opened.some(({ cache }) => !cache);
   const [first, end] = shareOf(
     globalBatch,
     communicator.rank,
@@ -52,7 +67,7 @@ export async function distillRecipe(
     student.parameters.segments,
     "gradients",
   );
-  const classifies = options.labels + options.hard + options.soft > 0;
+  const classifies = uses("labels") || uses("hard") || uses("soft");
   const optimizer = new Optimizer(
     device,
     student.parameters,
@@ -79,31 +94,31 @@ export async function distillRecipe(
     bytes: config.bucketBytes,
   });
   const figures = new RowFigures(step, size, ranges.length);
-  const everyRow = ranges.map(({ size }) =>
-    device.tensor([size], new Float32Array(size).fill(1))
-  );
+  const schedule = new DistillSchedule(device, options, { steps, ranges });
   const { dropPath, dropout, headDropout } = config.student;
-  const relational = options.relationalDistance + options.relationalAngle > 0;
-  const perImage = options.hard + options.soft + options.feature > 0;
-
-  const tokens = options.feature > 0;
-  const teaching: Teaching = cache
-    ? new CachedTeaching(device, cache, { first, ranges, globalBatch })
-    : new LiveTeaching(context, teacher, { program, tokens });
+  const relational = uses("relationalDistance") || uses("relationalAngle");
+  const perImage = uses("hard") || uses("soft") || uses("feature") ||
+    uses("attention");
+  const teachings = openTeachings(program, opened, {
+    reads,
+    first,
+    ranges,
+    globalBatch,
+  });
 
   /** The models' outputs for a micro-batch; the teacher's where a loss asks for them. */
   const forwardRows = (
     index: number,
     { keep, withTeacher }: { keep: boolean; withTeacher: boolean },
-  ): { student: Outputs; teacher: TeacherOutputs | undefined } => {
+  ): { student: Outputs; teachers: TeacherOutputs[] } => {
     const part = parts[index]!;
     const { rows } = part;
     program.section("data");
     const images = part.images.record(program);
     program.section("forward");
-    const teacherOut = withTeacher
-      ? teaching.outputs(index, images)
-      : undefined;
+    const teachers = withTeacher
+      ? teachings.map((teaching) => teaching.outputs(index, images))
+      : [];
     const patches = studentInput.record(
       program,
       images,
@@ -111,7 +126,10 @@ export async function distillRecipe(
       student.parameters.precision,
     );
     program.release(images);
-    step.endPrefix(patches, ...Object.values(teacherOut ?? {}));
+    const taught = teachers.flatMap((outputs) =>
+      OUTPUTS.flatMap((name) => outputs[name] ?? [])
+    );
+    step.endPrefix(patches, ...taught);
     const regularisation = {
       dropPath,
       dropout,
@@ -124,6 +142,7 @@ export async function distillRecipe(
       batch: rows.size,
       keep,
       recompute: config.recompute,
+      classAttention: reads.attention,
       ...(dropPath > 0 || dropout > 0 ? { regularisation } : {}),
     });
     const heads = headsForward(
@@ -133,7 +152,7 @@ export async function distillRecipe(
       feature,
       regularisation,
     );
-    return { student: { activations, heads }, teacher: teacherOut };
+    return { student: { activations, heads }, teachers };
   };
 
   // Relational losses need the features of all images before any gradient: with
@@ -141,36 +160,36 @@ export async function distillRecipe(
   let dFeatures: Tensor | undefined;
   if (relational && ranges.length > 1) {
     const students = program.scratch([size, student.config.dim]);
-    const teachers = cache
-      ? undefined
-      : program.scratch([size, teacher.config.dim]);
+    const collected = opened.map(({ teacher, cache }) =>
+      cache ? undefined : program.scratch([size, teacher.model.config.dim])
+    );
     ranges.forEach(({ first: outputRow, size: rows }, index) =>
       program.scope(() => {
-        const out = forwardRows(index, { keep: false, withTeacher: !cache });
+        const out = forwardRows(index, { keep: false, withTeacher: live });
         const place = { inputRow: 0, outputRow, rows };
         copyRows(program, {
           ...place,
           input: out.student.heads.feature,
           output: students,
         });
-        if (teachers === undefined) return;
-        copyRows(program, {
-          ...place,
-          input: out.teacher!.feature,
-          output: teachers,
+        collected.forEach((output, i) => {
+          if (output === undefined) return;
+          const input = out.teachers[i]!.feature;
+          copyRows(program, { ...place, input, output });
         });
       })
     );
     dFeatures = program.scratch(students.shape);
     recordRelational(context, {
       step,
-      teaching,
+      teachings,
+      schedule,
       students,
-      teachers,
+      teachers: collected,
       output: dFeatures,
     });
     program.release(students);
-    if (teachers) program.release(teachers);
+    for (const tensor of collected) if (tensor) program.release(tensor);
   }
 
   const recordPass = (index: number) => {
@@ -181,13 +200,18 @@ export async function distillRecipe(
       withTeacher: perImage || (relational && dFeatures === undefined),
     });
     const { activations, heads } = out.student;
+    const pass = buckets.pass(index, ranges.length);
     const losses = recordLosses(context, {
       step,
+      model: student,
       batch: rows,
       mixing: images.mixing,
-      everyRow: everyRow[index]!,
+      schedule,
       figures,
+      index,
       first: range.first,
+      gradients: pass.gradients,
+      optimizer,
       ...out,
     });
     if (relational) {
@@ -195,9 +219,10 @@ export async function distillRecipe(
       if (dFeatures === undefined) {
         recordRelational(context, {
           step,
-          teaching,
+          teachings,
+          schedule,
           students: heads.feature,
-          teachers: out.teacher?.feature,
+          teachers: out.teachers.map(({ feature }) => feature),
           output: losses.dFeature,
         });
       } else {
@@ -212,18 +237,20 @@ export async function distillRecipe(
     }
 
     program.section("backward");
-    const pass = buckets.pass(index, ranges.length);
+    const scaled = optimizer.scaleLosses(program, losses);
     const dTokens = headsBackward(program, student, {
       heads,
       kind: feature,
       batch: rows.size,
       gradients: pass.gradients,
-      losses: optimizer.scaleLosses(program, losses),
+      losses: scaled,
     });
+    pass.ready(PROJECTION);
     pass.ready("heads");
     vitBackward(program, student, {
       activations,
       dTokens,
+      dClassAttention: scaled.dClassAttention,
       gradients: pass.gradients,
       onGradients: pass.ready,
     });
@@ -243,7 +270,7 @@ export async function distillRecipe(
   const following = new Uint32Array(globalBatch);
   return {
     phase: "distill",
-    steps: Math.ceil(options.images / globalBatch),
+    steps,
     imagesPerStep: globalBatch,
     epochImages: indices.length,
     model: student,
@@ -269,80 +296,42 @@ export async function distillRecipe(
         part.images.write(
           index,
           (position) => chosen[position]!,
-          (image) => labelled.has(image),
+          (image) =>
+            labelled.has(image) ? schedule.factorAt("labels", index) : 0,
         );
       }
-      await teaching.prepare(chosen, following);
+      schedule.write(index);
+      for (const teaching of teachings) {
+        await teaching.prepare(chosen, following);
+      }
     },
     loss: (metrics) =>
-      options.labels * metrics.get("crossEntropy") +
-      options.hard * metrics.get("hard") +
-      options.soft * metrics.get("soft") +
-      options.feature * metrics.get("feature") +
-      options.relationalDistance * metrics.get("relationalDistance") +
-      options.relationalAngle * metrics.get("relationalAngle"),
+      DISTILL_LOSSES.reduce(
+        (sum, loss) =>
+          sum + schedule.scale(loss) * metrics.get(METRIC_OF[loss]),
+        0,
+      ),
     figures: (metrics) => ({
       loss_labels: metrics.get("crossEntropy"),
       loss_hard: metrics.get("hard"),
       loss_soft: metrics.get("soft"),
       loss_feature: metrics.get("feature"),
+      loss_attention: metrics.get("attention"),
       loss_relational_distance: metrics.get("relationalDistance"),
       loss_relational_angle: metrics.get("relationalAngle"),
     }),
-    ...(cache ? { conclude: () => Promise.resolve(cacheFigures(cache)) } : {}),
+    isShipped: (name) => !name.startsWith(PROJECTION),
+    conclude: () => Promise.resolve(cacheFigures(opened)),
     save: () => ({}),
     restore: () => {},
     [Symbol.dispose]() {
       step[Symbol.dispose]();
       for (const part of parts) part[Symbol.dispose]();
       studentInput[Symbol.dispose]();
-      teaching[Symbol.dispose]();
-      for (const { buffer } of everyRow) buffer.destroy();
+      for (const teaching of teachings) teaching[Symbol.dispose]();
+      schedule[Symbol.dispose]();
       optimizer[Symbol.dispose]();
       gradients[Symbol.dispose]();
     },
   };
-}
-
-function cacheFigures({ figures }: TeacherCache): Record<string, number> {
-  return {
-    teacher_images_computed: figures.computed,
-    teacher_images_cached: figures.found,
-    teacher_cache_bytes: figures.bytes,
-  };
-}
-
-/**
- * The teacher's outputs from disk, where every step shows an image in the same
- * view and the phase sees all images at least once.
- */
-async function openCache(
-  context: Context,
-  teacher: Vit,
-): Promise<TeacherCache | undefined> {
-  const { config, split, communicator, log, onStep } = context;
-  const options = config.phases.distill;
-  const random = isRandom(weakPolicy(config, "distill")) ||
-    mixes(augmentOf(config, "distill"));
-  const images = split.labelled.length + split.unlabelled.length;
-  if (options.cacheTeacher === "off") return undefined;
-  if (random || options.images < images) {
-    log("info", "the teacher runs in every step", {
-      reason: options.images < images
-        ? `the phase sees ${options.images} of ${images} images`
-        : "the images are augmented",
-    });
-    return undefined;
-  }
-  const { rank, size } = communicator;
-  const [first, end] = shareOf(config.globalBatch, rank, size);
-  const cache = await TeacherCache.open(context, {
-    teacher,
-    tokens: options.feature > 0,
-    batch: splitRows(end - first, context.microBatch)[0]!.size,
-    onBatch: () => onStep("distill", 0),
-  });
-  // Its weights are not needed any more.
-  if (cache) teacher.parameters[Symbol.dispose]();
-  return cache;
 }

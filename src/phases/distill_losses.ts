@@ -1,25 +1,27 @@
 import type { Mixing } from "../augment/mod.ts";
+import type { DistillLoss } from "../config/mod.ts";
 import type { Tensor } from "../gpu/mod.ts";
 import type {
   HeadActivations,
   HeadGradients,
+  NamedTensors,
+  Vit,
   VitActivations,
 } from "../model/mod.ts";
 import {
   argmaxRows,
-  copyRows,
+  combineLogits,
   crossEntropy,
   distillKl,
-  featureMse,
-  relationalAngle,
-  relationalDistance,
+  scaleBy,
   softCrossEntropy,
 } from "../ops/mod.ts";
-import { type Batch, shareOffsets, type StepProgram } from "../training/mod.ts";
+import type { Batch, Metric, Optimizer, StepProgram } from "../training/mod.ts";
 import type { Context } from "./context.ts";
-import { asF32, GradientSum, recordSum, type RowFigures } from "./losses.ts";
+import type { DistillSchedule } from "./distill_schedule.ts";
+import { recordFeatureLoss } from "./feature_loss.ts";
+import { GradientSum, type RowFigures } from "./losses.ts";
 import type { TeacherOutputs } from "./teacher_outputs.ts";
-import type { Teaching } from "./teaching.ts";
 
 /** A model's outputs for a batch. */
 export interface Outputs {
@@ -27,24 +29,31 @@ export interface Outputs {
   heads: HeadActivations;
 }
 
+/** Arguments of {@linkcode recordLosses}. */
+export interface DistillLossArgs {
+  step: StepProgram;
+  model: Vit;
+  batch: Batch;
+  mixing: Mixing | undefined;
+  schedule: DistillSchedule;
+  student: Outputs;
+  /** Of each teacher; empty when no loss here needs one. */
+  teachers: readonly TeacherOutputs[];
+  figures: RowFigures;
+  /** Micro-batch, and its first row in the rank's share. */
+  index: number;
+  first: number;
+  /** Where the gradients of projections go. */
+  gradients: NamedTensors;
+  optimizer: Optimizer;
+}
+
 /** Records every loss on single images and returns the gradients for the student's outputs. */
 export function recordLosses(
-  context: Context,
-  args: {
-    step: StepProgram;
-    batch: Batch;
-    mixing: Mixing | undefined;
-    everyRow: Tensor;
-    student: Outputs;
-    /** Absent when no loss here needs it. */
-    teacher: TeacherOutputs | undefined;
-    figures: RowFigures;
-    /** First row of the micro-batch in the rank's share. */
-    first: number;
-  },
+  { config }: Context,
+  args: DistillLossArgs,
 ): HeadGradients {
-  const { step, batch, mixing, everyRow, student, figures, first } = args;
-  const { config } = context;
+  const { step, batch, mixing, student, teachers, schedule, index } = args;
   const { globalBatch } = config;
   const options = config.phases.distill;
   const { program } = step;
@@ -57,87 +66,102 @@ export function recordLosses(
     ? new GradientSum(program.scratch(logits.shape))
     : dLogits;
   const loss = program.scratch([rows]);
-  const teacher = () => {
-    if (args.teacher !== undefined) return args.teacher;
-    throw new Error("Cannot record a loss without the teacher's outputs");
-  };
+  const uses = (name: DistillLoss) => schedule.scale(name) > 0;
+  const common = (name: DistillLoss) => ({
+    rowWeights: schedule.rows(name, index),
+    scale: schedule.scale(name) / globalBatch,
+    loss,
+  });
+  const note = (metric: Metric, divisor = globalBatch) =>
+    args.figures.add(metric, loss, args.first, 1 / divisor);
 
-  if (options.labels > 0) {
-    const common = {
+  if (uses("labels")) {
+    const labelled = {
+      ...common("labels"),
       logits,
-      scale: options.labels / globalBatch,
-      loss,
       dLogits: dLogits.tensor,
       accumulate: dLogits.next(),
     };
     if (mixing) {
-      // Its targets already leave out unknown labels.
+      // Its targets already leave out unknown labels and follow the schedule, which
+      // is in the weights of the labels.
       const targets = mixing.recordTargets(program, { classes, smoothing: 0 });
-      softCrossEntropy(program, { ...common, targets, rowWeights: everyRow });
+      softCrossEntropy(program, {
+        ...labelled,
+        targets,
+        rowWeights: schedule.everyRow(index),
+      });
       program.release(targets);
     } else {
       crossEntropy(program, {
-        ...common,
+        ...labelled,
         labels: batch.labels,
         rowWeights: batch.weights,
         smoothing: 0,
       });
     }
-    figures.add("crossEntropy", loss, first, 1 / globalBatch);
+    note("crossEntropy");
   }
-  if (options.hard > 0) {
+  const taught = uses("hard") || uses("soft")
+    ? combined(args, teachers.map((teacher) => teacher.logits))
+    : undefined;
+  if (taught && uses("hard")) {
     const labels = program.scratch([rows], "u32");
-    argmaxRows(program, { logits: teacher().logits, labels });
+    argmaxRows(program, { logits: taught, labels });
     crossEntropy(program, {
+      ...common("hard"),
       logits: distillation,
       labels,
-      rowWeights: everyRow,
       smoothing: 0,
-      scale: options.hard / globalBatch,
-      loss,
       dLogits: dDistillation.tensor,
       accumulate: dDistillation.next(),
     });
     program.release(labels);
-    figures.add("hard", loss, first, 1 / globalBatch);
+    note("hard");
   }
-  if (options.soft > 0) {
+  if (taught && uses("soft")) {
     const divisor = options.softDivisor === "numel"
       ? globalBatch * classes
       : globalBatch;
-    distillKl(program, {
+    recordSoft(args, {
+      ...common("soft"),
+      scale: schedule.scale("soft") / divisor,
       student: distillation,
-      teacher: teacher().logits,
-      rowWeights: everyRow,
+      teacher: taught,
       temperature: options.temperature,
-      scale: options.soft / divisor,
-      loss,
-      dStudent: dDistillation.tensor,
-      accumulate: dDistillation.next(),
+      dStudent: dDistillation,
     });
-    figures.add("soft", loss, first, 1 / divisor);
+    note("soft", divisor);
   }
   const gradients: HeadGradients = {};
-  if (options.feature > 0) {
-    const { tokens } = teacher();
-    if (tokens === undefined) {
-      throw new Error("Cannot record a loss without the teacher's tokens");
-    }
-    // Its gradient is far below what f16 holds before the loss is scaled.
-    const own = asF32(program, student.activations.tokens);
-    const dTokens = program.scratch(own.shape);
-    featureMse(program, {
-      student: own,
-      // Cached tokens are f32, with the values that f16 ones have.
-      teacher: asF32(program, tokens),
+  if (uses("feature")) {
+    gradients.dTokens = recordFeatureLoss(program, {
+      ...common("feature"),
+      student: args.model,
+      tokens: student.activations.tokens,
+      teachers: teachers.map(({ tokens }) => known(tokens)),
       batch: rows,
-      rowWeights: everyRow,
-      scale: options.feature / globalBatch,
-      loss,
-      dStudent: dTokens,
+      align: options.featureAlign,
+      gradients: args.gradients,
+      optimizer: args.optimizer,
     });
-    figures.add("feature", loss, first, 1 / globalBatch);
-    gradients.dTokens = dTokens;
+    note("feature");
+  }
+  if (uses("attention")) {
+    const { map } = known(student.activations.classAttention);
+    gradients.dClassAttention = program.scratch(map.shape);
+    distillKl(program, {
+      ...common("attention"),
+      student: map,
+      teacher: combined(
+        args,
+        teachers.map(({ attention }) => known(attention)),
+        "mean",
+      ),
+      temperature: 1,
+      dStudent: gradients.dClassAttention,
+    });
+    note("attention");
   }
   program.release(loss);
   if (dLogits.value) gradients.dLogits = dLogits.value;
@@ -145,62 +169,72 @@ export function recordLosses(
     gradients.dDistillationLogits = dDistillation.value;
   }
   return gradients;
+
+  /** The teachers' predictions as one. */
+  function combined(
+    { step: { program } }: DistillLossArgs,
+    models: readonly Tensor[],
+    kind = options.combine,
+  ): Tensor {
+    const [first] = models;
+    if (first === undefined) throw new Error("Cannot record without a teacher");
+    if (models.length === 1) return first;
+    const output = program.scratch(first.shape);
+    combineLogits(program, { models, kind, output });
+    return output;
+  }
 }
 
-/**
- * Records the relational losses on the features of all ranks and the gradient
- * for this rank's own. Every rank computes the whole loss; rank 0 alone counts
- * its value.
- */
-export function recordRelational(
-  { config, communicator }: Context,
-  { step, teaching, students, teachers, output }: {
-    step: StepProgram;
-    teaching: Teaching;
-    /** Features of this rank's images, `[rows, dim]`. */
-    students: Tensor;
-    teachers: Tensor | undefined;
-    /** As `students`. */
-    output: Tensor;
+/** Soft distillation; a temperature that changes divides the logits beforehand. */
+function recordSoft(
+  { step: { program }, schedule: { cooling } }: DistillLossArgs,
+  args: {
+    student: Tensor;
+    teacher: Tensor;
+    rowWeights: Tensor;
+    scale: number;
+    temperature: number;
+    loss: Tensor;
+    dStudent: GradientSum;
   },
 ): void {
-  const { relationalDistance: distance, relationalAngle: angle } =
-    config.phases.distill;
-  const { program } = step;
-  const { rank, size } = communicator;
-  const offsets = shareOffsets(config.globalBatch, size);
-  const studentRows = step.gather(students, offsets);
-  const teacherRows = teaching.allFeatures(step, teachers, offsets);
-  const sum = new GradientSum(
-    step.distributed ? program.scratch(studentRows.shape) : output,
-  );
-  const loss = program.scratch([1]);
-  const counted = rank === 0 ? 1 : 0;
-  for (
-    const [weight, op, metric] of [
-      [distance, relationalDistance, "relationalDistance"],
-      [angle, relationalAngle, "relationalAngle"],
-    ] as const
-  ) {
-    if (weight === 0) continue;
-    op(program, {
-      student: studentRows,
-      teacher: teacherRows,
-      loss,
-      dStudent: sum.tensor,
-      scale: weight,
-      accumulate: sum.next(),
+  const { student, teacher, dStudent, ...rest } = args;
+  if (cooling === undefined) {
+    distillKl(program, {
+      ...rest,
+      student,
+      teacher,
+      dStudent: dStudent.tensor,
+      accumulate: dStudent.next(),
     });
-    recordSum(step, loss, metric, counted);
+    return;
   }
-  program.release(loss);
-  if (!step.distributed) return;
-  copyRows(program, {
-    input: sum.tensor,
-    output,
-    inputRow: offsets[rank]!,
-    outputRow: 0,
-    rows: output.shape[0]!,
+  const [cooled, cooledTeacher, dCooled] = [
+    program.scratch(student.shape),
+    program.scratch(student.shape),
+    program.scratch(student.shape),
+  ];
+  scaleBy(program, { input: student, output: cooled, factor: cooling });
+  scaleBy(program, { input: teacher, output: cooledTeacher, factor: cooling });
+  distillKl(program, {
+    ...rest,
+    student: cooled,
+    teacher: cooledTeacher,
+    temperature: 1,
+    dStudent: dCooled,
   });
-  program.release(sum.tensor, studentRows);
+  scaleBy(program, {
+    input: dCooled,
+    output: dStudent.tensor,
+    factor: cooling,
+    accumulate: dStudent.next(),
+  });
+  program.release(cooled, cooledTeacher, dCooled);
+}
+
+function known<T>(value: T | undefined): T {
+  if (value === undefined) {
+    throw new Error("Cannot record a loss without what it compares");
+  }
+  return value;
 }

@@ -5,7 +5,7 @@ import type { Context } from "./context.ts";
 import { describeModel } from "./describe_model.ts";
 import type { PhaseSummary } from "./engine.ts";
 import { fromMissingParts, toMissingParts } from "./missing_gradients.ts";
-import type { Recipe } from "./recipe.ts";
+import { type Recipe, shippedValues } from "./recipe.ts";
 import type { Best } from "./selection.ts";
 import type { Figures } from "./step_figures.ts";
 import { fromTensorMap, toTensorMap } from "./stored_values.ts";
@@ -17,6 +17,8 @@ export interface PhaseState {
   /** Training seconds so far, over all processes. */
   seconds: number;
   best: Best | undefined;
+  /** Validations since the best model. */
+  waited: number;
   /** The phase is finished; its model is the chosen one. */
   summary?: PhaseSummary | undefined;
 }
@@ -28,6 +30,7 @@ interface StoredState {
   recipe: unknown;
   lossScale: number[] | null;
   best: { step: number; accuracy: number; loss: number } | null;
+  waited: number;
   summary?: PhaseSummary;
 }
 
@@ -35,18 +38,24 @@ interface StoredState {
 export async function savePhase(
   context: Context,
   recipe: Recipe,
-  { step, seconds, best, summary, figures, recipe: recipeState }:
-    & PhaseState
-    & { figures: Figures; recipe: unknown },
+  {
+    step,
+    seconds,
+    best,
+    waited,
+    summary,
+    figures,
+    recipe: recipeState,
+  }: PhaseState & { figures: Figures; recipe: unknown },
 ): Promise<string> {
   const { communicator, env, runFolder, config } = context;
-  const { phase, model, evaluated, optimizer } = recipe;
+  const { phase, model, optimizer } = recipe;
   const missing = summary ? [] : await recipe.step.gatherMissing(communicator);
   if (communicator.rank === 0) {
     const parts: Parameters<typeof saveCheckpoint>[2]["parts"] = {
       // A finished phase keeps the chosen model; before, the one in training.
       model: toTensorMap(
-        await (summary ? evaluated : model).parameters.read(),
+        summary ? await shippedValues(recipe) : await model.parameters.read(),
       ),
       ...(summary ? {} : {
         optimizer: await readStates(optimizer.state),
@@ -65,6 +74,7 @@ export async function savePhase(
       best: best
         ? { step: best.step, accuracy: best.accuracy, loss: best.loss }
         : null,
+      waited,
       ...(summary ? { summary } : {}),
     };
     await saveCheckpoint(env.disk, runFolder, {
@@ -101,7 +111,7 @@ export async function resumePhase(
   const { seconds, summary } = state;
   if (summary) {
     evaluated.parameters.writeAll(fromTensorMap(parts.model));
-    return { step, seconds, best: undefined, summary };
+    return { step, seconds, best: undefined, waited: 0, summary };
   }
   if (communicator.rank === 0) {
     await new RunFolder(env.disk, runFolder).truncateMetrics(phase, step);
@@ -126,7 +136,7 @@ export async function resumePhase(
   const best = state.best && parts.best
     ? { ...state.best, values: fromTensorMap(parts.best) }
     : undefined;
-  return { step, seconds, best };
+  return { step, seconds, best, waited: state.waited };
 }
 
 /** Optimizer state by `set.parameter`; a set at a time, to stage little. */

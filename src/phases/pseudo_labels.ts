@@ -1,28 +1,35 @@
 import { Sampler } from "../data/mod.ts";
-import type { Vit } from "../model/mod.ts";
 import { RunFolder } from "../run/mod.ts";
-import { Inference, NO_IMAGE, type PatchInput } from "../training/mod.ts";
+import { NO_IMAGE } from "../training/mod.ts";
+import { CollapseGuard, type GuardState } from "./collapse_guard.ts";
 import { type Context, STREAMS } from "./context.ts";
+import type { FrozenModel } from "./further_models.ts";
+import { Labellers } from "./labellers.ts";
 import { Provenance, type ProvenanceState } from "./provenance.ts";
-import { createRule, type PseudoLabelRule } from "./rules/mod.ts";
+import {
+  makeTable,
+  restoreTable,
+  type RoundTable,
+  type StoredTable,
+  storeTable,
+  tableRows,
+} from "./round_table.ts";
+import {
+  createRule,
+  type Predictions,
+  type PseudoLabelRule,
+  type PseudoLabels,
+  type RuleState,
+  topClasses,
+} from "./rules/mod.ts";
+import type { Method } from "./self_train_method.ts";
 
 /** Labels and weights for the unlabelled images of a global batch. */
-export interface PseudoLabels {
-  labels: Int32Array;
-  /** 0 = not used. */
-  weights: Float32Array;
+export interface StepLabels extends PseudoLabels {
   /** Weighted share of right labels among those used, where the truth is known. */
   accuracy: number;
   /** Mean weight. */
   rate: number;
-}
-
-/** All pseudo-labels of a round. */
-interface Table {
-  round: number;
-  /** Position in `split.unlabelled` of each image that is confident enough. */
-  kept: number[];
-  labels: number[];
 }
 
 /** Of `pseudo_labels.csv`: an image a line, as the final model labels it. */
@@ -43,43 +50,49 @@ const COLUMNS = [
 
 /** Which unlabelled images a step sees and what they are taken for. */
 export class Unlabelled {
+  /** Labels the images of each step; absent where rounds do, or nobody. */
+  readonly rule: PseudoLabelRule | undefined;
+  readonly guard: CollapseGuard;
   readonly #context: Context;
-  readonly #inference: Inference;
-  readonly #rule: PseudoLabelRule | undefined;
+  readonly #labellers: Labellers;
   readonly #pool: Int32Array;
   readonly #classes: number;
   readonly #provenance: Provenance;
   #sampler: Sampler;
-  #table: Table | undefined;
+  #table: RoundTable | undefined;
+  /** The table as a checkpoint holds it: made once, since a state is kept in every step. */
+  #stored: StoredTable | undefined;
   /** Positions in the pool of the current global batch. */
   #drawn = new Int32Array();
   /** Step of the current global batch, and the pass or round it belongs to. */
   #place = { step: 0, round: 0 };
 
-  /** @param labeller The model whose predictions become labels. */
-  constructor(context: Context, labeller: Vit, input: PatchInput) {
-    const { config, split, communicator, device, trainStore } = context;
-    const { method, threshold, momentum } = config.phases.selfTrain;
+  /** @param labellers The models whose predictions become labels, the student's first. */
+  constructor(
+    context: Context,
+    method: Method,
+    labellers: readonly FrozenModel[],
+  ) {
+    const { config, split, data } = context;
     this.#context = context;
     this.#pool = split.unlabelled;
     this.#provenance = new Provenance(this.#pool.length);
-    this.#classes = labeller.config.classes;
-    this.#rule = method === "pseudo-label" ? undefined : createRule(method, {
-      classes: this.#classes,
-      total: this.#pool.length,
-      threshold,
-      momentum,
-    });
-    this.#inference = new Inference({
-      device,
-      communicator,
-      model: labeller,
-      input,
-      feature: config.student.feature,
-      store: trainStore,
-      indices: this.#pool,
-      onBatch: () => context.onStep("selfTrain", -1),
-    });
+    this.#classes = data.classNames.length;
+    const prior = priorOf(context);
+    this.guard = new CollapseGuard(
+      config.phases.selfTrain.guard,
+      prior,
+      data.classNames,
+    );
+    this.rule = method.labels.when !== "step"
+      ? undefined
+      : createRule(method.labels.rule, {
+        ...config.phases.selfTrain,
+        classes: this.#classes,
+        total: this.#pool.length,
+        prior,
+      });
+    this.#labellers = new Labellers(context, labellers);
     this.#sampler = this.#samplerOf(this.#pool.length, 0);
   }
 
@@ -87,7 +100,7 @@ export class Unlabelled {
   draw(
     position: number,
     count: number,
-  ): { indices: Uint32Array; pseudoLabels?: PseudoLabels } {
+  ): { indices: Uint32Array; pseudoLabels?: StepLabels } {
     const table = this.#table;
     this.#place = {
       step: Math.floor(position / count),
@@ -101,71 +114,73 @@ export class Unlabelled {
         pseudoLabels: {
           labels: new Int32Array(count),
           weights: new Float32Array(count),
+          confidence: new Float32Array(count),
           accuracy: 0,
           rate: 0,
         },
       };
     }
-    const labels = new Int32Array(count);
+    const rows = new Int32Array(count);
     for (let i = 0; i < count; i++) {
       const at = this.#sampler.at(position + i);
+      rows[i] = at;
       this.#drawn[i] = table === undefined ? at : table.kept[at]!;
-      if (table !== undefined) labels[i] = table.labels[at]!;
       indices[i] = this.#pool[this.#drawn[i]!]!;
     }
     if (table === undefined) return { indices };
-    const weights = new Float32Array(count).fill(1);
-    this.#provenance.note(this.#place, this.#drawn, { labels, weights });
-    const { accuracy } = this.#figures(labels, weights);
-    return {
-      indices,
-      pseudoLabels: {
-        labels,
-        weights,
-        accuracy,
-        rate: table.kept.length / this.#pool.length,
-      },
-    };
+    const labels = tableRows(table, rows, this.#classes);
+    this.#note(labels);
+    const { accuracy } = this.#figures(labels);
+    const rate = new Set(table.kept).size / this.#pool.length;
+    return { indices, pseudoLabels: { ...labels, accuracy, rate } };
   }
 
-  /** Applies the rule to the weak views' probabilities of the global batch. */
-  rule(probabilities: Float32Array): PseudoLabels {
-    const { labels, weights } = this.#rule!.apply(this.#drawn, probabilities);
-    this.#provenance.note(this.#place, this.#drawn, { labels, weights });
-    return { labels, weights, ...this.#figures(labels, weights) };
+  /** Applies the rule to the global batch's predictions. */
+  label(predictions: Omit<Predictions, "indices">): StepLabels {
+    const labels = this.rule!.apply({ ...predictions, indices: this.#drawn });
+    const { confidence, weights } = labels;
+    for (let i = 0; i < weights.length; i++) {
+      if (confidence[i]! < this.guard.floor) weights[i] = 0;
+    }
+    this.#note(labels);
+    return { ...labels, ...this.#figures(labels) };
   }
 
-  /** Labels all unlabelled images when the round is new. */
-  async startRound(round: number): Promise<void> {
-    if (this.#table?.round === round) return;
-    const { labels, confidences } = await this.#labelAll();
-    const { threshold } = this.#context.config.phases.selfTrain;
-    const table: Table = { round, kept: [], labels: [] };
-    labels.forEach((label, i) => {
-      if (confidences[i]! < threshold) return;
-      table.kept.push(i);
-      table.labels.push(label);
+  /** Labels all unlabelled images when the round is new; returns whether it is. */
+  async startRound(round: number): Promise<boolean> {
+    if (this.#table?.round === round) return false;
+    const options = this.#context.config.phases.selfTrain;
+    const noisy = options.method === "noisy-student";
+    const table = makeTable(round, await this.#labellers.run(), {
+      classes: this.#classes,
+      threshold: Math.max(options.threshold, this.guard.floor),
+      balance: noisy && options.noisyStudent.balance,
+      soft: noisy && options.noisyStudent.labels === "soft",
     });
     this.#useTable(table);
     this.#context.log("info", "pseudo-labels of a round", {
       round,
-      kept: table.kept.length,
+      kept: new Set(table.kept).size,
       of: this.#pool.length,
     });
+    return true;
   }
 
   /** Labels all images with the final model and writes `pseudo_labels.csv`. */
   async conclude(): Promise<Record<string, number>> {
     const { config, data, env, runFolder, communicator } = this.#context;
     const { threshold } = config.phases.selfTrain;
-    const { labels, confidences } = await this.#labelAll();
+    const { labels, confidence } = topClasses(
+      await this.#labellers.run(),
+      this.#classes,
+    );
     let kept = 0;
     let right = 0;
     let known = 0;
     const rows: (string | number)[][] = [];
     labels.forEach((label, i) => {
       const truth = data.train.labels[this.#pool[i]!]!;
-      const keep = confidences[i]! >= threshold;
+      const keep = confidence[i]! >= threshold;
       if (keep) {
         kept++;
         if (truth >= 0) known++;
@@ -177,7 +192,7 @@ export class Unlabelled {
         data.train.nameOf(this.#pool[i]!),
         label,
         data.classNames[label] ?? "",
-        confidences[i]!.toFixed(6),
+        confidence[i]!.toFixed(6),
         keep ? 1 : 0,
         keep ? "" : `confidence below ${threshold}`,
         history.firstUsed < 0 ? "" : history.firstUsed + 1,
@@ -203,30 +218,41 @@ export class Unlabelled {
 
   save(): unknown {
     return {
-      rule: this.#rule?.state() ?? null,
-      table: this.#table ?? null,
+      rule: this.rule?.state() ?? null,
+      table: this.#stored ?? null,
       provenance: this.#provenance.save(),
+      guard: this.guard.save(),
     };
   }
 
   restore(state: unknown): void {
-    const { rule, table, provenance } = state as {
+    const { rule, table, provenance, guard } = state as {
+      guard: GuardState;
       provenance: ProvenanceState;
-      rule: Record<string, number[]> | null;
-      table: Table | null;
+      rule: RuleState | null;
+      table: StoredTable | null;
     };
-    if (rule !== null) this.#rule?.restore(rule);
-    if (table !== null) this.#useTable(table);
+    if (rule !== null) this.rule?.restore(rule);
+    if (table !== null) this.#useTable(restoreTable(table));
     this.#provenance.restore(provenance);
+    this.guard.restore(guard);
   }
 
   [Symbol.dispose](): void {
-    this.#inference[Symbol.dispose]();
+    this.#labellers[Symbol.dispose]();
   }
 
-  #useTable(table: Table): void {
+  #useTable(table: RoundTable): void {
     this.#table = table;
+    this.#stored = storeTable(table);
+    // Of an empty table nothing is drawn.
+    if (table.kept.length === 0) return;
     this.#sampler = this.#samplerOf(table.kept.length, table.round);
+  }
+
+  #note(labels: PseudoLabels): void {
+    this.#provenance.note(this.#place, this.#drawn, labels);
+    this.guard.note(this.#place.step, labels);
   }
 
   /** Order over positions of the pool, or of the round's kept images. */
@@ -240,26 +266,7 @@ export class Unlabelled {
     );
   }
 
-  async #labelAll(): Promise<
-    { labels: Int32Array; confidences: Float64Array }
-  > {
-    const logits = await this.#inference.run();
-    const count = this.#pool.length;
-    const labels = new Int32Array(count);
-    const confidences = new Float64Array(count);
-    for (let i = 0; i < count; i++) {
-      const row = logits.subarray(i * this.#classes, (i + 1) * this.#classes);
-      let top = 0;
-      for (let c = 1; c < row.length; c++) if (row[c]! > row[top]!) top = c;
-      let sum = 0;
-      for (const value of row) sum += Math.exp(value - row[top]!);
-      labels[i] = top;
-      confidences[i] = 1 / sum;
-    }
-    return { labels, confidences };
-  }
-
-  #figures(labels: Int32Array, weights: Float32Array) {
+  #figures({ labels, weights }: PseudoLabels) {
     const truths = this.#context.data.train.labels;
     let used = 0;
     let right = 0;
@@ -276,4 +283,13 @@ export class Unlabelled {
       accuracy: known > 0 ? right / known : 0,
     };
   }
+}
+
+/** Share of each class among the labels. */
+function priorOf({ data, split }: Context): number[] {
+  const prior = data.classNames.map(() => 0);
+  for (const image of split.labelled) {
+    prior[data.train.labels[image]!]! += 1 / split.labelled.length;
+  }
+  return prior;
 }

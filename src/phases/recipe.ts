@@ -3,6 +3,7 @@ import type { Tensor } from "../gpu/mod.ts";
 import type {
   FeatureKind,
   NamedTensors,
+  NamedValues,
   ParameterSet,
   Vit,
 } from "../model/mod.ts";
@@ -16,6 +17,7 @@ import {
   type StepProgram,
   stepSchedule,
 } from "../training/mod.ts";
+import type { CollapseGuard } from "./collapse_guard.ts";
 import type { PhaseName } from "./engine.ts";
 
 /** A phase's training: the recorded step and what the host feeds it. */
@@ -37,10 +39,16 @@ export interface Recipe {
   readonly feature: FeatureKind;
   readonly schedule: Config["phases"]["teacher"]["schedule"];
   readonly learningRate: number;
+  /** Steps after which training begins anew; default: all. */
+  readonly cycle?: number | undefined;
   /** Its heads learn classes, so that accuracy means something. */
   readonly classifies: boolean;
   /** The first weights compete for the best model. */
   readonly startCompetes: boolean;
+  /** Watches what the phase makes of its own predictions. */
+  readonly guard?: CollapseGuard | undefined;
+  /** Why the phase is not to train from a start of this validation accuracy. */
+  refuses?(accuracy: number): string | undefined;
   /** Writes the batch of a step. */
   prepare(step: number): void | Promise<void>;
   /** Whether the batch of a step can be written before the step before it has ended; default: always. */
@@ -51,12 +59,22 @@ export interface Recipe {
   figures(metrics: MetricValues): Record<string, number>;
   /** Figures of the last step that the host knows: asked before the next one is prepared. */
   hostFigures?(): Record<string, number>;
+  /** Whether a parameter belongs to the finished model; default: all do. */
+  isShipped?(name: string): boolean;
   /** Runs once with the chosen weights in `evaluated`; its figures go to the summary. */
   conclude?(): Promise<Record<string, number>>;
   /** State beside weights that a checkpoint holds: JSON. */
   save(): unknown;
   restore(state: unknown): void;
   [Symbol.dispose](): void;
+}
+
+/** The finished model's parameters. */
+export async function shippedValues(
+  { evaluated, isShipped = () => true }: Recipe,
+): Promise<NamedValues> {
+  const values = await evaluated.parameters.read();
+  return new Map([...values].filter(([name]) => isShipped(name)));
 }
 
 /**
@@ -143,9 +161,16 @@ function totalBytes(tensors: readonly Tensor[]): number {
   return tensors.reduce((sum, { length }) => sum + length * 4, 0);
 }
 
+/** Steps since training began, or began anew. */
+export function stepInCycle({ cycle }: Recipe, step: number): number {
+  return cycle === undefined ? step : step % cycle;
+}
+
 /** Learning rate at a step, from 0. */
-export function learningRateAt(recipe: Recipe, step: number): number {
-  const { schedule, learningRate: base, steps } = recipe;
+export function learningRateAt(recipe: Recipe, globalStep: number): number {
+  const { schedule, learningRate: base, cycle } = recipe;
+  const step = stepInCycle(recipe, globalStep);
+  const steps = Math.min(recipe.steps, cycle ?? recipe.steps);
   const warmupSteps = Math.min(schedule.warmupSteps, Math.floor(steps / 4));
   switch (schedule.kind) {
     case "cosine":

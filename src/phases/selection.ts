@@ -14,6 +14,8 @@ export interface Best {
 
 /** Validates a phase's model and keeps the best one. */
 export class Selection {
+  /** Validations since the best model. */
+  waited = 0;
   /** Absent before the first validation, and where there is nothing to validate on. */
   best: Best | undefined;
   readonly #context: Context;
@@ -48,6 +50,8 @@ export class Selection {
     // Of equals the later one, but a start that is as good as any stays.
     const better = best === undefined || result.accuracy > best.accuracy ||
       (!startCompetes && result.accuracy === best.accuracy);
+    const rises = best === undefined || result.accuracy > best.accuracy;
+    this.waited = rises ? 0 : this.waited + 1;
     if (!better) return;
     this.best = {
       step,

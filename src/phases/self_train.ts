@@ -1,5 +1,4 @@
 import { Sampler } from "../data/mod.ts";
-import type { Tensor } from "../gpu/mod.ts";
 import {
   headsBackward,
   headsForward,
@@ -8,18 +7,17 @@ import {
   vitBackward,
   vitForward,
 } from "../model/mod.ts";
-import { copyRows, softmaxForward } from "../ops/mod.ts";
-import {
-  Optimizer,
-  PatchInput,
-  shareOffsets,
-  StepProgram,
-} from "../training/mod.ts";
+import { FairnessLoss } from "./fairness_loss.ts";
+import type { FrozenModel } from "./further_models.ts";
+import { FreeMatchRule } from "./rules/mod.ts";
+import { methodOf } from "./self_train_method.ts";
+import { Optimizer, PatchInput, StepProgram } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import { classificationValue, RowFigures } from "./losses.ts";
-import { Unlabelled } from "./pseudo_labels.ts";
+import { type StepLabels, Unlabelled } from "./pseudo_labels.ts";
 import { GradientBuckets, type Recipe } from "./recipe.ts";
 import { SelfTrainBatch } from "./self_train_batch.ts";
+import { recordLabels } from "./self_train_labeller.ts";
 import { SelfTrainLosses } from "./self_train_losses.ts";
 import { selfTrainRows } from "./self_train_rows.ts";
 
@@ -27,12 +25,14 @@ import { selfTrainRows } from "./self_train_rows.ts";
  * SSL-ST-Class: the classified student learns from the labelled images and
  * from its own confident predictions on the others.
  *
- * FixMatch and its kin label a weak view in every step and learn from a strong
- * view of the same image; `pseudo-label` labels all images once a round.
+ * A method labels a weak view in every step and learns from a strong view of the
+ * same image, or labels all images once a round, or only wants two views to agree.
  */
 export async function selfTrainRecipe(
   context: Context,
   model: Vit,
+  /** Models that label beside it. */
+  voters: readonly FrozenModel[],
 ): Promise<Recipe> {
   const { device, communicator, config, env, split } = context;
   const options = config.phases.selfTrain;
@@ -54,9 +54,22 @@ export async function selfTrainRecipe(
     ? { config: model.config, parameters: optimizer.average }
     : model;
   const input = new PatchInput(device, context.studentInput);
-  const batch = new SelfTrainBatch(context, { rows, input, model });
+  const method = methodOf(options);
+  const steps = Math.ceil(options.images / config.globalBatch);
+  const batch = new SelfTrainBatch(context, {
+    rows,
+    input,
+    model,
+    method,
+    steps,
+  });
   const { ranges } = batch;
-  const unlabelled = new Unlabelled(context, evaluated, input);
+  const labeller = method.ownLabels ? model : evaluated;
+  const unlabelled = new Unlabelled(context, method, [
+    { model: labeller, normalisation: context.studentInput, feature },
+    ...voters,
+  ]);
+  const { rule } = unlabelled;
   const step = new StepProgram(device, {
     communicator,
     clock: env.clock,
@@ -64,71 +77,60 @@ export async function selfTrainRecipe(
     lossScale: optimizer.lossScale?.state,
   });
   const { program } = step;
-  const steps = Math.ceil(options.images / config.globalBatch);
-  const stepsPerRound = Math.max(1, Math.ceil(steps / options.rounds));
-  const online = options.method !== "pseudo-label";
+  const stepsPerRound = Math.max(1, Math.ceil(steps / (options.rounds || 1)));
+  const byRound = method.labels.when === "round";
+  const first = method.restarts ? await model.parameters.read() : undefined;
 
-  // The input of the first micro-batches needs no weights: it is the prefix.
-  const weakPatches = online || options.consistency > 0
-    ? batch.recordWeak(program, 0)
+  // The images of the first micro-batches need no weights: they are the prefix.
+  const weakPatches = rule || method.consistency > 0
+    ? batch.recordWeak(program, "unlabelled", 0)
     : undefined;
-  const firstPatches = batch.record(program, 0);
-  step.endPrefix(firstPatches, ...(weakPatches ? [weakPatches] : []));
+  const firstImages = batch.recordImages(program, 0);
+  step.endPrefix(firstImages, ...(weakPatches ? [weakPatches] : []));
 
-  /** What the labeller makes of the unlabelled rows. */
-  const recordLabeller = (first: Tensor): Tensor => {
-    const logits = program.scratch([rows.unlabelled, model.config.classes]);
-    batch.weak.parts.forEach((part, index) =>
-      program.scope(() => {
-        const patches = index === 0 ? first : batch.recordWeak(program, index);
-        program.section("forward");
-        const activations = vitForward(program, evaluated, {
-          patches,
-          batch: part.size,
-          keep: false,
-        });
-        const heads = headsForward(program, evaluated, activations, feature);
-        copyRows(program, {
-          input: heads.logits,
-          output: logits,
-          inputRow: 0,
-          outputRow: batch.weak.ranges[index]!.first,
-          rows: part.size,
-        });
-        if (index === 0) program.release(patches);
-      })
-    );
-    if (!online) return logits;
-    const probabilities = program.scratch(logits.shape);
-    softmaxForward(program, { input: logits, output: probabilities });
-    step.gatherToHost(
-      probabilities,
-      shareOffsets(rows.globalUnlabelled, communicator.size),
-      (gathered) => batch.adopt(unlabelled.rule(gathered)),
-    );
-    program.release(probabilities);
-    return logits;
-  };
-  const weakLogits = weakPatches && recordLabeller(weakPatches);
+  const weakLogits = weakPatches && recordLabels(context, {
+    step,
+    batch,
+    rows,
+    method,
+    labeller,
+    feature,
+    unlabelled,
+    patches: weakPatches,
+  });
 
   const size = rows.labelled + rows.unlabelled;
   const figures = new RowFigures(step, size, ranges.length);
+  const fairness = rule instanceof FreeMatchRule && method.fairness > 0
+    ? new FairnessLoss(device, {
+      step,
+      batch,
+      rows,
+      rule,
+      classes: model.config.classes,
+      weight: method.fairness,
+      communicator,
+    })
+    : undefined;
   const losses = new SelfTrainLosses(device, {
     step,
     batch,
     rows,
     figures,
-    consistency: options.consistency,
+    consistency: method.consistency,
+    fairness,
   });
   const buckets = new GradientBuckets(step, gradients, {
     optimizer,
     bytes: config.bucketBytes,
   });
 
-  const recordPass = (index: number) => {
+  const recordForward = (index: number, keep: boolean) => {
     const part = batch.all.parts[index]!;
-    const patches = index === 0 ? firstPatches : batch.record(program, index);
-
+    const images = index === 0 && keep
+      ? firstImages
+      : batch.recordImages(program, index);
+    const patches = batch.recordPatches(program, index, images);
     const regularisation = {
       dropPath,
       dropout,
@@ -140,7 +142,7 @@ export async function selfTrainRecipe(
     const activations = vitForward(program, model, {
       patches,
       batch: part.size,
-      keep: true,
+      keep,
       recompute: config.recompute,
       ...(dropPath > 0 || dropout > 0 ? { regularisation } : {}),
     });
@@ -151,6 +153,20 @@ export async function selfTrainRecipe(
       feature,
       regularisation,
     );
+    return { part, patches, activations, heads };
+  };
+
+  // Fairness needs the logits of all images before any gradient: with several
+  // micro-batches a forward pass of its own collects them.
+  if (fairness && ranges.length > 1) {
+    fairness.gather((index, use) =>
+      program.scope(() => use(recordForward(index, false).heads.logits))
+    );
+  }
+
+  const recordPass = (index: number) => {
+    const { part, patches, activations, heads } = recordForward(index, true);
+    if (ranges.length === 1) fairness?.gather((_, use) => use(heads.logits));
     const loss = losses.record(index, heads, weakLogits);
 
     program.section("backward");
@@ -169,7 +185,7 @@ export async function selfTrainRecipe(
       gradients: pass.gradients,
       onGradients: pass.ready,
     });
-    if (index === 0) program.release(patches);
+    program.release(patches);
   };
   ranges.forEach((_, index) => program.scope(() => recordPass(index)));
   figures.finish();
@@ -179,7 +195,16 @@ export async function selfTrainRecipe(
   await step.finish(optimizer.norm);
 
   const sampler = new Sampler(split.labelled, config.seed, STREAMS.selfTrain);
-  const chosen = new Uint32Array(rows.labelled);
+  const chosen = new Uint32Array(rows.globalLabelled);
+  const unlearned = rows.globalUnlabelled;
+  /** Of images that only have to look alike in both views. */
+  const noLabels: StepLabels = {
+    labels: new Int32Array(unlearned),
+    weights: new Float32Array(unlearned),
+    confidence: new Float32Array(unlearned),
+    accuracy: 0,
+    rate: 0,
+  };
   return {
     phase: "selfTrain",
     steps,
@@ -195,44 +220,68 @@ export async function selfTrainRecipe(
     feature,
     schedule: options.schedule,
     learningRate: options.optimizer.learningRate,
+    cycle: method.restarts ? stepsPerRound : undefined,
     classifies: true,
     startCompetes: true,
+    guard: unlabelled.guard,
+    refuses(accuracy) {
+      const { startAccuracy } = options.guard;
+      const chance = 1 / model.config.classes;
+      const least = startAccuracy === "auto"
+        ? Math.min(2 * chance, chance + 0.1)
+        : startAccuracy;
+      return accuracy >= least
+        ? undefined
+        : `its start gets ${
+          (100 * accuracy).toFixed(1)
+        } % of the validation images right, and phases.selfTrain.guard.startAccuracy asks for ${
+          (100 * least).toFixed(1)
+        } %`;
+    },
     async prepare(index) {
-      const start = index * rows.globalLabelled + rows.firstLabelled;
-      for (let i = 0; i < rows.labelled; i++) {
-        chosen[i] = sampler.at(start + i);
+      for (let i = 0; i < rows.globalLabelled; i++) {
+        chosen[i] = sampler.at(index * rows.globalLabelled + i);
       }
-      if (!online) {
-        await unlabelled.startRound(Math.floor(index / stepsPerRound));
+      if (byRound) {
+        const begins = await unlabelled.startRound(
+          Math.floor(index / stepsPerRound),
+        );
+        if (begins && first) {
+          model.parameters.writeAll(first);
+          optimizer.average?.writeAll(first);
+          optimizer.reset();
+        }
       }
       const { indices, pseudoLabels } = unlabelled.draw(
         index * rows.globalUnlabelled,
         rows.globalUnlabelled,
       );
-      const own = indices.subarray(
-        rows.firstUnlabelled,
-        rows.firstUnlabelled + rows.unlabelled,
-      );
-      batch.write(index, chosen, own);
-      if (pseudoLabels) batch.adopt(pseudoLabels);
+      batch.write(index, chosen, indices);
+      losses.write();
+      if (!rule) batch.adopt(pseudoLabels ?? noLabels);
     },
     // A round's labels come from the weights at its start.
-    preparesEarly: (index) => online || index % stepsPerRound !== 0,
+    preparesEarly: (index) => !byRound || index % stepsPerRound !== 0,
     loss: (metrics) => {
       const entropy = classificationValue(metrics, model.config.distilled);
-      return entropy + options.consistency * metrics.get("consistency");
+      return entropy + method.consistency * metrics.get("consistency") +
+        method.fairness * metrics.get("fairness");
     },
     figures: () => ({}),
-    hostFigures: () => ({
-      mask_rate: batch.used.rate,
-      pseudo_label_accuracy: batch.used.accuracy,
-    }),
+    hostFigures: () =>
+      batch.used && method.labels.when !== "never"
+        ? {
+          mask_rate: batch.used.rate,
+          pseudo_label_accuracy: batch.used.accuracy,
+        }
+        : {},
     conclude: () => unlabelled.conclude(),
     save: () => unlabelled.save(),
     restore: (state) => unlabelled.restore(state),
     [Symbol.dispose]() {
       step[Symbol.dispose]();
       losses[Symbol.dispose]();
+      fairness?.[Symbol.dispose]();
       batch[Symbol.dispose]();
       unlabelled[Symbol.dispose]();
       input[Symbol.dispose]();

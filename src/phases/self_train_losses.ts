@@ -1,19 +1,27 @@
 import type { Device, Tensor } from "../gpu/mod.ts";
 import type { HeadActivations, HeadGradients } from "../model/mod.ts";
-import { consistencyMse, copyRows, crossEntropy } from "../ops/mod.ts";
+import {
+  consistencyMse,
+  copyRows,
+  crossEntropy,
+  softCrossEntropy,
+} from "../ops/mod.ts";
 import type { StepProgram } from "../training/mod.ts";
+import type { FairnessLoss } from "./fairness_loss.ts";
 import { GradientSum, type RowFigures } from "./losses.ts";
 import type { SelfTrainBatch } from "./self_train_batch.ts";
 import type { SelfTrainRows } from "./self_train_rows.ts";
 
-/** Cross-entropy with labels and pseudo-labels, and consistency of the views. */
+/** Cross-entropy with labels and pseudo-labels, consistency of the views and fairness. */
 export class SelfTrainLosses {
   readonly #step: StepProgram;
   readonly #batch: SelfTrainBatch;
   readonly #rows: SelfTrainRows;
   readonly #figures: RowFigures;
   readonly #consistency: number;
-  /** For each micro-batch 0 for labelled and 1 for unlabelled rows; empty without consistency. */
+  readonly #fairness: FairnessLoss | undefined;
+  readonly #device: Device;
+  /** For each micro-batch 0 for labelled rows, the ramp for the others; empty without consistency. */
   readonly #onlyUnlabelled: readonly Tensor[];
 
   constructor(
@@ -25,21 +33,30 @@ export class SelfTrainLosses {
       figures: RowFigures;
       /** Weight of the squared difference of the views' probabilities. */
       consistency: number;
+      fairness: FairnessLoss | undefined;
     },
   ) {
     const { step, batch, rows, figures, consistency } = options;
+    this.#device = device;
+    this.#fairness = options.fairness;
     this.#step = step;
     this.#batch = batch;
     this.#rows = rows;
     this.#figures = figures;
     this.#consistency = consistency;
     this.#onlyUnlabelled = consistency === 0 ? [] : batch.ranges.map(
-      ({ size }, index) => {
-        const weights = new Float32Array(size);
-        weights.fill(1, batch.labelled.ranges[index]!.size);
-        return device.tensor([size], weights);
-      },
+      ({ size }) => device.tensor([size]),
     );
+  }
+
+  /** Writes what a step changes: call it after the batch is written. */
+  write(): void {
+    this.#onlyUnlabelled.forEach((tensor, index) => {
+      const weights = new Float32Array(tensor.length);
+      const { labelled } = this.#batch;
+      weights.fill(this.#batch.ramp, labelled.ranges[index]!.size);
+      this.#device.write(tensor, weights);
+    });
   }
 
   /**
@@ -69,6 +86,7 @@ export class SelfTrainLosses {
     if (weakLogits && this.#consistency > 0) {
       this.#addConsistency(index, { heads, weakLogits, loss, dLogits });
     }
+    this.#fairness?.add(index, { logits: heads.logits, loss, dLogits });
     program.release(loss);
     return {
       dLogits: dLogits.tensor,
@@ -93,16 +111,17 @@ export class SelfTrainLosses {
     const { labels, weights } = this.#batch.all.parts[index]!;
     const { globalLabelled } = this.#rows;
     const dLogits = new GradientSum(program.scratch(logits.shape));
-    crossEntropy(program, {
+    const targets = this.#batch.targets?.[index];
+    const common = {
       logits,
-      labels,
       rowWeights: weights,
-      smoothing: 0,
       scale: share / globalLabelled,
       loss,
       dLogits: dLogits.tensor,
       accumulate: dLogits.next(),
-    });
+    };
+    if (targets) softCrossEntropy(program, { ...common, targets });
+    else crossEntropy(program, { ...common, labels, smoothing: 0 });
     const { first } = this.#batch.ranges[index]!;
     this.#figures.add(metric, loss, first, 1 / globalLabelled);
     return dLogits;

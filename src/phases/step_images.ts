@@ -67,21 +67,20 @@ export class StepImages {
    * Writes a step's images and labels.
    *
    * @param imageAt The image at a position of the global batch.
-   * @param isKnown Whether its label may be used.
+   * @param weightOf Weight of its label; 0 = it may not be used.
    */
   write(
     step: number,
     imageAt: (position: number) => number,
-    isKnown: (image: number) => boolean,
+    weightOf: (image: number) => number,
   ): void {
     const chosen = this.#positions.map(imageAt);
-    const known = chosen.map(isKnown);
+    const weights = Float32Array.from(chosen, weightOf);
     const indices = Uint32Array.from(chosen);
     const labels = Uint32Array.from(
       chosen,
-      (image, i) => known[i] ? this.#labels[image]! : 0,
+      (image, i) => weights[i]! > 0 ? this.#labels[image]! : 0,
     );
-    const weights = Float32Array.from(known, (yes) => yes ? 1 : 0);
     const { size } = this.#batch;
     this.#batch.writeIndices(indices.subarray(0, size));
     this.#batch.writeLabels(labels.subarray(0, size));

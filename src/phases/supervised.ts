@@ -199,7 +199,7 @@ export async function supervisedRecipe(
         each.images.write(
           index,
           (position) => sampler.at(start + position),
-          () => true,
+          () => 1,
         );
       }
     },

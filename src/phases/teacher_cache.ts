@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { SignetError } from "../env/mod.ts";
-import type { Vit } from "../model/mod.ts";
-import { type Context, teacherFeature } from "./context.ts";
+import type { Context } from "./context.ts";
+import type { FrozenModel } from "./further_models.ts";
 import {
   CacheFileError,
   type ChunkPlace,
@@ -9,7 +9,13 @@ import {
   encodeChunk,
   HEADER_BYTES,
 } from "./teacher_cache_file.ts";
-import { outputWidths, TeacherRun } from "./teacher_outputs.ts";
+import {
+  OUTPUTS,
+  type OutputWidths,
+  outputWidths,
+  type TeacherReads,
+  TeacherRun,
+} from "./teacher_outputs.ts";
 
 /** A chunk file has about this many bytes. */
 const CHUNK_BYTES = 16 << 20;
@@ -19,7 +25,7 @@ const HELD_BYTES = 256 << 20;
 const LARGEST_BYTES = 16 * 2 ** 30;
 
 /** Format of the files and of what the key covers. */
-const VERSION = 1;
+const VERSION = 2;
 
 /** Figures of a cache, for log and summary. */
 export interface CacheFigures {
@@ -32,9 +38,8 @@ export interface CacheFigures {
 
 /** What {@linkcode TeacherCache.open} needs beside the context. */
 export interface TeacherCacheOptions {
-  teacher: Vit;
-  /** A loss reads the teacher's tokens. */
-  tokens: boolean;
+  teacher: FrozenModel;
+  reads: TeacherReads;
   /** Images at a time: those of a step, so that kernels have the same shapes. */
   batch: number;
   /** Called after each batch. */
@@ -52,7 +57,7 @@ export interface TeacherCacheOptions {
  */
 export class TeacherCache {
   readonly figures: CacheFigures;
-  readonly widths: { logits: number; feature: number; tokens: number };
+  readonly widths: OutputWidths;
   readonly #context: Context;
   readonly #folder: string;
   readonly #layout: Layout;
@@ -85,12 +90,12 @@ export class TeacherCache {
     options: TeacherCacheOptions,
   ): Promise<TeacherCache | undefined> {
     const { log, env, data, cacheFolder, communicator } = context;
-    const { teacher, tokens, sizes } = options;
-    const widths = outputWidths(teacher, tokens);
-    const width = widths.logits + widths.feature + widths.tokens;
+    const { teacher, reads, sizes } = options;
+    const widths = outputWidths(teacher.model, reads);
+    const width = OUTPUTS.reduce((sum, name) => sum + widths[name], 0);
     const about = context.device.dry
       ? ""
-      : await describe(context, teacher, tokens);
+      : await describe(context, teacher, reads);
     const key = createHash("sha256").update(about).digest("hex");
     const layout = new Layout(
       key,
@@ -285,14 +290,12 @@ export class TeacherCache {
   }
 
   #openRun(options: TeacherCacheOptions): Promise<TeacherRun> {
-    const { device, teacherInput, trainStore } = this.#context;
-    const { teacher, tokens, batch } = options;
+    const { device, trainStore } = this.#context;
+    const { teacher, reads, batch } = options;
     return TeacherRun.open({
+      ...teacher,
       device,
-      model: teacher,
-      normalisation: teacherInput,
-      feature: teacherFeature(this.#context),
-      tokens,
+      reads,
       store: trainStore,
       batch,
     });
@@ -333,9 +336,10 @@ class Layout {
 /** All that the outputs depend on, as JSON: its hash is the key. */
 async function describe(
   context: Context,
-  { config, parameters }: Vit,
-  tokens: boolean,
+  { model, normalisation, feature }: FrozenModel,
+  reads: TeacherReads,
 ): Promise<string> {
+  const { config, parameters } = model;
   const hash = createHash("sha256");
   for (const [name, { data }] of await parameters.read()) {
     hash.update(name);
@@ -347,9 +351,11 @@ async function describe(
       data: context.dataHash,
       weights: hash.digest("hex"),
       model: config,
-      feature: teacherFeature(context),
-      normalisation: context.teacherInput,
-      outputs: ["logits", "feature", ...(tokens ? ["tokens"] : [])],
+      feature,
+      normalisation,
+      outputs: OUTPUTS.filter((name) =>
+        (name !== "tokens" && name !== "attention") || reads[name]
+      ),
       form: context.device.form,
       precision: context.config.precision,
     },

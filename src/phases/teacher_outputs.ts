@@ -8,6 +8,7 @@ import {
 } from "../gpu/mod.ts";
 import {
   type FeatureKind,
+  gridOf,
   headsForward,
   tokensOf,
   type Vit,
@@ -26,6 +27,14 @@ export interface TeacherOutputs {
   readonly feature: Tensor;
   /** After the final norm, f32 `[batch * tokens, dim]`; absent where no loss reads them. */
   readonly tokens?: Tensor;
+  /** Where the class token looks, as logits, `[batch, patches]`; absent where no loss reads it. */
+  readonly attention?: Tensor;
+}
+
+/** What losses read of the teacher beside logits and feature. */
+export interface TeacherReads {
+  tokens: boolean;
+  attention: boolean;
 }
 
 /** Records the teacher's forward pass, which keeps no activations. */
@@ -37,32 +46,44 @@ export function recordTeacher(
     patches: Tensor;
     batch: number;
     feature: FeatureKind;
-    tokens: boolean;
+    reads: TeacherReads;
   },
 ): TeacherOutputs {
-  const { patches, batch, feature, tokens } = options;
+  const { patches, batch, feature, reads } = options;
   const activations = vitForward(program, model, {
     patches,
     batch,
     keep: false,
+    classAttention: reads.attention,
   });
   program.release(patches);
   const heads = headsForward(program, model, activations, feature);
-  const outputs = { logits: heads.logits, feature: heads.feature };
-  const kept = tokens ? asF32(program, activations.tokens) : undefined;
+  const { classAttention } = activations;
+  const kept = reads.tokens ? asF32(program, activations.tokens) : undefined;
   if (kept !== activations.tokens) program.release(activations.tokens);
-  return kept ? { ...outputs, tokens: kept } : outputs;
+  return {
+    logits: heads.logits,
+    feature: heads.feature,
+    ...(kept ? { tokens: kept } : {}),
+    ...(classAttention ? { attention: classAttention.map } : {}),
+  };
 }
 
-/** Floats that the outputs of one image take: logits, feature, then tokens. */
+/** Floats that the outputs of one image take, in the order of {@linkcode OUTPUTS}. */
+export type OutputWidths = Record<typeof OUTPUTS[number], number>;
+
+/** How a teacher's outputs for an image follow each other. */
+export const OUTPUTS = ["logits", "feature", "tokens", "attention"] as const;
+
 export function outputWidths(
   { config }: Vit,
-  tokens: boolean,
-): { logits: number; feature: number; tokens: number } {
+  reads: TeacherReads,
+): OutputWidths {
   return {
     logits: config.classes,
     feature: config.dim,
-    tokens: tokens ? tokensOf(config) * config.dim : 0,
+    tokens: reads.tokens ? tokensOf(config) * config.dim : 0,
+    attention: reads.attention ? gridOf(config) ** 2 : 0,
   };
 }
 
@@ -101,18 +122,14 @@ export class TeacherRun {
       model.parameters.precision,
     );
     this.#program.release(images);
-    const { feature, tokens } = options;
-    const { logits, ...rest } = recordTeacher(this.#program, model, {
+    const { feature, reads } = options;
+    const outputs = recordTeacher(this.#program, model, {
       patches,
       batch,
       feature,
-      tokens,
+      reads,
     });
-    this.#outputs = [
-      logits,
-      rest.feature,
-      ...(rest.tokens ? [rest.tokens] : []),
-    ];
+    this.#outputs = OUTPUTS.flatMap((name) => outputs[name] ?? []);
     for (const output of this.#outputs) {
       const readback = new Readback(device, tensorBytes(output));
       this.#program.copy(output, readback);
@@ -128,8 +145,7 @@ export class TeacherRun {
 
   /**
    * Outputs of images `first` to `first + count - 1`, at most a batch, into the
-   * first rows of `target`: logits, feature and tokens of an image behind each
-   * other.
+   * first rows of `target`: the outputs of an image behind each other.
    */
   evaluate(first: number, count: number, target: Float32Array): void {
     const { batch } = this;
@@ -172,7 +188,7 @@ export interface TeacherRunOptions {
   model: Vit;
   normalisation: Normalisation;
   feature: FeatureKind;
-  tokens: boolean;
+  reads: TeacherReads;
   store: ImageStore;
   /** Images at a time. */
   batch: number;

@@ -1,13 +1,17 @@
 import type { Device, Program, Tensor } from "../gpu/mod.ts";
-import type { Vit } from "../model/mod.ts";
 import {
   PatchInput,
   type RowRange,
   type StepProgram,
 } from "../training/mod.ts";
-import { type Context, teacherFeature } from "./context.ts";
+import type { FrozenModel } from "./further_models.ts";
 import type { TeacherCache } from "./teacher_cache.ts";
-import { recordTeacher, type TeacherOutputs } from "./teacher_outputs.ts";
+import {
+  OUTPUTS,
+  recordTeacher,
+  type TeacherOutputs,
+  type TeacherReads,
+} from "./teacher_outputs.ts";
 
 /** The teacher's side of a distillation step. */
 export interface Teaching {
@@ -30,27 +34,26 @@ export interface Teaching {
 /** Runs the teacher on the views of every step. */
 export class LiveTeaching implements Teaching {
   readonly #input: PatchInput;
-  readonly #context: Context;
-  readonly #teacher: Vit;
+  readonly #teacher: FrozenModel;
   readonly #program: Program;
-  readonly #tokens: boolean;
+  readonly #reads: TeacherReads;
 
   constructor(
-    context: Context,
-    teacher: Vit,
-    { program, tokens }: { program: Program; tokens: boolean },
+    program: Program,
+    teacher: FrozenModel,
+    reads: TeacherReads,
   ) {
-    this.#input = new PatchInput(context.device, context.teacherInput);
-    this.#context = context;
+    this.#input = new PatchInput(program.device, teacher.normalisation);
     this.#teacher = teacher;
     this.#program = program;
-    this.#tokens = tokens;
+    this.#reads = reads;
   }
 
   /** Records the teacher's forward pass on `images`, which stay the caller's. */
   outputs(_index: number, images: Tensor): TeacherOutputs {
-    const { config, parameters } = this.#teacher;
-    return recordTeacher(this.#program, this.#teacher, {
+    const { model, feature } = this.#teacher;
+    const { config, parameters } = model;
+    return recordTeacher(this.#program, model, {
       patches: this.#input.record(
         this.#program,
         images,
@@ -58,8 +61,8 @@ export class LiveTeaching implements Teaching {
         parameters.precision,
       ),
       batch: images.shape[0]!,
-      feature: teacherFeature(this.#context),
-      tokens: this.#tokens,
+      feature,
+      reads: this.#reads,
     });
   }
 
@@ -101,7 +104,7 @@ export class CachedTeaching implements Teaching {
       globalBatch: number;
     },
   ) {
-    const { logits, feature, tokens } = cache.widths;
+    const { logits, feature, tokens, attention } = cache.widths;
     this.#device = device;
     this.#cache = cache;
     this.#first = first;
@@ -116,6 +119,7 @@ export class CachedTeaching implements Teaching {
       ...(tokens > 0
         ? { tokens: device.tensor([size * tokens / feature, feature]) }
         : {}),
+      ...(attention > 0 ? { attention: device.tensor([size, attention]) } : {}),
     }));
   }
 
@@ -141,23 +145,23 @@ export class CachedTeaching implements Teaching {
   }
 
   [Symbol.dispose](): void {
-    for (const { logits, feature, tokens } of this.#parts) {
-      for (const tensor of [logits, feature, tokens]) tensor?.buffer.destroy();
+    for (const part of this.#parts) {
+      for (const name of OUTPUTS) part[name]?.buffer.destroy();
     }
     this.#allFeatures.buffer.destroy();
   }
 
   async #read(images: Uint32Array): Promise<Rows> {
-    const { logits, feature, tokens } = this.#cache.widths;
+    const { logits, feature, tokens, attention } = this.#cache.widths;
     const own = images.subarray(this.#first, this.#first + this.#size);
     return {
-      own: await this.#cache.read(own, logits + feature + tokens),
+      own: await this.#cache.read(own, logits + feature + tokens + attention),
       all: await this.#cache.read(images, logits + feature),
     };
   }
 
   #write({ own, all }: Rows): void {
-    const { logits, feature, tokens } = this.#cache.widths;
+    const { logits, feature, tokens, attention } = this.#cache.widths;
     const after = logits + feature;
     this.#device.write(this.#allFeatures, join(all, logits, feature));
     this.#ranges.forEach(({ first, size }, i) => {
@@ -169,6 +173,12 @@ export class CachedTeaching implements Teaching {
       }
       if (outputs.tokens) {
         this.#device.write(outputs.tokens, join(rows, after, tokens));
+      }
+      if (outputs.attention) {
+        this.#device.write(
+          outputs.attention,
+          join(rows, after + tokens, attention),
+        );
       }
     });
   }

@@ -3,6 +3,7 @@ import {
   silentCommunicator,
   type StepValues,
 } from "../training/mod.ts";
+import { answerCollapse } from "./answer_collapse.ts";
 import { conclude, rehearseConclusion } from "./conclusion.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseName, PhaseOutcome, PhaseSummary } from "./engine.ts";
@@ -10,7 +11,7 @@ import { guardStep } from "./numeric_guard.ts";
 import { readStates, resumePhase, savePhase } from "./phase_checkpoint.ts";
 import { Profile } from "./profile.ts";
 import type { Unfinished } from "./regroup.ts";
-import { learningRateAt, type Recipe } from "./recipe.ts";
+import { learningRateAt, type Recipe, stepInCycle } from "./recipe.ts";
 import { Selection } from "./selection.ts";
 import { StepReports } from "./step_reports.ts";
 
@@ -30,6 +31,8 @@ export class TrainingLoop implements Unfinished {
   #profile: Profile | undefined;
   /** The recipe's state before a step that is not finished. */
   #before: { state: unknown } | undefined;
+  /** Why the phase ends before its last step. */
+  #ended: { stopped: string } | { refused: string } | undefined;
   /** Training seconds of earlier processes, and the start of this one's. */
   #seconds = 0;
   readonly #since: number;
@@ -72,8 +75,8 @@ export class TrainingLoop implements Unfinished {
         steps,
       });
     }
-    if (this.#step === 0 && this.#recipe.startCompetes) await this.#validate();
-    while (this.#step < steps) {
+    if (this.#step === 0 && this.#recipe.startCompetes) await this.#start();
+    while (this.#step < steps && this.#ended === undefined) {
       const stop = await this.#submit();
       const done = this.#step;
       const proves = done % config.checksum.everySteps === 0;
@@ -85,6 +88,7 @@ export class TrainingLoop implements Unfinished {
       if (proves) await this.#prove();
       if (ends) break;
       if (evaluates) await this.#noted("evaluate", () => this.#validate());
+      await this.#watch();
       if (stop) {
         await this.#profile?.write();
         return { state: "stopped", checkpoint: await this.#save() };
@@ -106,6 +110,43 @@ export class TrainingLoop implements Unfinished {
 
   [Symbol.dispose](): void {
     this.#selection[Symbol.dispose]();
+  }
+
+  /** Validates the first weights, which some phases do not train below a bound. */
+  async #start(): Promise<void> {
+    await this.#validate();
+    const { best } = this.#selection;
+    const reason = best && this.#recipe.refuses?.(best.accuracy);
+    if (reason === undefined) return;
+    this.#context.log(
+      "warn",
+      `${this.#recipe.phase} does not train: ${reason}`,
+    );
+    this.#ended = { refused: reason };
+  }
+
+  /** Ends the phase early where nothing gets better, or answers a collapse. */
+  async #watch(): Promise<void> {
+    const { phase, guard, step: program } = this.#recipe;
+    const { patience } = this.#context.config.evaluation;
+    const { best, waited } = this.#selection;
+    if (patience > 0 && waited >= patience) {
+      const reason = `no better model in ${waited} validations`;
+      this.#context.log("info", `phase ${phase} ends early: ${reason}`);
+      this.#ended = { stopped: reason };
+      return;
+    }
+    const collapse = guard?.take();
+    if (!guard || !collapse) return;
+    program.drain();
+    await this.#report();
+    const reason = answerCollapse(this.#context, this.#recipe, {
+      guard,
+      collapse,
+      best,
+      step: this.#step,
+    });
+    if (reason !== undefined) this.#ended = { stopped: reason };
   }
 
   /** Steps between validations: the configured number, an epoch, or a quarter of the phase. */
@@ -171,7 +212,7 @@ export class TrainingLoop implements Unfinished {
       stream: STREAMS[phase],
       step,
       learningRate: learningRateAt(this.#recipe, step),
-      ...optimizer.corrections(step),
+      ...optimizer.corrections(stepInCycle(this.#recipe, step)),
       emaDecay,
     };
   }
@@ -205,9 +246,11 @@ export class TrainingLoop implements Unfinished {
   /** Chooses the model, tests it once and saves it as the phase's result. */
   async #conclude(): Promise<PhaseSummary> {
     await this.#prove();
-    await this.#validate();
+    if (this.#ended === undefined) await this.#validate();
     const summary = await conclude(this.#context, this.#recipe, {
       best: this.#selection.best,
+      step: this.#step,
+      ended: this.#ended,
       seconds: this.#elapsed(),
       onBatch: () => this.#alive(),
     });
@@ -234,6 +277,7 @@ export class TrainingLoop implements Unfinished {
       step: this.#step,
       seconds: this.#elapsed(),
       best: this.#selection.best,
+      waited: this.#selection.waited,
       figures: this.#reports.figures,
       recipe: this.#before?.state ?? this.#recipe.save(),
       summary,
@@ -251,6 +295,7 @@ export class TrainingLoop implements Unfinished {
     this.#step = state.step;
     this.#seconds = state.seconds;
     this.#selection.best = state.best;
+    this.#selection.waited = state.waited;
     return state.summary;
   }
 }

@@ -6,80 +6,99 @@ export interface Verdict {
   reason: string;
 }
 
-/** How far, as a share, self-training may fall below ST-Class on the test split. */
-const TOLERATED_LOSS = 0.005;
+type Summaries = Partial<Record<PhaseName, PhaseSummary>>;
+
+const NAMES: Readonly<Record<PhaseName, string>> = {
+  teacher: "the teacher",
+  distill: "the distilled student",
+  classify: "ST-Class",
+  selfTrain: "self-training",
+  baseline: "labels alone",
+};
 
 /**
- * Ships the self-trained model only when it is no worse on validation than the
- * classifier it started from, within half a point of it on the test split, and
- * better than training on the labels alone.
+ * Chooses by validation, never by the test split: the self-trained model where it is
+ * better than the classifier it started from, and neither where training on the
+ * labels alone is better. Equal means that the start is kept.
  */
-export function decideShipped(
-  phases: Partial<Record<PhaseName, PhaseSummary>>,
-): Verdict {
-  const { teacher, classify, selfTrain, baseline } = phases;
-  const percent = (value = Number.NaN) => `${(100 * value).toFixed(1)} %`;
-  const fallback: PhaseName | undefined = classify
-    ? "classify"
-    : baseline
-    ? "baseline"
-    : teacher
-    ? "teacher"
-    : undefined;
-  if (selfTrain?.test_accuracy === undefined) {
+export function decideShipped(phases: Summaries): Verdict {
+  const chain = chooseOfChain(phases);
+  const { baseline } = phases;
+  const labels = baseline?.val_accuracy;
+  if (chain.phase === undefined) {
+    return baseline
+      ? { phase: "baseline", reason: "no other phase trained a classifier" }
+      : phases.teacher
+      ? { phase: "teacher", reason: "no self-training in this run" }
+      : chain;
+  }
+  const own = phases[chain.phase]?.val_accuracy;
+  if (labels !== undefined && own !== undefined && labels > own) {
     return {
-      phase: fallback,
-      reason: fallback === undefined
-        ? "no phase trained a classifier"
-        : "no self-training in this run",
+      phase: "baseline",
+      reason: `labels alone are better on validation: ${percent(labels)}, ${
+        NAMES[chain.phase]
+      } ${percent(own)}`,
     };
   }
-  const { test_accuracy: test, val_accuracy: validation } = selfTrain;
-  const start = classify ?? {};
-  if (
-    validation !== undefined && start.val_accuracy !== undefined &&
-    validation < start.val_accuracy
-  ) {
+  return chain;
+}
+
+/** Of ST-Class and what self-training made of it. */
+function chooseOfChain(phases: Summaries): Verdict {
+  const { classify, selfTrain, baseline } = phases;
+  if (selfTrain === undefined) {
     return {
-      phase: fallback,
-      reason: `self-training is worse on validation: ${
-        percent(validation)
-      } after ${percent(start.val_accuracy)}`,
+      phase: classify ? "classify" : undefined,
+      reason: classify
+        ? "no self-training in this run"
+        : "no phase trained a classifier",
     };
   }
-  if (
-    start.test_accuracy !== undefined &&
-    test < start.test_accuracy - TOLERATED_LOSS
-  ) {
+  const refused = selfTrain.refused ?? selfTrain.stopped;
+  const because = typeof refused === "string" ? ` (${refused})` : "";
+  if (selfTrain.best_step === 0 && classify) {
     return {
-      phase: fallback,
-      reason: `self-training lost on the test split: ${percent(test)} after ${
-        percent(start.test_accuracy)
+      phase: "classify",
+      reason:
+        `tie: no step of self-training was better on validation than its start, so the start, ST-Class, is kept${because}`,
+    };
+  }
+  const [own, start] = [selfTrain.val_accuracy, classify?.val_accuracy];
+  if (own !== undefined && start !== undefined && own < start) {
+    return {
+      phase: "classify",
+      reason: `self-training is worse on validation: ${percent(own)} after ${
+        percent(start)
       }`,
     };
   }
-  if (
-    baseline?.test_accuracy !== undefined && test <= baseline.test_accuracy
-  ) {
-    const better = start.test_accuracy === undefined ||
-        baseline.test_accuracy > start.test_accuracy
-      ? "baseline"
-      : fallback;
+  if (own === undefined) {
     return {
-      phase: better,
-      reason: `self-training is not better than the labels alone: ${
-        percent(test)
-      }, baseline ${percent(baseline.test_accuracy)}`,
+      phase: "selfTrain",
+      reason:
+        "not compared with its start: the run has no validation images (data.validationPerClass)",
     };
   }
+  const tested = (["selfTrain", "classify", "baseline"] as const)
+    .flatMap((name) => {
+      const accuracy = phases[name]?.test_accuracy;
+      return accuracy === undefined
+        ? []
+        : `${NAMES[name]} ${percent(accuracy)}`;
+    });
   return {
     phase: "selfTrain",
-    reason: `self-training ${percent(test)}` +
-      (start.test_accuracy === undefined
+    reason: `best on validation with ${percent(own)}${
+      start === undefined ? "" : ` after ${percent(start)}`
+    }${
+      baseline?.val_accuracy === undefined
         ? ""
-        : `, ST-Class ${percent(start.test_accuracy)}`) +
-      (baseline?.test_accuracy === undefined
-        ? ""
-        : `, labels alone ${percent(baseline.test_accuracy)}`),
+        : `, labels alone ${percent(baseline.val_accuracy)}`
+    }; on the test split ${tested.join(", ")}${because}`,
   };
+}
+
+function percent(value: number): string {
+  return `${(100 * value).toFixed(1)} %`;
 }

@@ -122,6 +122,28 @@ export function entropyReference(
   return { loss, gradient };
 }
 
+/** `w sum_c factor_c p_c`. */
+export function softmaxLinearReference(
+  logits: ArrayLike<number>,
+  factors: ArrayLike<number>,
+  weights: ArrayLike<number>,
+): RowLoss {
+  const cols = factors.length;
+  const p = softmaxReference(logits, cols);
+  const loss = new Float64Array(weights.length);
+  const gradient = new Float64Array(logits.length);
+  for (let r = 0; r < weights.length; r++) {
+    let mean = 0;
+    for (let c = 0; c < cols; c++) mean += factors[c]! * p[r * cols + c]!;
+    loss[r] = weights[r]! * mean;
+    for (let c = 0; c < cols; c++) {
+      gradient[r * cols + c] = weights[r]! * p[r * cols + c]! *
+        (factors[c]! - mean);
+    }
+  }
+  return { loss, gradient };
+}
+
 /** Squared difference to adaptively pooled teacher tokens, a mean per image. */
 export function featureMseReference(
   student: ArrayLike<number>,
@@ -160,7 +182,7 @@ export function featureMseReference(
 }
 
 /** `log softmax(z / T)` of element `i` within its row. */
-function logSoftmax(
+export function logSoftmax(
   z: ArrayLike<number>,
   i: number,
   cols: number,

@@ -49,6 +49,7 @@ export {
   featureMseReference,
   type RowLoss,
   softCrossEntropyReference,
+  softmaxLinearReference,
 } from "./losses.ts";
 export {
   adamwReference,
@@ -64,3 +65,17 @@ export {
 } from "./relational.ts";
 export { type Blocks, packBlocksReference } from "./wire_blocks.ts";
 export { softmaxBackwardReference, softmaxReference } from "./softmax.ts";
+export {
+  adaMatchReference,
+  annealedLossReference,
+  fairnessReference,
+  type LabelledBatch,
+  type PredictedBatch,
+  reMixMatchReference,
+  udaReference,
+} from "./self_training.ts";
+export {
+  classAttentionReference,
+  type ClassAttentionShape,
+  combineLogitsReference,
+} from "./distillation.ts";

@@ -148,7 +148,9 @@ function tiles(data: RunData): Html {
               `phases.${phase}.test_accuracy`,
               value,
               "percent",
-            )}</span><span class="delta">${compared
+            )}</span><span class="delta">${keptStart(phase, data)
+            ? note(phase, data)
+            : compared
             ? html`${
               difference(value - base.value)
             } points against the baseline`
@@ -165,9 +167,18 @@ export function difference(value: number): Html {
   } ${format(value, "points")}</b>`;
 }
 
-/** Which labels a phase used, in a few words. */
-export function note(phase: string, { config }: RunData): string {
+/** Self-training found nothing better than the model it began with. */
+function keptStart(phase: string, { summary }: RunData): boolean {
+  return phase === "selfTrain" &&
+    numberAt(summary, "phases", phase, "best_step") === 0;
+}
+
+/** Which labels a phase used, or how it ended, in a few words. */
+export function note(phase: string, data: RunData): string {
+  const { config } = data;
   switch (phase) {
+    case "selfTrain":
+      return keptStart(phase, data) ? "tie: its start is kept" : "";
     case "teacher":
       return textAt(config, "phases", "teacher", "labels") === "labelled"
         ? "labelled images only"

@@ -53,14 +53,17 @@ export class LossScale {
     const scaled: HeadGradients = {};
     for (const [name, input] of Object.entries(losses)) {
       const key = name as keyof HeadGradients;
-      const output = program.scratch(
-        input.shape,
-        key === "dTokens" ? this.#activations : "f32",
-      );
-      cast(program, { input, output, factor: this.state });
-      scaled[key] = output;
+      const type = key === "dTokens" ? this.#activations : "f32";
+      scaled[key] = this.recordOne(program, input, type);
     }
     return scaled;
+  }
+
+  /** Records one gradient of the scaled loss. */
+  recordOne(program: Program, input: Tensor, type: RealType = "f32"): Tensor {
+    const output = program.scratch(input.shape, type);
+    cast(program, { input, output, factor: this.state });
+    return output;
   }
 
   async save(): Promise<number[]> {

@@ -106,6 +106,11 @@ export class Optimizer {
     );
   }
 
+  /** Forgets the gradients so far. */
+  reset(): void {
+    for (const set of this.#moments) set.clear();
+  }
+
   /** Whether this segment learns. */
   trains(segment: number): boolean {
     return this.#trained.includes(segment);
@@ -114,6 +119,11 @@ export class Optimizer {
   /** The gradients that backward starts from: those of the scaled loss, where it is scaled. */
   scaleLosses(program: Program, losses: HeadGradients): HeadGradients {
     return this.lossScale?.record(program, losses) ?? losses;
+  }
+
+  /** One more gradient that backward starts from. */
+  scaleLoss(program: Program, gradient: Tensor): Tensor {
+    return this.lossScale?.recordOne(program, gradient) ?? gradient;
   }
 
   /** Records norm, update and average, after the gradients are complete. */

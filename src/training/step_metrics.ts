@@ -9,9 +9,11 @@ export const METRICS = [
   "soft",
   "hard",
   "feature",
+  "attention",
   "relationalDistance",
   "relationalAngle",
   "consistency",
+  "fairness",
   /** Ranks that ask to stop after this step. */
   "stop",
   /** Global norm of the summed gradient before clipping. */

@@ -16,7 +16,7 @@ const TINY = {
     teacher: { images: 160 },
     distill: { images: 96 },
     classify: { images: 96 },
-    selfTrain: { images: 96 },
+    selfTrain: { images: 96, guard: { startAccuracy: 0 } },
     baseline: { images: 96 },
   },
 };

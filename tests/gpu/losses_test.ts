@@ -7,16 +7,23 @@ import {
 } from "../../src/gpu/mod.ts";
 import {
   argmaxRows,
+  classAttention,
+  classAttentionBackward,
+  combineLogits,
   consistencyMse,
   crossEntropy,
   distillKl,
   entropy,
   featureMse,
+  scaleBy,
   softCrossEntropy,
   softmaxBackward,
   softmaxForward,
+  softmaxLinear,
 } from "../../src/ops/mod.ts";
 import {
+  classAttentionReference,
+  combineLogitsReference,
   consistencyMseReference,
   crossEntropyReference,
   distillKlReference,
@@ -25,6 +32,7 @@ import {
   type RowLoss,
   softCrossEntropyReference,
   softmaxBackwardReference,
+  softmaxLinearReference,
   softmaxReference,
 } from "../../src/reference/mod.ts";
 import { assertClose, gaussian, stored, uniform } from "../helpers/mod.ts";
@@ -220,6 +228,48 @@ for (const form of FORMS) {
         );
       });
 
+      await t.step(`combineLogits() [${shape}]`, async () => {
+        const third = gaussian(rows * cols, { seed: 7, scale: 4 });
+        third.set(z.subarray(0, cols));
+        for (const kind of ["mean", "vote"] as const) {
+          const output = device.tensor(shape);
+          device.run((program) =>
+            combineLogits(program, {
+              models: [logits, teacher, device.tensor(shape, third)],
+              kind,
+              output,
+            })
+          );
+          assertClose(
+            await device.read(output),
+            combineLogitsReference([z, other, third], { cols, kind }),
+            { atol: 1e-5 },
+          );
+        }
+      });
+
+      await t.step(`softmaxLinear() [${shape}]`, async () => {
+        const f = gaussian(cols, { seed: 4 });
+        const factors = device.tensor([cols], f);
+        await checkLoss(
+          device,
+          softmaxLinearReference(z, f, w),
+          { scale: 2 },
+          ({ loss, gradient, accumulate }) =>
+            device.run((program) =>
+              softmaxLinear(program, {
+                logits,
+                factors,
+                rowWeights,
+                scale: 2,
+                loss,
+                dLogits: gradient,
+                accumulate,
+              })
+            ),
+        );
+      });
+
       await t.step(`argmaxRows() [${shape}]`, async () => {
         const chosen = device.tensor([rows], undefined, "u32");
         const confidence = device.tensor([rows]);
@@ -273,6 +323,71 @@ for (const form of FORMS) {
       device.run((program) => argmaxRows(program, { logits, labels }));
       deepStrictEqual([...await device.readU32(labels)], [1, 0]);
     });
+
+    await t.step("scaleBy() reads the factor when it runs", async () => {
+      const input = device.tensor([70], gaussian(70, { seed: 8 }));
+      const output = device.tensor([70]);
+      const factor = device.tensor([1]);
+      device.write(factor, new Float32Array([0.25]));
+      device.run((program) => {
+        scaleBy(program, { input, factor, output });
+        scaleBy(program, { input, factor, output, accumulate: true });
+      });
+      const expected = (await device.read(input)).map((value) => value / 2);
+      assertClose(await device.read(output), expected, { rtol: 1e-6 });
+    });
+
+    for (
+      const [batch, tokens, heads, headDim, prefix, type] of [
+        [2, 5, 3, 4, 1, "f32"],
+        [1, 70, 2, 33, 2, "f32"],
+        [2, 5, 3, 4, 2, "f16"],
+      ] as const
+    ) {
+      await t.step(
+        `classAttention() [${batch}, ${tokens}, ${heads}, ${headDim}], ${type}`,
+        async () => {
+          const dim = heads * headDim;
+          const length = batch * tokens * 3 * dim;
+          const values = stored(gaussian(length, { seed: 9 }), type);
+          const dValues = gaussian(batch * (tokens - prefix), { seed: 10 });
+          const qkv = device.tensor([batch * tokens, 3 * dim], values, type);
+          const dQkv = device.tensor(
+            [batch * tokens, 3 * dim],
+            new Float32Array(length).fill(1),
+            type,
+          );
+          const map = device.tensor([batch, tokens - prefix]);
+          const args = {
+            qkv,
+            map,
+            weights: device.tensor([batch * heads, tokens]),
+            batch,
+            tokens,
+            heads,
+            prefix,
+          };
+          const dMap = device.tensor(map.shape, dValues);
+          device.run((program) => {
+            classAttention(program, args);
+            classAttentionBackward(program, { ...args, dMap, dQkv });
+          });
+          const expected = classAttentionReference(values, dValues, {
+            batch,
+            tokens,
+            heads,
+            headDim,
+            prefix,
+          });
+          assertClose(await device.read(map), expected.map, { atol: 1e-5 });
+          assertClose(
+            await device.read(dQkv),
+            expected.gradient.map((value) => 1 + value),
+            { atol: type === "f32" ? 3e-6 : 2e-3 },
+          );
+        },
+      );
+    }
 
     for (
       const [batch, m, ds, n, dt, type] of [

@@ -15,8 +15,18 @@ const ALL_LOSSES = {
       hard: 0.5,
       soft: 0.5,
       feature: 0.1,
+      featureAlign: "projection",
+      attention: 0.2,
       relationalDistance: 2,
       relationalAngle: 4,
+      // Weights that change go another way to the kernels.
+      end: {
+        labels: 0.25,
+        soft: 0.1,
+        attention: 0.4,
+        relationalAngle: 1,
+        temperature: 1,
+      },
     },
     classify: { images: 480, backbone: "finetune" },
     selfTrain: { images: 480, threshold: 0.3, consistency: 1 },

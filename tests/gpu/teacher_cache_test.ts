@@ -214,19 +214,25 @@ async function openCaches(
       data,
       dataHash: hashDataSet(data),
       trainStore: ImageStore.create(device, data.train),
-      teacherInput: CONSTANTS.half,
     } as unknown as Context;
     const cache = await TeacherCache.open(context, {
-      teacher: createModel(device, teacherConfig(context), options.seed),
-      tokens: true,
+      teacher: {
+        model: createModel(device, teacherConfig(context), options.seed),
+        normalisation: CONSTANTS.half,
+        feature: "both",
+      },
+      reads: { tokens: true, attention: true },
       batch: 7,
       onBatch: () => {},
       ...(options.sizes ? { sizes: options.sizes } : {}),
     });
-    const { logits, feature, tokens } = cache!.widths;
+    const { logits, feature, tokens, attention } = cache!.widths;
     return {
       ...cache!.figures,
-      rows: await cache!.read([5, 119, 0, 5], logits + feature + tokens),
+      rows: await cache!.read(
+        [5, 119, 0, 5],
+        logits + feature + tokens + attention,
+      ),
       short: await cache!.read([119], logits + feature),
     };
   }));
@@ -237,7 +243,7 @@ async function openCaches(
 
 Deno.test("TeacherCache.open() evaluates what a disk lacks, reads rows from files and goes on after an interruption", async () => {
   await withFolder(async (folder) => {
-    // 10 logits, 32 features and 17 tokens: 2344 bytes a row, 8 rows a file.
+    // 10 logits, 32 features, 17 tokens, 16 patches: 2408 bytes a row, 8 rows a file.
     const small = { chunkBytes: 20_000, heldBytes: 0 };
     const open = (ranks: number, sizes = small, seed = 1) =>
       openCaches(folder, ranks, { seed, sizes });

@@ -23,6 +23,8 @@ const TINY: Record<string, unknown> = {
   student: { patch: 8, dim: 36, depth: 1, heads: 3 },
   checkpoint: { everySteps: 1000, keep: 2 },
   checksum: { everySteps: 5 },
+  // Models of a few steps may start, and are as good as chance.
+  phases: { selfTrain: { guard: { startAccuracy: 0, window: 1000 } } },
 };
 
 /** The configuration of {@linkcode runTiny}. */

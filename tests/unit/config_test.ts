@@ -151,6 +151,30 @@ Deno.test("loadConfig() refuses impossible pairs and says why", async () => {
       /phases.distill: no loss/,
     ],
     [["phases.teacher.enabled=false"], /phases.teacher.enabled: false leaves/],
+    [
+      ["phases.selfTrain.method=noisy-student", "phases.selfTrain.rounds=0"],
+      /selfTrain.rounds: noisy-student labels in rounds/,
+    ],
+    [
+      ['phases.selfTrain.voters=[{"weights":"a.safetensors"}]'],
+      /selfTrain.voters: several models label in rounds only/,
+    ],
+    [
+      ["phases.selfTrain.method=pi-model", "phases.selfTrain.mix=beta"],
+      /selfTrain.mix: beta mixes labels, and pi-model makes none/,
+    ],
+    [
+      ["phases.selfTrain.method=semi-vit", "phases.selfTrain.consistency=1"],
+      /selfTrain.consistency: compares two views/,
+    ],
+    [
+      ["phases.selfTrain.method=mean-teacher", "phases.selfTrain.emaDecay=0"],
+      /selfTrain.emaDecay: 0 leaves mean-teacher/,
+    ],
+    [
+      ['teachers=[{"weights":"a.safetensors","dim":"wide"}]'],
+      /teachers.0.dim: expected a number, found wide/,
+    ],
     [["globalBatch=2"], /globalBatch: relational losses/],
     [
       ["phases.classify.enabled=false", "phases.selfTrain.enabled=false"],

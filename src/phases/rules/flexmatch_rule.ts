@@ -1,4 +1,5 @@
 import {
+  type Predictions,
   type PseudoLabelRule,
   type PseudoLabels,
   restored,
@@ -14,6 +15,7 @@ import {
  * `tau beta_c / (2 - beta_c)`. Without warm-up the second term is left out.
  */
 export class FlexMatchRule implements PseudoLabelRule {
+  readonly readsLabelled = false;
   readonly #classes: number;
   readonly #threshold: number;
   readonly #warmup: boolean;
@@ -35,11 +37,8 @@ export class FlexMatchRule implements PseudoLabelRule {
     this.#beta = new Array<number>(options.classes).fill(0);
   }
 
-  apply(
-    indices: ArrayLike<number>,
-    probabilities: ArrayLike<number>,
-  ): PseudoLabels {
-    const { labels, confidence } = topClasses(probabilities, this.#classes);
+  apply({ indices, weak }: Predictions): PseudoLabels {
+    const { labels, confidence } = topClasses(weak, this.#classes);
     const weights = Float32Array.from(confidence, (value, i) => {
       const beta = this.#beta[labels[i]!]!;
       return value >= this.#threshold * beta / (2 - beta) ? 1 : 0;
@@ -50,7 +49,7 @@ export class FlexMatchRule implements PseudoLabelRule {
       }
     }
     this.#update();
-    return { labels, weights };
+    return { labels, weights, confidence };
   }
 
   state(): RuleState {

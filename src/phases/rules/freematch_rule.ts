@@ -2,6 +2,7 @@ import {
   classMeans,
   mean,
   moveAverage,
+  type Predictions,
   type PseudoLabelRule,
   type PseudoLabels,
   restored,
@@ -14,6 +15,7 @@ import {
  * confidence so far, times the class's average probability over the largest.
  */
 export class FreeMatchRule implements PseudoLabelRule {
+  readonly readsLabelled = false;
   readonly #classes: number;
   readonly #momentum: number;
   /** Moving average of the mean confidence. */
@@ -32,23 +34,25 @@ export class FreeMatchRule implements PseudoLabelRule {
     this.#hist = new Array<number>(classes).fill(1 / classes);
   }
 
+  /** Running means by class: of the probabilities and of the label frequencies. */
+  get averages(): { p: readonly number[]; hist: readonly number[] } {
+    return { p: this.#p, hist: this.#hist };
+  }
+
   /** Threshold of each class after the last step. */
   get thresholds(): number[] {
     const largest = Math.max(...this.#p);
     return this.#p.map((value) => this.#time * value / largest);
   }
 
-  apply(
-    _indices: ArrayLike<number>,
-    probabilities: ArrayLike<number>,
-  ): PseudoLabels {
-    const { labels, confidence } = topClasses(probabilities, this.#classes);
+  apply({ weak }: Predictions): PseudoLabels {
+    const { labels, confidence } = topClasses(weak, this.#classes);
     const m = this.#momentum;
     const frequencies = new Array<number>(this.#classes).fill(0);
     for (const label of labels) frequencies[label]! += 1 / labels.length;
     if (labels.length > 0) {
       this.#time = m * this.#time + (1 - m) * mean(confidence);
-      const means = classMeans(probabilities, this.#classes);
+      const means = classMeans(weak, this.#classes);
       this.#p = moveAverage(this.#p, means, m);
       this.#hist = moveAverage(this.#hist, frequencies, m);
     }
@@ -57,7 +61,7 @@ export class FreeMatchRule implements PseudoLabelRule {
       confidence,
       (value, i) => value >= thresholds[labels[i]!]! ? 1 : 0,
     );
-    return { labels, weights };
+    return { labels, weights, confidence };
   }
 
   state(): RuleState {

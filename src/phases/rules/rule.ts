@@ -1,10 +1,31 @@
+/** Predictions for a global batch, as a rule sees them. */
+export interface Predictions {
+  /** Which unlabelled item each row of `weak` belongs to. */
+  indices: ArrayLike<number>;
+  /** Softmax of the weak views, `[indices.length, classes]`. */
+  weak: ArrayLike<number>;
+  /** Softmax of the batch's labelled images, `[labelled, classes]`: where the rule reads it. */
+  labelled?: ArrayLike<number>;
+}
+
 /** Pseudo-labels of a batch and how much each counts in the loss. */
 export interface PseudoLabels {
   /** Class of each item. */
   labels: Int32Array<ArrayBuffer>;
   /** Weight of each item's cross-entropy, 0..1. */
   weights: Float32Array<ArrayBuffer>;
+  /** Probability of each label, as the rule judges it. */
+  confidence: ArrayLike<number>;
+  /** Class probabilities to learn instead of `labels`, `[items, classes]`. */
+  targets?: Float32Array<ArrayBuffer>;
 }
+
+/** For a batch without unlabelled images. */
+export const NO_LABELS: PseudoLabels = {
+  labels: new Int32Array(),
+  weights: new Float32Array(),
+  confidence: [],
+};
 
 /** What a rule remembers between steps, as a checkpoint stores it. */
 export type RuleState = Record<string, number[]>;
@@ -16,14 +37,9 @@ export type RuleState = Record<string, number[]>;
  * reaches the same labels and the same state.
  */
 export interface PseudoLabelRule {
-  /**
-   * @param indices Which unlabelled item each row belongs to.
-   * @param probabilities Softmax of the weak views, `[indices.length, classes]`.
-   */
-  apply(
-    indices: ArrayLike<number>,
-    probabilities: ArrayLike<number>,
-  ): PseudoLabels;
+  /** Needs the predictions for labelled images too. */
+  readonly readsLabelled: boolean;
+  apply(predictions: Predictions): PseudoLabels;
   state(): RuleState;
   /** @throws {RangeError} If the state belongs to a rule of other sizes. */
   restore(state: RuleState): void;
@@ -65,6 +81,39 @@ export function classMeans(
   return means;
 }
 
+/** Each row to the power `1 / temperature`, summing to 1 again. */
+export function sharpen(
+  probabilities: ArrayLike<number>,
+  classes: number,
+  temperature: number,
+): Float64Array<ArrayBuffer> {
+  const result = new Float64Array(probabilities.length);
+  for (let start = 0; start < result.length; start += classes) {
+    let top = 0;
+    for (let c = start; c < start + classes; c++) {
+      top = Math.max(top, probabilities[c]!);
+    }
+    for (let c = start; c < start + classes; c++) {
+      // Of the ratio to the largest, so that a sharp row stays above 0.
+      result[c] = (probabilities[c]! / top) ** (1 / temperature);
+    }
+  }
+  return normaliseRows(result, classes);
+}
+
+/** Divides each row by its sum, in place. */
+export function normaliseRows(
+  rows: Float64Array<ArrayBuffer>,
+  classes: number,
+): Float64Array<ArrayBuffer> {
+  for (let start = 0; start < rows.length; start += classes) {
+    const row = rows.subarray(start, start + classes);
+    const total = row.reduce((sum, value) => sum + value, 0);
+    for (let c = 0; c < classes; c++) row[c]! /= total;
+  }
+  return rows;
+}
+
 /** `momentum old + (1 - momentum) fresh`, element by element. */
 export function moveAverage(
   old: readonly number[],
@@ -96,4 +145,14 @@ export function restored(
     );
   }
   return [...values];
+}
+
+/** As {@linkcode restored}, or empty when the rule had not seen a batch. */
+export function restoredAverage(
+  rule: string,
+  state: RuleState,
+  name: string,
+  length: number,
+): number[] {
+  return state[name]?.length === 0 ? [] : restored(rule, state, name, length);
 }

@@ -1,12 +1,17 @@
 import {
+  type Predictions,
   type PseudoLabelRule,
   type PseudoLabels,
   type RuleState,
   topClasses,
 } from "./rule.ts";
 
-/** Pseudo-Label and FixMatch: full weight where the confidence reaches a fixed threshold. */
+/**
+ * Pseudo-Label (Lee 2013), FixMatch (Sohn et al. 2020) and Semi-ViT (Cai et al.
+ * 2022): full weight where the confidence reaches a fixed threshold.
+ */
 export class ThresholdRule implements PseudoLabelRule {
+  readonly readsLabelled = false;
   readonly #classes: number;
   readonly #threshold: number;
 
@@ -15,16 +20,13 @@ export class ThresholdRule implements PseudoLabelRule {
     this.#threshold = options.threshold;
   }
 
-  apply(
-    _indices: ArrayLike<number>,
-    probabilities: ArrayLike<number>,
-  ): PseudoLabels {
-    const { labels, confidence } = topClasses(probabilities, this.#classes);
+  apply({ weak }: Predictions): PseudoLabels {
+    const { labels, confidence } = topClasses(weak, this.#classes);
     const weights = Float32Array.from(
       confidence,
       (value) => value >= this.#threshold ? 1 : 0,
     );
-    return { labels, weights };
+    return { labels, weights, confidence };
   }
 
   state(): RuleState {

@@ -1,0 +1,44 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
+import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import wgsl from "./combine_logits.wgsl" with { type: "text" };
+
+const kernel = defineRowKernel("combine_logits", wgsl);
+
+/**
+ * Records the prediction of several models together as logits `[rows, classes]`: the
+ * logarithm of their mean probabilities, or of the share of models that vote for a
+ * class. Probabilities below 1e-6 count as that.
+ */
+export function combineLogits(
+  program: Program,
+  { models, kind, output }: {
+    models: readonly Tensor[];
+    kind: "mean" | "vote";
+    output: Tensor;
+  },
+): void {
+  const [rows, cols] = output.shape;
+  if (
+    rows === undefined || cols === undefined || output.shape.length !== 2 ||
+    models.length === 0 ||
+    models.some(({ length }) => length !== output.length)
+  ) {
+    throw shapeError("combineLogits", {
+      ...Object.fromEntries(models.map((model, i) => [`models.${i}`, model])),
+      output,
+    });
+  }
+  models.forEach((logits, i) =>
+    dispatchRows(program, kernel, {
+      rows,
+      uniforms: { u32: [rows, cols], f32: [1 / models.length] },
+      buffers: [logits, output],
+      constants: {
+        VOTE: kind === "vote" ? 1 : 0,
+        ACCUMULATE: i > 0 ? 1 : 0,
+        LAST: i === models.length - 1 ? 1 : 0,
+      },
+    })
+  );
+}

@@ -1,0 +1,51 @@
+import type { Program, Tensor } from "../gpu/mod.ts";
+import { shapeError } from "../gpu/mod.ts";
+import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import wgsl from "./softmax_linear.wgsl" with { type: "text" };
+
+const kernel = defineRowKernel("softmax_linear", wgsl);
+
+/** Arguments of {@linkcode softmaxLinear}; logits are `[rows, classes]`. */
+export interface SoftmaxLinearArgs {
+  logits: Tensor;
+  /** Factor of each class's probability, `[classes]`. */
+  factors: Tensor;
+  /** `[rows]`; 0 for rows that do not count. */
+  rowWeights: Tensor;
+  /** Factor of the gradient; not of `loss`. */
+  scale: number;
+  /** Weighted loss of each row, `[rows]`. */
+  loss: Tensor;
+  dLogits: Tensor;
+  /** Adds to `dLogits` instead of overwriting it. */
+  accumulate?: boolean;
+}
+
+/**
+ * Records the sum of a row's class probabilities, each times a factor. With the
+ * gradient for a batch's mean probabilities as factors this is the backward pass of
+ * any loss on that mean.
+ */
+export function softmaxLinear(program: Program, args: SoftmaxLinearArgs): void {
+  const { logits, factors, rowWeights, loss, dLogits } = args;
+  const [rows, cols] = logits.shape;
+  if (
+    rows === undefined || cols === undefined || logits.shape.length !== 2 ||
+    factors.length !== cols || rowWeights.length !== rows ||
+    loss.length !== rows || dLogits.length !== logits.length
+  ) {
+    throw shapeError("softmaxLinear", {
+      logits,
+      factors,
+      rowWeights,
+      loss,
+      dLogits,
+    });
+  }
+  dispatchRows(program, kernel, {
+    rows,
+    uniforms: { u32: [rows, cols], f32: [args.scale] },
+    buffers: [logits, factors, rowWeights, loss, dLogits],
+    constants: { ACCUMULATE: args.accumulate === true ? 1 : 0 },
+  });
+}

@@ -1,0 +1,70 @@
+// Loss that is linear in the predicted probabilities, with factors from the host: the
+// gradient of any loss on their mean over a batch.
+//
+//   p = softmax(logits)      m_r = sum_c factor_c p_c
+//   loss[r]           = w_r m_r
+//   d_logits[r, c] (+)= scale w_r p_c (factor_c - m_r)
+//
+// logits, d_logits [rows, cols]; factors [cols]; row_weights, loss [rows]. Rows of weight
+// 0 give exact zeros.
+
+struct Params {
+  rows: u32,
+  cols: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> factors: array<f32>;
+@group(0) @binding(3) var<storage, read> row_weights: array<f32>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(5) var<storage, read_write> d_logits: array<f32>;
+
+override ACCUMULATE: bool = false;
+
+@compute @workgroup_size(ROW_WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let asked = row_of(group.y * groups.x + group.x, local);
+  let row = min(asked, params.rows - 1u);
+  let lane = lane_of(local);
+  let cols = params.cols;
+  let start = row * cols;
+  let weight = row_weights[row];
+
+  var top = -3.4e38;
+  for (var c = lane; c < cols; c += ROW_LANES) {
+    top = max(top, logits[start + c]);
+  }
+  top = row_max(lane, top);
+  var total = 0.0;
+  var score = 0.0;
+  for (var c = lane; c < cols; c += ROW_LANES) {
+    let e = exp(logits[start + c] - top);
+    total += e;
+    score += e * factors[c];
+  }
+  total = row_sum(lane, total);
+  score = row_sum(lane, score);
+  if (asked >= params.rows) {
+    return;
+  }
+
+  let mean = score / total;
+  if (lane == 0u) {
+    loss[row] = select(weight * mean, 0.0, weight == 0.0);
+  }
+  let factor = params.scale * weight;
+  for (var c = lane; c < cols; c += ROW_LANES) {
+    let p = exp(logits[start + c] - top) / total;
+    var gradient = select(factor * p * (factors[c] - mean), 0.0, weight == 0.0);
+    if (ACCUMULATE) {
+      gradient += d_logits[start + c];
+    }
+    d_logits[start + c] = gradient;
+  }
+}

@@ -1,0 +1,52 @@
+import { softmaxRows } from "../evaluation/mod.ts";
+import { Inference, PatchInput } from "../training/mod.ts";
+import type { Context } from "./context.ts";
+import type { FrozenModel } from "./further_models.ts";
+import { combineModels } from "./rules/mod.ts";
+
+/** Predictions of one or several models for all unlabelled images. */
+export class Labellers {
+  readonly #inputs: readonly PatchInput[];
+  readonly #inferences: readonly Inference[];
+  readonly #classes: number;
+  readonly #kind: "mean" | "vote";
+
+  constructor(context: Context, labellers: readonly FrozenModel[]) {
+    const { config, split, communicator, device, trainStore } = context;
+    this.#kind = config.phases.selfTrain.combine;
+    this.#classes = context.data.classNames.length;
+    this.#inputs = labellers.map(({ normalisation }) =>
+      new PatchInput(device, normalisation)
+    );
+    this.#inferences = labellers.map(({ model, feature }, i) =>
+      new Inference({
+        model,
+        input: this.#inputs[i]!,
+        feature,
+        device,
+        communicator,
+        store: trainStore,
+        indices: split.unlabelled,
+        onBatch: () => context.onStep("selfTrain", -1),
+      })
+    );
+  }
+
+  /** Class probabilities, `[unlabelled images, classes]`, the same on every rank. */
+  async run(): Promise<ArrayLike<number>> {
+    const models: ArrayLike<number>[] = [];
+    for (const inference of this.#inferences) {
+      models.push(softmaxRows(await inference.run(), this.#classes));
+    }
+    return models.length === 1 ? models[0]! : combineModels(models, {
+      classes: this.#classes,
+      kind: this.#kind,
+    });
+  }
+
+  [Symbol.dispose](): void {
+    for (const each of [...this.#inferences, ...this.#inputs]) {
+      each[Symbol.dispose]();
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { Tensor } from "../gpu/mod.ts";
+import {
+  copyRows,
+  relationalAngle,
+  relationalDistance,
+  scaleBy,
+} from "../ops/mod.ts";
+import { shareOffsets, type StepProgram } from "../training/mod.ts";
+import type { Context } from "./context.ts";
+import type { DistillSchedule } from "./distill_schedule.ts";
+import { GradientSum, recordSum } from "./losses.ts";
+import type { Teaching } from "./teaching.ts";
+
+/**
+ * Records the relational losses on the features of all ranks, a mean over the
+ * teachers, and the gradient for this rank's own. Every rank computes the whole
+ * loss; rank 0 alone counts its value.
+ */
+export function recordRelational(
+  { config, communicator }: Context,
+  { step, teachings, schedule, students, teachers, output }: {
+    step: StepProgram;
+    teachings: readonly Teaching[];
+    schedule: DistillSchedule;
+    /** Features of this rank's images, `[rows, dim]`. */
+    students: Tensor;
+    /** Those of each teacher that runs in the step. */
+    teachers: readonly (Tensor | undefined)[];
+    /** As `students`. */
+    output: Tensor;
+  },
+): void {
+  const { program } = step;
+  const { rank, size } = communicator;
+  const offsets = shareOffsets(config.globalBatch, size);
+  const studentRows = step.gather(students, offsets);
+  const teacherRows = teachings.map((teaching, i) =>
+    teaching.allFeatures(step, teachers[i], offsets)
+  );
+  const sum = new GradientSum(
+    step.distributed ? program.scratch(studentRows.shape) : output,
+  );
+  for (
+    const [name, op] of [
+      ["relationalDistance", relationalDistance],
+      ["relationalAngle", relationalAngle],
+    ] as const
+  ) {
+    const scale = schedule.scale(name);
+    if (scale === 0) continue;
+    const factor = schedule.factor(name);
+    const share = 1 / teacherRows.length;
+    const total = new GradientSum(program.scratch([1]));
+    const loss = program.scratch([1]);
+    for (const teacher of teacherRows) {
+      const target = factor ? program.scratch(studentRows.shape) : sum.tensor;
+      op(program, {
+        student: studentRows,
+        teacher,
+        loss,
+        dStudent: target,
+        scale: scale * share,
+        accumulate: factor ? false : sum.next(),
+      });
+      if (factor) {
+        scaleBy(program, {
+          input: target,
+          output: sum.tensor,
+          factor,
+          accumulate: sum.next(),
+        });
+        program.release(target);
+      }
+      scaleBy(program, {
+        input: loss,
+        output: total.tensor,
+        scale: share,
+        factor,
+        accumulate: total.next(),
+      });
+    }
+    recordSum(step, total.tensor, name, rank === 0 ? 1 : 0);
+    program.release(loss, total.tensor);
+  }
+  if (!step.distributed) return;
+  copyRows(program, {
+    input: sum.tensor,
+    output,
+    inputRow: offsets[rank]!,
+    outputRow: 0,
+    rows: output.shape[0]!,
+  });
+  program.release(sum.tensor, studentRows);
+}

@@ -1,0 +1,107 @@
+import type { Tensor } from "../gpu/mod.ts";
+import {
+  type FeatureKind,
+  headsForward,
+  type Vit,
+  vitForward,
+} from "../model/mod.ts";
+import { copyRows, softmaxForward } from "../ops/mod.ts";
+import { shareOffsets, type StepProgram } from "../training/mod.ts";
+import type { Context } from "./context.ts";
+import type { Unlabelled } from "./pseudo_labels.ts";
+import type { SelfTrainBatch } from "./self_train_batch.ts";
+import type { Method } from "./self_train_method.ts";
+import type { SelfTrainRows } from "./self_train_rows.ts";
+
+/** Arguments of {@linkcode recordLabels}. */
+export interface LabellerArgs {
+  step: StepProgram;
+  batch: SelfTrainBatch;
+  rows: SelfTrainRows;
+  method: Method;
+  labeller: Vit;
+  feature: FeatureKind;
+  unlabelled: Unlabelled;
+  /** Of the first micro-batch's weak views; released when used. */
+  patches: Tensor;
+}
+
+/**
+ * Records what the labeller makes of the own unlabelled rows, and where a rule labels
+ * them, that all ranks' predictions become labels before the next piece runs.
+ *
+ * @returns The logits of the weak views.
+ */
+export function recordLabels(
+  { communicator }: Context,
+  args: LabellerArgs,
+): Tensor {
+  const { step, batch, rows, method, unlabelled } = args;
+  const { program } = step;
+  const { rule } = unlabelled;
+  /** Hands the probabilities of all ranks to the host. */
+  const gather = (
+    logits: Tensor,
+    count: number,
+    then: (rows: Float32Array) => void,
+  ) => {
+    const probabilities = program.scratch(logits.shape);
+    softmaxForward(program, { input: logits, output: probabilities });
+    step.gatherToHost(
+      probabilities,
+      shareOffsets(count, communicator.size),
+      then,
+    );
+    program.release(probabilities);
+  };
+  let labelled: Float32Array | undefined;
+  if (rule && (rule.readsLabelled || method.annealing)) {
+    const logits = recordLogits(args, "labelled");
+    gather(logits, rows.globalLabelled, (gathered) => labelled = gathered);
+    program.release(logits);
+  }
+  const logits = recordLogits(args, "unlabelled", args.patches);
+  if (rule) {
+    gather(logits, rows.globalUnlabelled, (weak) => {
+      const labels = unlabelled.label({
+        weak,
+        ...(labelled ? { labelled } : {}),
+      });
+      batch.adopt(labels, labelled);
+    });
+  }
+  return logits;
+}
+
+function recordLogits(
+  { step: { program }, batch, rows, labeller, feature }: LabellerArgs,
+  kind: "labelled" | "unlabelled",
+  first?: Tensor,
+): Tensor {
+  const logits = program.scratch([rows[kind], labeller.config.classes]);
+  const { parts, ranges } = kind === "labelled"
+    ? batch.weakLabelled
+    : batch.weak;
+  parts.forEach((part, index) =>
+    program.scope(() => {
+      const given = index === 0 ? first : undefined;
+      const patches = given ?? batch.recordWeak(program, kind, index);
+      program.section("forward");
+      const activations = vitForward(program, labeller, {
+        patches,
+        batch: part.size,
+        keep: false,
+      });
+      const heads = headsForward(program, labeller, activations, feature);
+      copyRows(program, {
+        input: heads.logits,
+        output: logits,
+        inputRow: 0,
+        outputRow: ranges[index]!.first,
+        rows: part.size,
+      });
+      if (given) program.release(given);
+    })
+  );
+  return logits;
+}
