@@ -1,4 +1,5 @@
 import { type Flow, WINDOW_BYTES } from "../links/mod.ts";
+import { ROOM } from "./waiting_room.ts";
 
 /** How a world uses its links and collectives; equal on all its ranks. */
 export interface Tuning {
@@ -39,6 +40,7 @@ function isFlow(value: unknown): value is Flow {
   return isWithin(lanes, 1, MOST_LANES) &&
     isWithin(segmentBytes, 1024, LARGEST_SEGMENT) &&
     isWithin(windowBytes, segmentBytes!, 2 * WINDOW_BYTES) &&
+    lanes! * windowBytes! <= ROOM &&
     isWithin(treeBytes, 0, LARGEST_TREE);
 }
 

@@ -1,7 +1,7 @@
 import type { FrameHead } from "../links/mod.ts";
 
-/** Room for each sender, in bytes. */
-const ROOM = 8 * 1024 * 1024;
+/** Room for each sender, in bytes: for all that may be on the way. */
+export const ROOM = 16 * 1024 * 1024;
 /** What an entry costs besides its payload. */
 const ENTRY_BYTES = 256;
 

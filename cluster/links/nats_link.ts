@@ -12,9 +12,12 @@ import { NatsWire, pubLine } from "./nats_wire.ts";
 /** Larger frames gain nothing and cost memory. */
 const MAX_FRAME = 4 * 1024 * 1024 + 4096;
 
-/** What suits a server on the same machine. */
+/**
+ * What suits a server on the same machine. In large segments, so that the server
+ * works least; in several lanes, so that it always has some to pass on.
+ */
 const NATS_FLOW: Flow = {
-  lanes: 2,
+  lanes: 4,
   segmentBytes: 4 * 1024 * 1024,
   windowBytes: WINDOW_BYTES,
   treeBytes: 64 * 1024,
