@@ -25,6 +25,7 @@ mkdir -p "$TOOLS/cache"
 . "$SETUP/versions.sh"
 . "$SETUP/packages.sh"
 . "$SETUP/adapter.sh"
+. "$SETUP/loader.sh"
 . "$SETUP/steps.sh"
 . "$SETUP/slurm.sh"
 
@@ -137,6 +138,7 @@ if [ -n "$MISSING" ]; then
     step_nats
     step_npm
     step_adapter
+    step_loader
     link_tool "$DENO" deno
     link_tool "$NATS" nats-server
     ;;

@@ -51,10 +51,7 @@ nvidia_version() {
 
 # The EGL flavour of NVIDIA's driver needs no X libraries, which headless nodes lack.
 use_egl_driver() {
-  cat >"$TOOLS/nvidia_egl_icd.json" <<'END'
-{"file_format_version":"1.0.0","ICD":{"library_path":"libEGL_nvidia.so.0","api_version":"1.3.0"}}
-END
-  use_driver_file "$TOOLS/nvidia_egl_icd.json"
+  use_driver_file "$ROOT/cluster/gpus/nvidia_egl_icd.json"
 }
 
 # Driver files name libraries that only the system's linker path would find.

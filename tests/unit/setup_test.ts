@@ -208,6 +208,27 @@ Deno.test("run.sh points the loader at an adapter that it unpacked", async () =>
   );
 });
 
+Deno.test("run.sh gets a loader that chooses only where there are several GPUs", async () => {
+  for (const gpus of [1, 2]) {
+    await using machine = await readyMachine();
+    const lines = Array.from({ length: gpus }, (_, i) => `GPU ${i}: T4`);
+    await machine.program("nvidia-smi", `echo "${lines.join("\n")}"`);
+    // Where this system has a browser its loader is taken, else the package's.
+    await addApt(machine);
+    await machine.program(
+      "dpkg-deb",
+      `mkdir -p usr/lib/chromium
+echo 'VkPhysicalDevice with deviceUUID: %s, driverUUID' >usr/lib/chromium/libvulkan.so.1
+tar -cf - ./usr/lib/chromium/libvulkan.so.1`,
+    );
+    const { code, err } = await machine.run(BOOTSTRAP);
+    strictEqual(code, 0, err);
+    const line =
+      /loader for several GPUs installed: \.tools\/loader\/libvulkan\.so\.1$/m;
+    (gpus > 1 ? match : doesNotMatch)(err, line);
+  }
+});
+
 /** A verb as `deno task` runs it; its parent would be that Deno. */
 function task(...args: string[]): string[] {
   return ["sh", "-c", 'sh cluster/task.sh "$@"; exit $?', "sh", ...args];
