@@ -95,6 +95,11 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "the whole test suite, or parts of it",
     load: async () => (await import("./test.ts")).test,
   },
+  devices: {
+    about: "the Vulkan devices that a process sees here",
+    hidden: true,
+    load: async () => (await import("./devices.ts")).devices,
+  },
   rank: {
     about: "one rank of a run; started by launchers",
     hidden: true,

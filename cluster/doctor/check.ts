@@ -6,6 +6,8 @@ export interface Check {
   /** What was looked at, one or two words. */
   name: string;
   status: CheckStatus;
+  /** Of what is wrong, for `doctor --explain`. */
+  code?: string;
   /** What was found, with the numbers. */
   detail: string;
   /** What to do about it; absent when all is well. */

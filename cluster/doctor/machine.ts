@@ -1,13 +1,12 @@
 import type { Env } from "../../src/env/mod.ts";
 import type { Check } from "./check.ts";
-import { outputOf } from "./shell.ts";
+import { fileSystemOf, isNetworkFileSystem } from "./file_system.ts";
+import { outputOf } from "../gpus/mod.ts";
 
 /** Deno's binaries need glibc 2.27 or newer. */
 const GLIBC_MINOR = 27;
 /** Checkpoints and logs of a run fit in this; bytes. */
 const DISK_WANTED = 2e9;
-/** On these, Deno's databases hang or fail without an error. */
-const NETWORK_FILE_SYSTEMS = /^(nfs|lustre|gpfs|ceph|smb|cifs|beegfs|fuse)/;
 
 function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
@@ -94,18 +93,13 @@ export async function checkDisk(env: Env): Promise<Check> {
     : { name: "disk", status: "ok", detail, facts };
 }
 
-async function fileSystemOf(path: string): Promise<string> {
-  const type = await outputOf("stat", ["-f", "-c", "%T", path]);
-  return type ?? "unknown file system";
-}
-
 /** Deno keeps databases in its cache, which network file systems break. */
 export async function checkCache(): Promise<Check> {
   const text = await outputOf(Deno.execPath(), ["info", "--json"]);
   const folder = String(JSON.parse(text ?? "{}").denoDir ?? "");
   const type = await fileSystemOf(folder);
   const detail = `DENO_DIR ${folder}, ${type}`;
-  return NETWORK_FILE_SYSTEMS.test(type)
+  return isNetworkFileSystem(type)
     ? {
       name: "cache",
       status: "warn",

@@ -1,7 +1,7 @@
 import type { Env } from "../../src/env/mod.ts";
 import { findNatsServer, startNatsServer } from "../launch/mod.ts";
 import type { Check } from "./check.ts";
-import { outputOf } from "./shell.ts";
+import { outputOf } from "../gpus/mod.ts";
 
 /** Starts a server of our own, as a run does, and stops it. */
 export async function checkNats(env: Env): Promise<Check> {

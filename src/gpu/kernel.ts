@@ -58,6 +58,7 @@ export class Pipelines {
   readonly #device: GPUDevice;
   readonly #modules = new Map<Kernel, GPUShaderModule>();
   readonly #pipelines = new Map<string, GPUComputePipeline>();
+  readonly #made: [Kernel, Constants][] = [];
   readonly #names = new Map<string, Kernel>();
 
   constructor(device: GPUDevice) {
@@ -87,6 +88,12 @@ export class Pipelines {
       compute: { module, entryPoint: "main", constants },
     });
     this.#pipelines.set(key, pipeline);
+    this.#made.push([kernel, constants]);
     return pipeline;
+  }
+
+  /** What has been compiled so far, in order. */
+  get made(): readonly (readonly [Kernel, Constants])[] {
+    return this.#made;
   }
 }

@@ -42,11 +42,17 @@ Deno.test("doctor finds this machine usable and its numbers right", async () => 
     "cache",
     "disk",
     "nats",
-    "vulkan",
+    // Of an NVIDIA GPU there would be "nodes" and "files" too.
+    "driver",
+    "loader",
+    "devices",
     "adapter",
+    "binding",
     "buffers",
     "readback",
     "numbers",
+    "kernels",
+    "shaders",
   ]);
   strictEqual(report.usable, true);
   strictEqual(code, 0);
@@ -54,11 +60,18 @@ Deno.test("doctor finds this machine usable and its numbers right", async () => 
 
 Deno.test("doctor exits 3 with a hint when there is no adapter", async () => {
   const env = {
-    VK_DRIVER_FILES: "/nonexistent/icd.json",
-    VK_ICD_FILENAMES: "/nonexistent/icd.json",
+    VK_DRIVER_FILES: "/none.json",
+    VK_ICD_FILENAMES: "/none.json",
   };
   const { code, out } = await doctor([], env);
   strictEqual(code, 3);
+  match(out, /^error {2}devices +VK-07: no Vulkan driver answers from \/none/m);
   match(out, /^error {2}adapter .*\n +hint .*run\.sh/m);
   match(out, /\nnot usable: mend the errors above\n$/);
+});
+
+Deno.test("doctor explains a code", async () => {
+  const { code, out } = await doctor(["--explain", "vk-04"]);
+  strictEqual(code, 0);
+  match(out, /^VK-04: .*\n\n(?:.*\n)*.*--extract-only/);
 });
