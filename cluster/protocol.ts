@@ -89,11 +89,24 @@ const adapter = z.strictObject({
   cpu: z.boolean(),
 });
 
+/**
+ * The device that a rank's process sees first, which is the one it computes on:
+ * WebGPU itself tells no UUID, so whoever started the rank has asked the driver.
+ */
+export const gpu = z.strictObject({
+  kind: z.enum(["discrete", "integrated", "other", "virtual", "cpu"]),
+  uuid: z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+  vendor: count,
+  device: count,
+});
+export type Gpu = z.output<typeof gpu>;
+
 const hello = z.strictObject({
   kind: z.literal("hello"),
   rank,
   host: word,
   pid: count,
+  gpu,
   /** Hash over protocol, code and lock file. */
   version: word,
   /** Hash of the resolved configuration. */

@@ -6,10 +6,13 @@ import {
   type Joined,
   joinRun,
   type OwnPlace,
+  takeOwnGpu,
   takePlace,
   tuningFolderOf,
 } from "../launch/mod.ts";
+import { accept, type Gpu, gpu as gpuSchema } from "../protocol.ts";
 import { startRank } from "../rank/mod.ts";
+import { GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
 import { type Options, parseOptions } from "./options.ts";
 
 const HELP =
@@ -22,6 +25,8 @@ One rank of a run: opens this machine's GPU, joins the coordinator and trains.
   --token-file FILE   the run's token, which the coordinator has written
   --run-dir DIR       run folder, on a file system that all ranks share
   --cache-dir DIR     what may be computed anew (default: cache/ beside the run)
+  --adapter cpu|gpu   computes on the CPU, or on nothing but a GPU
+  --gpu-bind UUID     takes this GPU (default auto: the one of its local rank)
 
 For launchers:
   --credentials FILE  how to reach the NATS server; left out, the run folder tells
@@ -29,6 +34,7 @@ For launchers:
   --local-rank N      its place on its machine: the first starts a server there
   --node NAME         name of its machine
   --life ID           life of the run to join
+  --gpu JSON          the device that it was bound to
   --attached          end when standard input ends
 
 Examples:
@@ -53,6 +59,8 @@ export async function rank(args: readonly string[]): Promise<number> {
       "cache-dir",
       "node",
       "life",
+      "gpu",
+      ...GPU_OPTIONS.string,
     ],
     number: ["rank", "size", "local-rank"],
     boolean: ["attached", "help"],
@@ -67,6 +75,7 @@ export async function rank(args: readonly string[]): Promise<number> {
   const handle = await startRank({
     env: realEnv,
     ...place,
+    gpu: await findGpu(options, runFolder),
     runFolder,
     cacheFolder,
     tuningFolder: tuningFolderOf(cacheFolder),
@@ -126,6 +135,29 @@ async function findRun(options: Options): Promise<Found> {
     runFolder,
     ...(url === undefined ? {} : { url }),
   };
+}
+
+/** The GPU that a launcher of this machine has bound, else one taken here. */
+async function findGpu(options: Options, runFolder: string): Promise<Gpu> {
+  const text = options.string("gpu");
+  if (text === undefined) {
+    return await takeOwnGpu(realEnv, {
+      wish: gpuWishOf(options),
+      localRank: placeOf(options)?.localRank ?? 0,
+      folder: `${runFolder}/gpus`,
+    });
+  }
+  const bound = accept(gpuSchema, parseJson(text));
+  if (bound !== undefined) return bound;
+  throw new ConfigError(`Cannot start a rank: --gpu ${text} is no device`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The place in the options, else the one that mpirun or srun gave. */

@@ -20,6 +20,7 @@ import {
 } from "../launch/mod.ts";
 import { Outlook } from "./outlook.ts";
 import { showProfile } from "./profile_table.ts";
+import { exportGpuWish, GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { TrainConsole } from "./train_console.ts";
 import { chooseWorld, joinAsRank, type TimeLimit } from "./train_world.ts";
@@ -59,6 +60,10 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
                       quarter of the limit)
   --tls DIR           encrypt: certificates of deno task ca; with --nats, the
                       ca.pem in DIR must have signed the server's certificate
+  --adapter cpu|gpu   the CPU although there is a GPU; gpu: never the CPU
+  --gpu-bind WHICH    auto: a GPU for each rank, by UUID; none: what each sees
+                      first; or UUIDs, by place on the machine
+  --allow-shared      several ranks may share a GPU
   --quiet             only results and errors
   --json              the result as one JSON object on stdout
 
@@ -100,13 +105,14 @@ export async function train(args: readonly string[]): Promise<number> {
       "run-dir",
       "resume",
       ...SERVER_OPTIONS,
+      ...GPU_OPTIONS.string,
       "launcher",
       "hosts",
       "host",
       "time-limit",
     ],
     number: ["ranks", "fast-dev-run", "reserve", "cores-per-rank"],
-    boolean: ["profile", "quiet", "json", "help"],
+    boolean: ["profile", "quiet", "json", "help", ...GPU_OPTIONS.boolean],
   });
   if (options.boolean("help")) {
     new Console(realEnv).result(HELP);
@@ -117,9 +123,11 @@ export async function train(args: readonly string[]): Promise<number> {
   const guest = await joinAsRank(options);
   if (guest !== undefined) return guest;
   const choice = await chooseRun(realEnv, request);
+  const gpus = gpuWishOf(options);
+  exportGpuWish(gpus);
   const world = await chooseWorld(
     options,
-    choice.config,
+    { config: choice.config, gpus },
     (line) => terminal.urgent(line),
   );
   const { size, starter, requeue } = world;
@@ -138,6 +146,7 @@ export async function train(args: readonly string[]): Promise<number> {
     version: project.version,
     server: serverRequestOf((name) => options.string(name)),
     ...(starter === undefined ? {} : { starter }),
+    gpus,
     observer: view,
     onPlan(made) {
       plan = made;

@@ -1,11 +1,12 @@
 import type { Config } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { checkPlaces, type Survey, surveyGpus } from "../gpus/mod.ts";
 import {
   findOwnPlace,
+  type GpuWish,
   groupStarter,
   localStarter,
   parseHosts,
-  probeAdapter,
   sshStarter,
   type Starter,
   waitingStarter,
@@ -91,7 +92,7 @@ function ownPlace(options: Options) {
 /** Who starts how many ranks, from the options, the environment and SLURM. */
 export async function chooseWorld(
   options: Options,
-  config: Config,
+  { config, gpus }: { config: Config; gpus: GpuWish },
   say: (line: string) => void,
 ): Promise<World> {
   const launcher = launcherOf(options);
@@ -148,11 +149,13 @@ export async function chooseWorld(
           "Cannot use --cores-per-rank 0: a rank needs a core",
         );
       }
+      const { size, survey } = await lookHere(config, gpus);
       return {
-        size: await localSize(config),
-        ...(coresPerRank === undefined
-          ? {}
-          : { starter: localStarter({ coresPerRank }) }),
+        size,
+        starter: localStarter({
+          survey,
+          ...(coresPerRank === undefined ? {} : { coresPerRank }),
+        }),
         requeue: false,
         ...time,
       };
@@ -160,11 +163,25 @@ export async function chooseWorld(
   }
 }
 
-/** `auto`: one rank, since several would share one GPU; 2 on a CPU adapter. */
-async function localSize(config: Config): Promise<number> {
-  if (config.ranks !== "auto") return config.ranks;
-  const { cpu } = await probeAdapter();
-  return Math.min(cpu ? 2 : 1, config.globalBatch);
+/** How many ranks this machine takes, and on what. */
+async function lookHere(
+  config: Config,
+  gpus: GpuWish,
+): Promise<{ size: number; survey: Survey }> {
+  const survey = await surveyGpus(realEnv, {
+    wish: gpus.adapter,
+    lookup: (name) => Deno.env.get(name),
+  });
+  const size = config.ranks === "auto"
+    ? autoSize(survey.usable.length, config.globalBatch)
+    : config.ranks;
+  checkPlaces(survey, { ...gpus, localSize: size });
+  return { size, survey };
+}
+
+/** A rank for each GPU; on a CPU adapter two, which share it. */
+function autoSize(usable: number, globalBatch: number): number {
+  return Math.min(usable === 0 ? 2 : usable, globalBatch);
 }
 
 /** The launcher's number of ranks, which the configuration must not contradict. */

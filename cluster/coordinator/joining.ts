@@ -1,6 +1,7 @@
 import type { Hello, Ready } from "../protocol.ts";
 import { fail } from "./ending.ts";
 import { nextPhase } from "./schedule.ts";
+import type { State } from "./state.ts";
 import {
   answer,
   blame,
@@ -28,14 +29,11 @@ export function onHello(turn: Turn, hello: Hello): void {
       : refuse(`rank ${hello.rank} is process ${pid} on ${host} already`);
   }
   if (state.stage !== "joining") return refuse(`the run is ${state.stage}`);
-  const other = hello.version !== state.version
-    ? `version ${hello.version}, the coordinator ${state.version}`
-    : hello.config !== state.config
-    ? `configuration ${hello.config}, the coordinator ${state.config}`
-    : undefined;
+  const fault = faultOf(state, hello);
   rank.heard = rank.moved = rank.stepped = at;
-  if (other !== undefined) {
-    const reason = `rank ${hello.rank} on ${hello.host} has ${other}`;
+  if (fault !== undefined) {
+    const { what, hint, exitCode } = fault;
+    const reason = `rank ${hello.rank} on ${hello.host} ${what}`;
     journal(turn, { event: "refused", rank: hello.rank, reason });
     refuse(reason);
     return fail(turn, {
@@ -43,16 +41,49 @@ export function onHello(turn: Turn, hello: Hello): void {
       rank: hello.rank,
       host: hello.host,
       pid: hello.pid,
-      cause: `it has ${other}`,
-      hint: "start all ranks from the same checkout and run folder",
-      exitCode: 2,
+      cause: `it ${what}`,
+      hint,
+      exitCode,
     });
   }
   rank.hello = hello;
-  const { host, pid } = hello;
-  journal(turn, { event: "joined", rank: hello.rank, host, pid });
+  const { host, pid, gpu } = hello;
+  journal(turn, {
+    event: "joined",
+    rank: hello.rank,
+    host,
+    pid,
+    gpu: gpu.uuid,
+  });
   welcome(turn, hello.rank);
   if (state.ranks.every((rank) => rank.hello)) enter(turn, "opening");
+}
+
+/** Why a rank cannot take part. */
+function faultOf(
+  state: State,
+  { version, config, host, gpu }: Hello,
+): { what: string; hint: string; exitCode: number } | undefined {
+  const other = version !== state.version
+    ? `version ${version}, the coordinator ${state.version}`
+    : config !== state.config
+    ? `configuration ${config}, the coordinator ${state.config}`
+    : undefined;
+  if (other !== undefined) {
+    const hint = "start all ranks from the same checkout and run folder";
+    return { what: `has ${other}`, hint, exitCode: 2 };
+  }
+  // Processes on a CPU adapter share it by nature.
+  if (gpu.kind === "cpu" || state.allowShared) return undefined;
+  const twin = state.ranks.findIndex(({ hello }) =>
+    hello?.host === host && hello.gpu.uuid === gpu.uuid
+  );
+  return twin < 0 ? undefined : {
+    what: `shares GPU-${gpu.uuid} with rank ${twin} [VK-10]`,
+    hint:
+      "bind each rank to a GPU of its own (--gpu-bind auto), start fewer ranks a machine, or add --allow-shared",
+    exitCode: 3,
+  };
 }
 
 function welcome(turn: Turn, rank: number): void {
@@ -72,16 +103,19 @@ export function onReady(turn: Turn, ready: Ready): void {
   journal(turn, { event: "ready", rank: ready.rank, adapter, form });
   const first = state.ranks.findIndex((other) => other.ready !== undefined);
   const expected = state.ranks[first]!.ready!;
-  const other = form !== expected.form
-    ? `kernels of form ${form} (${adapter.name}), rank ${first} ${expected.form} (${expected.adapter.name})`
+  const { gpu } = rank.hello;
+  const other = gpu.vendor !== adapter.vendor || gpu.device !== adapter.device
+    ? `opened ${adapter.name}, which is not the device of its proof (GPU-${gpu.uuid}) [VK-10]`
+    : form !== expected.form
+    ? `has kernels of form ${form} (${adapter.name}), rank ${first} ${expected.form} (${expected.adapter.name})`
     : ready.data !== expected.data
-    ? `data ${ready.data}, rank ${first} ${expected.data}`
+    ? `has data ${ready.data}, rank ${first} ${expected.data}`
     : undefined;
   if (other !== undefined) {
     return fail(turn, {
       ...blame(turn, ready.rank),
       kind: "refused",
-      cause: `it has ${other}`,
+      cause: `it ${other}`,
       hint: "give all ranks the same kind of adapter and the same files",
       exitCode: 2,
     });

@@ -59,7 +59,7 @@ export type JournalRecord =
     phases: readonly PhaseName[];
     resumed: boolean;
   }
-  | { event: "joined"; rank: number; host: string; pid: number }
+  | { event: "joined"; rank: number; host: string; pid: number; gpu: string }
   | { event: "refused"; rank: number; reason: string }
   | {
     event: "ready";
@@ -205,6 +205,8 @@ export interface State {
   /** Hashes that every rank must have. */
   version: string;
   config: string;
+  /** Several ranks of a machine may have one GPU. */
+  allowShared: boolean;
   ranks: RankState[];
   /** What the others do when a rank is lost in a phase. */
   onRankLoss: "stop" | "continue";
@@ -231,10 +233,12 @@ export function initialState(options: {
   phases: readonly PhaseName[];
   version: string;
   config: string;
+  allowShared?: boolean;
   limits?: Partial<Limits>;
   onRankLoss?: State["onRankLoss"];
 }): State {
-  const { at, size, phases, version, config, onRankLoss = "stop" } = options;
+  const { at, size, phases, version, config } = options;
+  const { allowShared = false, onRankLoss = "stop" } = options;
   return {
     stage: "joining",
     since: at,
@@ -244,6 +248,7 @@ export function initialState(options: {
     config,
     onRankLoss,
     generation: 1,
+    allowShared,
     ranks: Array.from({ length: size }, () => ({
       heard: at,
       moved: at,

@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { netPermission } from "./rank_net.ts";
 import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
+import type { Variables } from "../gpus/mod.ts";
+import { netPermission } from "./rank_net.ts";
 
 /** Lines of a rank's output that a failure report shows. */
 const TAIL_LINES = 20;
@@ -41,6 +42,8 @@ export interface SpawnOptions {
   threads?: number;
   /** The only cores that it may run on, as in `0,1`. */
   cores?: string;
+  /** Environment in which it has the GPU that it was given. */
+  variables: Variables;
 }
 
 /**
@@ -79,8 +82,7 @@ export function spawnRank(options: SpawnOptions): RankProcess {
       ...args,
     ],
     env: {
-      DENO_WEBGPU_BACKEND: "vulkan",
-      XDG_RUNTIME_DIR: Deno.env.get("XDG_RUNTIME_DIR") ?? "/tmp",
+      ...options.variables,
       NO_COLOR: "1",
       ...(threads === undefined || Deno.env.has("LP_NUM_THREADS")
         ? {}

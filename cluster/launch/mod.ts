@@ -1,4 +1,3 @@
-export { probeAdapter } from "./adapter_probe.ts";
 export {
   type LaunchEnd,
   type LaunchOptions,
@@ -26,6 +25,13 @@ export { groupStarter } from "./group_ranks.ts";
 export { takePlace, waitingStarter } from "./workers.ts";
 export { findOwnPlace, type OwnPlace } from "./own_place.ts";
 export { type Joined, type JoinRequest, joinRun } from "./join_run.ts";
+export {
+  GPU_DEFAULTS,
+  gpuArguments,
+  gpuOf,
+  type GpuWish,
+  takeOwnGpu,
+} from "./own_gpu.ts";
 export { ownAddress } from "./node_server.ts";
 export {
   localStarter,

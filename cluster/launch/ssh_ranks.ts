@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { ConfigError } from "../../src/env/mod.ts";
 import { keepOutput } from "./local.ts";
 import { isLoopback, ownAddress } from "./node_server.ts";
+import { gpuArguments } from "./own_gpu.ts";
 import type { StartAbout, StartedRank, Starter } from "./starter.ts";
 
 /** A machine that ssh reaches, and its ranks. */
@@ -50,7 +51,7 @@ function startAll(hosts: readonly Host[], about: StartAbout): StartedRank[] {
     Array.from({ length: ranks }, (_, localRank) => ({ name, localRank }))
   );
   return places.map(({ name, localRank }, rank) => {
-    const { runFolder, cacheFolder, life, size } = about;
+    const { runFolder, cacheFolder, life, size, gpus } = about;
     const root = fileURLToPath(new URL("../../", import.meta.url));
     const words = [
       `--run-dir=${runFolder}`,
@@ -60,6 +61,7 @@ function startAll(hosts: readonly Host[], about: StartAbout): StartedRank[] {
       `--size=${size}`,
       `--local-rank=${localRank}`,
       `--node=${name}`,
+      ...gpuArguments(gpus),
       "--attached",
     ].map(quote).join(" ");
     const child = new Deno.Command("ssh", {

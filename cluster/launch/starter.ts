@@ -1,10 +1,17 @@
 import { availableParallelism } from "node:os";
 import type { Env } from "../../src/env/mod.ts";
 import type { RankHandle } from "../coordinator/mod.ts";
+import {
+  type Placement,
+  placeRanks,
+  type Survey,
+  surveyGpus,
+} from "../gpus/mod.ts";
 import type { Control } from "../links/mod.ts";
 import type { Subjects } from "../protocol.ts";
 import { corePlaces } from "./core_places.ts";
 import { spawnRank } from "./local.ts";
+import { gpuOf, type GpuWish } from "./own_gpu.ts";
 import type { RunServer } from "./run_server.ts";
 
 /** A rank whose process can be watched from here. */
@@ -26,6 +33,8 @@ export interface StartAbout {
   server: RunServer;
   control: Control;
   subjects: Subjects;
+  /** What the ranks are to compute on. */
+  gpus: GpuWish;
 }
 
 /** How the ranks of a run come to be: here, by srun, through ssh, by themselves. */
@@ -65,11 +74,13 @@ export interface LocalRanks {
   ranks?: readonly number[];
   /** Each rank runs on so many cores of its own; left out, on all. */
   coresPerRank?: number;
+  /** What this machine computes on, where that is known already. */
+  survey?: Survey;
 }
 
-/** Starts ranks as processes of this machine. */
+/** Starts ranks as processes of this machine, each with a GPU of its own. */
 export function localStarter(
-  { ranks, coresPerRank }: LocalRanks = {},
+  { ranks, coresPerRank, survey }: LocalRanks = {},
 ): Starter {
   return {
     async start(about) {
@@ -78,11 +89,16 @@ export function localStarter(
       const places = coresPerRank === undefined
         ? undefined
         : await corePlaces(here.length, coresPerRank);
+      const placements = await placeHere(about, here, survey);
       const cores = availableParallelism();
-      return here.map((rank, i) =>
-        spawnRank({
+      return here.map((rank, i) => {
+        const { variables, gpu } = placements[i]!;
+        return spawnRank({
           rank,
-          args: rankArguments(about, rank),
+          args: [
+            ...rankArguments(about, rank),
+            `--gpu=${JSON.stringify(gpuOf(gpu))}`,
+          ],
           output: `${runFolder}/logs/rank-${rank}.stderr`,
           runFolder,
           cacheFolder,
@@ -90,8 +106,26 @@ export function localStarter(
           threads: coresPerRank ??
             Math.max(1, Math.floor(cores / here.length)),
           ...(places === undefined ? {} : { cores: places[i]! }),
-        })
-      );
+          variables,
+        });
+      });
     },
   };
+}
+
+/** A GPU for each rank of this machine. */
+async function placeHere(
+  { env, runFolder, gpus }: StartAbout,
+  ranks: readonly number[],
+  survey?: Survey,
+): Promise<Placement[]> {
+  const lookup = (name: string) => Deno.env.get(name);
+  const seen = survey ?? await surveyGpus(env, { wish: gpus.adapter, lookup });
+  return await placeRanks(env, seen, {
+    ...gpus,
+    localRanks: ranks.map((_, localRank) => localRank),
+    localSize: ranks.length,
+    folder: `${runFolder}/gpus`,
+    lookup,
+  });
 }

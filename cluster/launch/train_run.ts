@@ -29,6 +29,7 @@ import {
   type RunServer,
   type ServerRequest,
 } from "./run_server.ts";
+import { GPU_DEFAULTS, type GpuWish } from "./own_gpu.ts";
 import { localStarter, type Starter } from "./starter.ts";
 
 /** A server of our own that ends is started again at most this often. */
@@ -44,6 +45,8 @@ export interface TrainRunOptions {
   server: ServerRequest;
   /** How the ranks come to be; by default as processes of this machine. */
   starter?: Starter;
+  /** What ranks compute on; left out, a GPU each where there are any. */
+  gpus?: GpuWish;
   observer: Observer;
   /** Called once, with what has been decided, before anything is started. */
   onPlan(plan: RunPlan): void;
@@ -77,7 +80,7 @@ export interface TrainRunEnd {
 
 /** Runs the remaining phases of a run on ranks of this machine. */
 export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
-  const { env, choice, size, observer } = options;
+  const { env, choice, size, observer, gpus = GPU_DEFAULTS } = options;
   const { config, folder: path, resumed } = choice;
   // Found missing now rather than by every rank.
   const { kind, path: place, labels } = config.data;
@@ -151,6 +154,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     version,
     config: await hashOf(text),
     onRankLoss: config.onRankLoss,
+    allowShared: gpus.allowShared,
     limits: {
       dead: config.timeouts.heartbeatSeconds * 1000,
       step: config.timeouts.progressSeconds * 1000,
@@ -194,6 +198,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     server,
     control,
     subjects,
+    gpus,
   });
   options.onStart({
     url: server.url,

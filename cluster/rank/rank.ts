@@ -7,6 +7,7 @@ import { CollectiveTimeoutError, CommWorker } from "../communicator/mod.ts";
 import { type Credentials, readCredentials } from "../links/mod.ts";
 import {
   type Failed,
+  type Gpu,
   type ProgressMessage,
   type Subjects,
   subjectsOf,
@@ -38,6 +39,8 @@ export interface RankOptions {
   host: string;
   pid: number;
   deno: string;
+  /** The device that whoever placed this rank has seen in its environment. */
+  gpu: Gpu;
   /** Ends the process, after the log is written. */
   exit(code: number): void;
 }
@@ -135,7 +138,7 @@ function openWorker(
 /** Hello, engine, then phases until the order to leave. */
 async function serve(session: Session): Promise<number> {
   const { env, rank, runFolder, worker, life, log, reporter } = session;
-  const { host, pid, deno, orders, membership } = session;
+  const { host, pid, deno, gpu, orders, membership } = session;
   const never = new AbortController().signal;
   const text = await env.disk.readText(`${runFolder}/config.json`);
   const answer = await reporter.report({
@@ -144,6 +147,7 @@ async function serve(session: Session): Promise<number> {
     host,
     pid,
     deno,
+    gpu,
     version: await codeHash(env.disk),
     config: await hashOf(text),
   }, never);

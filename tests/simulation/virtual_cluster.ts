@@ -195,6 +195,12 @@ export class VirtualCluster {
       version: "v",
       config: "c",
       deno: "2",
+      gpu: {
+        kind: "cpu" as const,
+        uuid: "00000000-0000-0000-0000-000000000001",
+        vendor: 1,
+        device: 1,
+      },
     };
     this.#report(rank, hello, () => {
       this.#work(rank, 1000 + this.#next() * 5000, () => {

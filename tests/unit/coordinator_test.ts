@@ -12,7 +12,7 @@ import {
   type State,
   wireLine,
 } from "../../cluster/coordinator/mod.ts";
-import { accept, report } from "../../cluster/protocol.ts";
+import { accept, type Gpu, report } from "../../cluster/protocol.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import type { PhaseName } from "../../src/phases/mod.ts";
 
@@ -22,7 +22,10 @@ type Unclocked<T> = T extends unknown ? Omit<T, "at"> : never;
 function play(
   size: number,
   events: readonly Unclocked<ClusterEvent>[],
-  { phases = ["teacher"] }: { phases?: readonly PhaseName[] } = {},
+  { phases = ["teacher"], allowShared = false }: {
+    phases?: readonly PhaseName[];
+    allowShared?: boolean;
+  } = {},
 ) {
   let state: State = initialState({
     at: 0,
@@ -30,6 +33,7 @@ function play(
     phases,
     version: "v1",
     config: "c1",
+    allowShared,
   });
   const actions: Action[] = [];
   for (const event of events) {
@@ -43,7 +47,17 @@ function play(
   return { state, actions, answer: answers.at(-1) };
 }
 
-function hello(rank: number, change: Record<string, string | number> = {}) {
+function gpuOf(id: number, kind: Gpu["kind"] = "discrete"): Gpu {
+  const last = String(id).padStart(12, "0");
+  return {
+    kind,
+    uuid: `00000000-0000-0000-0000-${last}`,
+    vendor: 1,
+    device: 1,
+  };
+}
+
+function hello(rank: number, change: Record<string, unknown> = {}) {
   return {
     kind: "hello" as const,
     hello: {
@@ -54,6 +68,7 @@ function hello(rank: number, change: Record<string, string | number> = {}) {
       version: "v1",
       config: "c1",
       deno: "2",
+      gpu: gpuOf(rank),
       ...change,
     },
   };
@@ -95,6 +110,32 @@ for (const key of ["version", "config"] as const) {
     match(cause, new RegExp(`other.*${own}`));
   });
 }
+
+Deno.test("advance() ends the run when two ranks of a machine share a GPU", () => {
+  const shared = [hello(0), hello(1, { gpu: gpuOf(0) })];
+  const { state, answer } = play(2, shared);
+  match(JSON.stringify(answer), /refused.*rank 1 on h shares GPU-0.* rank 0/);
+  const { rank, exitCode, cause, hint } = state.failure!;
+  deepStrictEqual([rank, exitCode], [1, 3]);
+  match(cause, /shares GPU-0{8}-.* with rank 0 \[VK-10\]/);
+  match(hint!, /--allow-shared/);
+
+  const joined = (
+    events: Parameters<typeof play>[1],
+    allowShared = false,
+  ) => play(2, events, { allowShared }).state.failure === undefined;
+  strictEqual(joined(shared, true), true);
+  // Another machine has other GPUs, whatever their UUIDs; a CPU is for all.
+  strictEqual(joined([hello(0), hello(1, { gpu: gpuOf(0), host: "i" })]), true);
+  const cpu = { gpu: gpuOf(0, "cpu") };
+  strictEqual(joined([hello(0, cpu), hello(1, cpu)]), true);
+});
+
+Deno.test("advance() ends the run when a rank opens another device than its proof", () => {
+  const other = hello(0, { gpu: { ...gpuOf(0), device: 2 } });
+  const { state } = play(1, [other, ready(0, "tiled")]);
+  match(state.failure!.cause, /it opened gpu 0, .* proof \(GPU-0.*VK-10/);
+});
 
 Deno.test("advance() ends the run when ranks have other kernels or data", () => {
   const joined = [hello(0), hello(1), ready(0, "tiled")];

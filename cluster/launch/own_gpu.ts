@@ -1,0 +1,70 @@
+import type { Env } from "../../src/env/mod.ts";
+import {
+  type AdapterWish,
+  type GpuBind,
+  placeRanks,
+  surveyGpus,
+  type VulkanDevice,
+} from "../gpus/mod.ts";
+import type { Gpu } from "../protocol.ts";
+
+/** What a run wants of the GPUs of a machine. */
+export interface GpuWish {
+  adapter: AdapterWish;
+  bind: GpuBind;
+  /** Several ranks may have one GPU. */
+  allowShared: boolean;
+}
+
+/** A GPU for each rank where there are any, else the CPU for all. */
+export const GPU_DEFAULTS: GpuWish = {
+  adapter: "auto",
+  bind: "auto",
+  allowShared: false,
+};
+
+/** The choice as options of the verb `rank`, for machines that are not asked here. */
+export function gpuArguments({ adapter, bind }: GpuWish): string[] {
+  const uuids = typeof bind === "string" ? bind : bind.join(",");
+  return [`--adapter=${adapter}`, `--gpu-bind=${uuids}`];
+}
+
+/** What a rank tells the coordinator of its GPU. */
+export function gpuOf({ kind, uuid, vendor, device }: VulkanDevice): Gpu {
+  return { kind, uuid, vendor, device };
+}
+
+/**
+ * Takes a GPU in this very process, for a rank that srun, mpirun or a person has
+ * started: its launcher could not look at this machine. Must come before anything
+ * opens an adapter.
+ */
+export async function takeOwnGpu(
+  env: Env,
+  { wish, localRank, folder }: {
+    wish: GpuWish;
+    /** Place among the ranks of this machine. */
+    localRank: number;
+    /** For settings; may be shared by the ranks of several machines. */
+    folder: string;
+  },
+): Promise<Gpu> {
+  const lookup = (name: string) => Deno.env.get(name);
+  const survey = await surveyGpus(env, { wish: wish.adapter, lookup });
+  // How many ranks there will be here, the coordinator alone knows: it refuses
+  // two that have the same.
+  const [placement] = await placeRanks(env, survey, {
+    ...wish,
+    localRanks: [localRank],
+    folder: `${folder}/${Deno.hostname()}`,
+    lookup,
+  });
+  const { variables, gpu, loader } = placement!;
+  for (const [name, value] of Object.entries(variables)) {
+    Deno.env.set(name, value);
+  }
+  // A library path counts at a process's start alone; a library that is loaded
+  // is taken by its name, whoever asks for it later.
+  if (loader !== undefined) Deno.dlopen(loader, {});
+  return gpuOf(gpu);
+}
