@@ -1,5 +1,5 @@
 import { realEnv } from "../../src/env/mod.ts";
-import { Console } from "../console.ts";
+import { Console, table } from "../console.ts";
 import {
   type Check,
   checkCache,
@@ -11,13 +11,21 @@ import {
   checkRuntime,
   checkVulkan,
   explain,
+  judgeCluster,
   ownMachine,
 } from "../doctor/mod.ts";
 import type { AdapterWish } from "../gpus/mod.ts";
-import { adapterWish } from "./gpu_options.ts";
-import { parseOptions } from "./options.ts";
+import {
+  isRank,
+  measureAsRank,
+  measureHere,
+  ratesLine,
+} from "./doctor_cluster.ts";
+import { GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
+import { type Options, parseOptions } from "./options.ts";
 
 const HELP = `Usage: doctor [options]
+       doctor --cluster [--ranks N]
        doctor --explain CODE
 
 Looks at everything that a run needs, from the kernel's driver to the numbers that
@@ -25,6 +33,12 @@ kernels compute, and says how to mend what is wrong. Exit code 3 when no run can
 work here.
 
   --adapter gpu    a GPU must be there; cpu: one that is there is not wanted
+  --cluster        measures ranks: matrix products alone and together, the links
+                   of the ring; names shared GPUs, slow ranks and slow links
+  --ranks N        so many, on this machine (default: one a GPU, 2 on a CPU);
+                   deno task launch -A … cluster/main.ts doctor --cluster
+                   measures the ranks of its world
+  --gpu-bind WHICH, --allow-shared   as for train
   --explain CODE   what a code such as VK-04 means, and what to do
   --json           one JSON object, for bug reports`;
 
@@ -35,8 +49,9 @@ const JSON_VERSION = 2;
 export async function doctor(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "doctor",
-    string: ["adapter", "explain"],
-    boolean: ["json", "help"],
+    string: ["explain", ...GPU_OPTIONS.string],
+    number: ["ranks"],
+    boolean: ["json", "help", "cluster", "rates", ...GPU_OPTIONS.boolean],
     positional: 0,
   });
   const terminal = new Console(realEnv);
@@ -51,10 +66,15 @@ export async function doctor(args: readonly string[]): Promise<number> {
   }
   const json = options.boolean("json");
   const checks: Check[] = [];
-  for await (const check of examine(adapterWish(options))) {
+  const found = options.boolean("cluster")
+    ? examineCluster(options, terminal)
+    : examine(gpuWishOf(options).adapter);
+  for await (const check of found) {
     checks.push(check);
     if (!json) show(terminal, check);
   }
+  // The other ranks of a world have nothing to tell.
+  if (checks.length === 0) return 0;
   const usable = checks.every(({ status }) => status !== "error");
   if (json) {
     terminal.result(JSON.stringify({ version: JSON_VERSION, usable, checks }));
@@ -62,6 +82,39 @@ export async function doctor(args: readonly string[]): Promise<number> {
     terminal.result(usable ? "usable" : "not usable: mend the errors above");
   }
   return usable ? 0 : 3;
+}
+
+/** Ranks side by side, those of this world or some of this machine's own. */
+async function* examineCluster(
+  options: Options,
+  terminal: Console,
+): AsyncGenerator<Check> {
+  const ranks = options.number("ranks");
+  const rates = isRank()
+    ? await measureAsRank()
+    : await measureHere(gpuWishOf(options), ranks);
+  if (rates === undefined) return;
+  if (options.boolean("rates")) return terminal.result(ratesLine(rates));
+  if (!options.boolean("json")) {
+    const columns = [
+      "rank",
+      "host",
+      "GPU",
+      "GFLOP/s alone",
+      "together",
+      "GB/s to next",
+    ];
+    const rows = rates.map(({ rank, host, gpu, alone, together, link }) => [
+      String(rank),
+      host,
+      gpu.kind === "cpu" ? gpu.name : `GPU-${gpu.uuid.slice(0, 8)} ${gpu.name}`,
+      alone.toFixed(1),
+      together.toFixed(1),
+      rates.length > 1 ? link.toFixed(2) : "",
+    ]);
+    for (const line of table([columns, ...rows])) terminal.result(line);
+  }
+  yield* judgeCluster(rates);
 }
 
 /** All checks, in the order in which one depends on another. */

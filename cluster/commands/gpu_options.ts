@@ -37,7 +37,7 @@ export function exportGpuWish({ adapter, bind }: GpuWish): void {
 }
 
 /** `--adapter`, or else `SIGNET_ADAPTER`. */
-export function adapterWish(options: Options): AdapterWish {
+function adapterWish(options: Options): AdapterWish {
   const text = options.string("adapter") ||
     Deno.env.get(VARIABLES.adapter) || "auto";
   const wish = ADAPTER_WISHES.find((known) => known === text);

@@ -3,6 +3,8 @@ export { checkDeviceNodes } from "./device_nodes.ts";
 export { checkDriverFiles } from "./driver_files.ts";
 export { explain, EXPLANATIONS } from "./explain.ts";
 export { checkGpu } from "./gpu.ts";
+export { judgeCluster } from "./judge_cluster.ts";
+export { measureCluster, type RankRates } from "./measure_cluster.ts";
 export { checkKernelDriver, type KernelDriver } from "./kernel_driver.ts";
 export {
   checkCache,

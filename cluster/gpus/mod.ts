@@ -11,6 +11,7 @@ export {
   NVIDIA,
   nvidiaDrivers,
   nvidiaVersion,
+  ownNvidiaVersion,
   shaderCacheFolder,
 } from "./nvidia.ts";
 export { outputOf } from "./output_of.ts";

@@ -8,6 +8,7 @@ import {
   type Stream,
 } from "./program_rank.ts";
 import { connectControl } from "../links/mod.ts";
+import { programGpus } from "./program_gpus.ts";
 import { watchStrangers } from "./refusals.ts";
 import {
   openServer,
@@ -27,6 +28,8 @@ export interface LaunchOptions {
   denoOptions: readonly string[];
   /** Further variables for the ranks. */
   variables: Readonly<Record<string, string>>;
+  /** What binds each rank to its GPU; left out, that is found out. */
+  rankVariables?: readonly Readonly<Record<string, string>>[];
   server: ServerRequest;
   /** Folder for a file of output per rank. */
   logFolder?: string;
@@ -67,6 +70,9 @@ export async function launchProgram(
     ...(server.system === undefined ? {} : { system: server.system }),
   });
   if (signal.aborted) return { code: signal.reason };
+  const { onWarning } = options;
+  const rankVariables = options.rankVariables ??
+    await programGpus(env, { size, folder: `${folder}/gpus`, onWarning });
   const cores = availableParallelism();
   const tuningFolder = tuningFolderOf();
   const ranks = Array.from({ length: size }, (_, rank) =>
@@ -78,6 +84,7 @@ export async function launchProgram(
       env: {
         [TUNING_VARIABLES.tuning]: tuningFolder ?? "",
         ...options.variables,
+        ...rankVariables[rank],
         [PLACE_VARIABLES.rank]: String(rank),
         [PLACE_VARIABLES.size]: String(size),
         [PLACE_VARIABLES.credentials]: server.credentialsFile,

@@ -4,6 +4,7 @@ import { DeviceLostError } from "../../src/gpu/mod.ts";
 import type { Progress } from "../../src/phases/engine.ts";
 import { type Engine, openEngine } from "../../src/phases/mod.ts";
 import { CollectiveTimeoutError, CommWorker } from "../communicator/mod.ts";
+import { recogniseFailure } from "../gpus/mod.ts";
 import { type Credentials, readCredentials } from "../links/mod.ts";
 import {
   type Failed,
@@ -268,6 +269,8 @@ function describe(
   const known = error instanceof SignetError ? error : undefined;
   const secondary = isConsequence(error);
   const { phase } = life;
+  const text = error instanceof Error ? error.message : String(error);
+  const hint = known?.hint ?? recogniseFailure(text)?.hint;
   const stack = known || secondary || !(error instanceof Error)
     ? undefined
     : error.stack;
@@ -276,8 +279,8 @@ function describe(
     rank,
     ...(phase === undefined ? {} : { phase }),
     step: life.step,
-    message: clip(error instanceof Error ? error.message : String(error)),
-    ...(known?.hint === undefined ? {} : { hint: clip(known.hint) }),
+    message: clip(text),
+    ...(hint === undefined ? {} : { hint: clip(hint) }),
     ...(stack === undefined ? {} : { stack: clip(stack) }),
     exitCode: known?.exitCode ?? 1,
     secondary,

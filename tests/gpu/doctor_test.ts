@@ -75,3 +75,23 @@ Deno.test("doctor explains a code", async () => {
   strictEqual(code, 0);
   match(out, /^VK-04: .*\n\n(?:.*\n)*.*--extract-only/);
 });
+
+Deno.test("doctor --cluster measures ranks alone, together and their links", async () => {
+  const { code, out } = await doctor(["--cluster", "--ranks", "2"]);
+  const lines = out.trimEnd().split("\n");
+  match(
+    lines[0]!,
+    /^rank +host +GPU +GFLOP\/s alone +together +GB\/s to next$/,
+  );
+  for (const rank of [0, 1]) {
+    const figures = lines[1 + rank]!.split(/ {2,}/).slice(-3).map(Number);
+    strictEqual(lines[1 + rank]!.startsWith(`${rank} `), true);
+    ok(figures.every((figure) => figure > 0), out);
+  }
+  const names = lines.slice(3).map((line) => line.split(/ {2,}/)[1]);
+  deepStrictEqual(
+    ["sharing", "gemm", "links"].filter((name) => !names.includes(name)),
+    [],
+  );
+  strictEqual(code, 0);
+});
