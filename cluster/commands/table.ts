@@ -87,6 +87,10 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "what is wrong with this machine and how to fix it",
     load: async () => (await import("./doctor.ts")).doctor,
   },
+  devices: {
+    about: "the Vulkan devices of this machine, by UUID",
+    load: async () => (await import("./devices.ts")).devices,
+  },
   bench: {
     about: "kernels and training steps, timed beside other libraries",
     load: async () => (await import("./bench.ts")).bench,
@@ -94,11 +98,6 @@ export const VERBS: Readonly<Record<string, Entry>> = {
   test: {
     about: "the whole test suite, or parts of it",
     load: async () => (await import("./test.ts")).test,
-  },
-  devices: {
-    about: "the Vulkan devices that a process sees here",
-    hidden: true,
-    load: async () => (await import("./devices.ts")).devices,
   },
   rank: {
     about: "one rank of a run; started by launchers",
