@@ -7,6 +7,7 @@ import {
 } from "../../src/gpu/mod.ts";
 import { type Plan, planRun, type RankPlan } from "../../src/phases/mod.ts";
 import { Console, table } from "../console.ts";
+import { surveyGpus } from "../gpus/mod.ts";
 import { requestedConfig } from "../launch/mod.ts";
 import { describeTime, planTime } from "./plan_time.ts";
 import { type Options, parseOptions } from "./options.ts";
@@ -21,7 +22,8 @@ their number and size decide; nothing is written.
 
   CONFIG              a JSON file (default: configs/default.json)
   key=value           overrides a key, as in globalBatch=512
-  --ranks N           ranks (default: the configuration's; auto = 2 on a CPU)
+  --ranks N           ranks (default: the configuration's; auto = one a GPU, 2
+                      on a CPU)
   --adapter auto|none limits of this machine's adapter, or of a common GPU
                       (auto: a common GPU where there is no adapter)
   --measure           trains a few steps of a rank's share in a folder that is
@@ -81,7 +83,7 @@ export async function plan(args: readonly string[]): Promise<number> {
   });
   using device = await dryDevice(options);
   const ranks = options.number("ranks") ??
-    (config.ranks === "auto" ? device.adapter.cpu ? 2 : 1 : config.ranks);
+    (config.ranks === "auto" ? await autoRanks(device) : config.ranks);
   if (ranks < 1 || ranks > config.globalBatch) {
     throw new ConfigError(
       `Cannot plan ${ranks} ranks: each needs an image of globalBatch=${config.globalBatch}`,
@@ -104,6 +106,17 @@ export async function plan(args: readonly string[]): Promise<number> {
   for (const line of describe(made, device, verbose)) terminal.result(line);
   for (const line of describeTime(time)) terminal.result(line);
   return 0;
+}
+
+/** As many as a run would have: the GPUs of this machine, 2 on a CPU, else 1. */
+async function autoRanks({ adapter }: Device): Promise<number> {
+  if (adapter.cpu) return 2;
+  if (adapter.vendor === 0) return 1;
+  const { usable } = await surveyGpus(realEnv, {
+    wish: "auto",
+    lookup: (name) => Deno.env.get(name),
+  });
+  return usable.length || 1;
 }
 
 /** A device that counts, with the limits that a run would meet. */

@@ -20,7 +20,8 @@ export async function checkKernelDriver(
   const { env, root, host, lookup, wish } = machine;
   const file = `${root}/proc/driver/nvidia/version`;
   if (await env.disk.stat(file) === undefined) {
-    const wanted = wish === "gpu" || lookup("SLURM_JOB_GPUS") !== undefined;
+    const wanted = wish === "gpu" ||
+      wish === "auto" && lookup("SLURM_JOB_GPUS") !== undefined;
     const check: Check = wanted
       ? {
         name: NAME,

@@ -24,8 +24,10 @@ export interface VulkanFindings {
 export async function checkVulkan(
   machine: MachineView,
 ): Promise<VulkanFindings> {
-  const { check, driver } = await checkKernelDriver(machine);
+  const { check, driver: found } = await checkKernelDriver(machine);
   const checks = [check];
+  // Of a GPU that is not wanted nothing needs to work.
+  const driver = machine.wish === "cpu" ? undefined : found;
   const seen = await seeDevices(machine, driver);
   let closed = 0;
   if (driver !== undefined) {

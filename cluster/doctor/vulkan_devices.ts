@@ -7,6 +7,7 @@ import {
   NVIDIA,
   nvidiaDrivers,
   recogniseFailure,
+  surveyGpus,
   usableGpus,
   type Variables,
 } from "../gpus/mod.ts";
@@ -20,12 +21,19 @@ export interface Seen {
   listing: Listing;
 }
 
-/** The device list, with NVIDIA's EGL driver file first where there is its driver. */
+/**
+ * The device list, with NVIDIA's EGL driver file first where there is its driver;
+ * where the CPU is asked for, without the drivers of GPUs.
+ */
 export async function seeDevices(
-  { lookup }: MachineView,
+  { env, lookup, wish }: MachineView,
   driver: KernelDriver | undefined,
 ): Promise<Seen> {
-  const attempts = driver === undefined ? [{}] : nvidiaDrivers(lookup);
+  const attempts = wish === "cpu"
+    ? [(await surveyGpus(env, { wish, lookup })).variables]
+    : driver === undefined
+    ? [{}]
+    : nvidiaDrivers(lookup);
   let seen: Seen | undefined;
   for (const variables of attempts) {
     const listing = await devicesIn({ ...variables, VK_LOADER_DEBUG: "error" });

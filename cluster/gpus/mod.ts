@@ -5,6 +5,7 @@ export {
   type Variables,
 } from "./devices_in.ts";
 export { type KnownFailure, recogniseFailure } from "./failure_texts.ts";
+export { grantedGpus } from "./granted.ts";
 export {
   driverFile,
   type Lookup,

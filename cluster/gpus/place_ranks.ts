@@ -8,7 +8,7 @@ import {
 } from "../../src/env/mod.ts";
 import { devicesIn, type Variables } from "./devices_in.ts";
 import type { Lookup } from "./nvidia.ts";
-import { byPreference } from "./preference.ts";
+import { byPreference, usableGpus } from "./preference.ts";
 import { canChoose, writeSettings } from "./settings_file.ts";
 import type { Survey } from "./survey.ts";
 import type { VulkanDevice } from "./vulkan.ts";
@@ -125,7 +125,10 @@ function choose(
       },
     );
   }
-  return bind === "auto" && chosen.length === 1 ? undefined : chosen;
+  // One that is there alone is taken in any case.
+  return bind === "auto" && usableGpus(devices).length === 1
+    ? undefined
+    : chosen;
 }
 
 function find(devices: readonly VulkanDevice[], text: string): VulkanDevice {

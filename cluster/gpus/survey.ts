@@ -1,5 +1,7 @@
 import { type Env, EnvironmentError } from "../../src/env/mod.ts";
 import { devicesIn, type Listing, type Variables } from "./devices_in.ts";
+import { recogniseFailure } from "./failure_texts.ts";
+import { grantedGpus } from "./granted.ts";
 import {
   driverFile,
   type Lookup,
@@ -22,7 +24,7 @@ export interface Survey {
   loader: string;
   /** All devices, the one that an unbound process takes first. */
   devices: readonly VulkanDevice[];
-  /** Those that a rank may have for itself; none on a CPU adapter. */
+  /** GPUs of the job that a rank may have for itself; none on a CPU adapter. */
   usable: readonly VulkanDevice[];
 }
 
@@ -56,7 +58,7 @@ export async function surveyGpus(
     const variables = { ...common, ...attempt };
     last = await devicesIn(variables);
     const devices = byPreference(last.list?.devices ?? []);
-    const usable = usableGpus(devices);
+    const usable = await grantedGpus(usableGpus(devices), lookup);
     if (wish === "cpu" && usable.length > 0) {
       return await cpuSurvey(env, common);
     }
@@ -91,7 +93,7 @@ async function cpuSurvey(env: Env, common: Variables): Promise<Survey> {
 }
 
 function nothingUsable(
-  { list, problem }: Listing,
+  { list, problem, said }: Listing,
   { version }: { version: string | undefined },
 ): EnvironmentError {
   const cpu = list?.devices[0];
@@ -100,8 +102,12 @@ function nothingUsable(
     : "deno task doctor says why; --adapter cpu runs on the CPU anyway";
   if (cpu === undefined) {
     const cause = problem === undefined ? "" : `: ${problem.message}`;
-    return new EnvironmentError(`Cannot find a Vulkan device${cause}`, {
-      hint,
+    const known = version === undefined
+      ? undefined
+      : recogniseFailure(`${said}\n${cause}`);
+    const code = known === undefined ? "" : ` [${known.code}]`;
+    return new EnvironmentError(`Cannot find a Vulkan device${cause}${code}`, {
+      hint: known?.hint ?? hint,
     });
   }
   return new EnvironmentError(

@@ -12,6 +12,7 @@ import {
   type KernelDriver,
 } from "../../cluster/doctor/mod.ts";
 import {
+  grantedGpus,
   INITIALIZATION_FAILED,
   type Listing,
   recogniseFailure,
@@ -138,6 +139,27 @@ function listing(loader: string, gpus: number): Listing {
   const devices = Array.from({ length: gpus }, (_, i) => gpu(i));
   return { said: "", list: { loader, devices } };
 }
+
+Deno.test("grantedGpus() keeps to CUDA_VISIBLE_DEVICES, by index and UUID", async () => {
+  await using machine = await LaidMachine.withGpus(4);
+  const { seen } = await driverOf(machine);
+  const usable = seen.map((uuid, i) => ({ ...gpu(i), uuid })).toReversed();
+  const granted = async (text?: string) => {
+    const { PATH } = machine.variables;
+    const variables: Record<string, string | undefined> = {
+      PATH,
+      CUDA_VISIBLE_DEVICES: text,
+    };
+    const kept = await grantedGpus(usable, (name) => variables[name]);
+    return kept.map(({ uuid }) => seen.indexOf(uuid)).sort();
+  };
+  deepStrictEqual(await granted("2,3"), [2, 3]);
+  deepStrictEqual(await granted(`GPU-${seen[1]!.slice(0, 8)}`), [1]);
+  // Nothing said, and nothing that is here.
+  for (const text of [undefined, "", "7", "MIG-1"]) {
+    deepStrictEqual(await granted(text), [0, 1, 2, 3]);
+  }
+});
 
 Deno.test("checkLoader() tells a missing loader from one that cannot choose", () => {
   const problem = { message: "Cannot load libvulkan.so.1: not found" };
