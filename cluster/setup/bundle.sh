@@ -26,6 +26,11 @@ loader=$({ ldconfig -p 2>/dev/null || /sbin/ldconfig -p; } |
   exit 3
 }
 cp -L "$loader" "$tools/$libraries/libvulkan.so.1"
+# Tells equal GPUs apart where the node's own does not.
+if [ -f "$ROOT/.tools/loader/libvulkan.so.1" ]; then
+  mkdir -p "$tools/loader"
+  cp -L "$ROOT/.tools/loader/libvulkan.so.1" "$tools/loader/"
+fi
 # Behind the system's own libraries, which drivers have been made for.
 echo "export LD_LIBRARY_PATH=\"\${LD_LIBRARY_PATH:+\$LD_LIBRARY_PATH:}\$TOOLS/$libraries\"" \
   >"$tools/env"

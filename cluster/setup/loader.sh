@@ -14,8 +14,13 @@ has_several_gpus() {
   [ "$(nvidia-smi -L 2>/dev/null | grep -c '^GPU')" -gt 1 ] 2>/dev/null
 }
 
+# Nodes of a cluster take what bootstrap has left on the disk that they share.
+is_login_node() {
+  [ "$VERB" = bootstrap ] && [ -z "${SLURM_JOB_ID:-}" ] && command -v scontrol >/dev/null
+}
+
 step_loader() {
-  has_several_gpus || return 0
+  has_several_gpus || is_login_node || return 0
   system=$(ldconfig -p 2>/dev/null | sed -n 's/.*libvulkan\.so\.1 .*=> //p' | head -n 1)
   if can_choose "$LOADER" || can_choose "$system"; then
     found "Vulkan loader for several GPUs" "$({ can_choose "$LOADER" && echo "$LOADER"; } || echo "$system")"
