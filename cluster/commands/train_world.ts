@@ -175,7 +175,7 @@ async function lookHere(
   const size = config.ranks === "auto"
     ? autoSize(survey.usable.length, config.globalBatch)
     : config.ranks;
-  checkPlaces(survey, { ...gpus, localSize: size });
+  await checkPlaces(realEnv.disk, survey, { ...gpus, localSize: size });
   return { size, survey };
 }
 

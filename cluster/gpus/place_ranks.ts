@@ -80,7 +80,7 @@ export async function placeRanks(
     const gpu = survey.devices[0]!;
     return localRanks.map(() => ({ variables: survey.variables, gpu }));
   }
-  const loader = await loaderFor(env.disk, survey, options);
+  const loader = await loaderFor(env.disk, survey, options.ownLoader);
   const drivers = driversOf(survey, options.lookup);
   return await Promise.all(localRanks.map(async (localRank) => {
     const wanted = chosen[localRank % chosen.length]!;
@@ -100,8 +100,12 @@ export async function placeRanks(
  *
  * @throws As {@linkcode placeRanks}, for all that shows beforehand.
  */
-export function checkPlaces(survey: Survey, wanted: Wanted): void {
-  choose(survey, wanted);
+export async function checkPlaces(
+  disk: Disk,
+  survey: Survey,
+  wanted: Wanted,
+): Promise<void> {
+  if (choose(survey, wanted) !== undefined) await loaderFor(disk, survey);
 }
 
 /** GPUs by local rank; `undefined` where all take the first device. */
@@ -146,13 +150,13 @@ function find(devices: readonly VulkanDevice[], text: string): VulkanDevice {
 /** The loader that obeys a settings file, when the system's does not. */
 async function loaderFor(
   disk: Disk,
-  { loader, usable }: Survey,
-  { ownLoader = OWN_LOADER }: PlaceOptions,
+  { loader, devices }: Survey,
+  ownLoader = OWN_LOADER,
 ): Promise<string | undefined> {
   if (canChoose(loader)) return undefined;
   if (await disk.stat(ownLoader) !== undefined) return ownLoader;
   throw new EnvironmentError(
-    `Cannot give each rank its GPU: the Vulkan loader ${loader} cannot choose among ${usable.length} GPUs [VK-06]`,
+    `Cannot give each rank its GPU: the Vulkan loader ${loader} cannot choose among ${devices.length} devices [VK-06]`,
     {
       hint:
         "sh cluster/run.sh bootstrap installs a newer one; else one rank a machine: --ranks 1 --gpu-bind none",

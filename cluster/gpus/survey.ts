@@ -110,12 +110,13 @@ function nothingUsable(
       hint: known?.hint ?? hint,
     });
   }
+  const without = "leave --adapter gpu out to compute on the CPU";
   return new EnvironmentError(
     `Cannot find a GPU: only a CPU adapter (${cpu.name})${
       version === undefined
         ? ""
         : ` although there is NVIDIA's driver ${version}`
     } [VK-09]`,
-    { hint },
+    { hint: version === undefined ? without : hint },
   );
 }

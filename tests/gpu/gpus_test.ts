@@ -108,7 +108,7 @@ Deno.test("placeRanks() gives each rank its own of two devices, seen by WebGPU t
         ...options,
         ownLoader: `${folder}/none`,
       }),
-      /loader 1\.3\.239 cannot choose among 2 GPUs \[VK-06\]/,
+      /loader 1\.3\.239 cannot choose among 2 devices \[VK-06\]/,
     );
     await rejects(
       placeRanks(realEnv, {
