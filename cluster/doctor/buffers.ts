@@ -67,6 +67,8 @@ async function take(
   gpu.queue.submit([encoder.finish()]);
   const memory = await gpu.popErrorScope();
   const validation = await gpu.popErrorScope();
+  // wgpu panics when a device goes whose last submission takes longer than 5 s.
+  await gpu.queue.onSubmittedWorkDone();
   if (memory === null && validation === null) return buffer;
   buffer.destroy();
   return undefined;
