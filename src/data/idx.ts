@@ -132,7 +132,8 @@ async function readPart(
     rows,
     columns,
     labels: Int32Array.from(labels.data),
-    nameOf: (index) => `${imageName}[${index}]`,
+    // The same, whether the files are compressed or not.
+    nameOf: (index) => `${imageName.replace(/\.gz$/, "")}[${index}]`,
     read(index) {
       const size = rows * columns;
       return {

@@ -9,6 +9,7 @@ export {
   type ViewsCase,
   viewsOnGpu,
 } from "./views.ts";
+export { contentsOf } from "./contents_of.ts";
 export { runTiny, tinyConfig, type TinyRun } from "./tiny_engine.ts";
 export {
   gzip,

@@ -93,7 +93,15 @@ Deno.test("someOf() includes the first and the last", () => {
 });
 
 Deno.test("every bench has help that names its options", () => {
-  deepStrictEqual(Object.keys(VERBS), ["ops", "step", "start", "collectives"]);
+  deepStrictEqual(Object.keys(VERBS), [
+    "ops",
+    "step",
+    "start",
+    "collectives",
+    "scaling",
+    "overlap",
+    "precision",
+  ]);
   for (const [name, verb] of Object.entries(VERBS)) {
     ok(verb.help.startsWith(`Usage: bench ${name} `), name);
     for (const option of [...verb.string, ...verb.boolean, ...verb.number]) {
