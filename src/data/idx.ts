@@ -132,8 +132,8 @@ async function readPart(
     rows,
     columns,
     labels: Int32Array.from(labels.data),
-    // The same, whether the files are compressed or not.
-    nameOf: (index) => `${imageName.replace(/\.gz$/, "")}[${index}]`,
+    // As published, however the files are called and packed here.
+    nameOf: (index) => `${prefix}-images-idx3-ubyte[${index}]`,
     read(index) {
       const size = rows * columns;
       return {
