@@ -25,6 +25,7 @@ export {
   type MemoryUse,
 } from "./memory.ts";
 export { type Cost, type Dispatch, Program } from "./program.ts";
+export type { ScratchPlan } from "./scratch_plan.ts";
 export { clockOffset } from "./clock_offset.ts";
 export { type Timing, type TimingLevel } from "./timings.ts";
 export { Readback } from "./readback.ts";

@@ -8,6 +8,7 @@ import {
   type Tensor,
   tensorBytes,
 } from "./tensor.ts";
+import type { ScratchPlan } from "./scratch_plan.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { Section } from "./commands.ts";
 import { type Timing, type TimingLevel, Timings } from "./timings.ts";
@@ -75,9 +76,10 @@ export class Program {
   #usedSlots = 0;
   #timings: Timings | undefined;
 
-  constructor(device: Device) {
+  /** @param scratch Of an earlier recording that was the same, to the size of each tensor. */
+  constructor(device: Device, scratch?: ScratchPlan) {
     this.device = device;
-    this.#scratch = new ScratchPool(device);
+    this.#scratch = new ScratchPool(device, scratch);
     this.#textures = new TexturePool(device);
     this.section("main");
   }
@@ -90,6 +92,11 @@ export class Program {
   /** Scratch buffers alone: their bytes, the least that lifetimes allow, and their sizes. */
   get scratchPool(): Pick<ScratchPool, "bytes" | "lowerBound" | "sizes"> {
     return this.#scratch;
+  }
+
+  /** Where scratch is best kept when the program is recorded once more. */
+  get scratchPlan(): ScratchPlan {
+    return this.#scratch.plan;
   }
 
   /** Number of pieces; one more than the cuts. */

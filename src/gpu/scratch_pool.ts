@@ -1,4 +1,9 @@
 import type { Device } from "./device.ts";
+import {
+  type Lifetime,
+  planScratch,
+  type ScratchPlan,
+} from "./scratch_plan.ts";
 import { bytesOf, elements, type ElementType, type Tensor } from "./tensor.ts";
 
 /**
@@ -6,20 +11,29 @@ import { bytesOf, elements, type ElementType, type Tensor } from "./tensor.ts";
  * taken again by what is recorded later.
  *
  * Buffers are shared whole, since a dispatch may not read and write ranges of
- * one buffer.
+ * one buffer. With the plan of an earlier, equal recording each tensor goes where
+ * the plan says; else into the smallest released buffer that fits.
  */
 export class ScratchPool {
   readonly #device: Device;
+  readonly #plan: ScratchPlan | undefined;
+  /** Buffers of the plan that exist. */
+  readonly #planned: (GPUBuffer | undefined)[] = [];
   readonly #free: GPUBuffer[] = [];
-  /** Bytes asked for, of each buffer in use. */
-  readonly #taken = new Map<GPUBuffer, number>();
+  /** Lifetime of what is in each buffer in use. */
+  readonly #taken = new Map<GPUBuffer, Lifetime>();
   readonly #pinned = new Set<GPUBuffer>();
+  /** Of all tensors so far. */
+  readonly #lifetimes: Lifetime[] = [];
+  /** Rises with each take and release. */
+  #time = 0;
   #bytes = 0;
   #live = 0;
   #peak = 0;
 
-  constructor(device: Device) {
+  constructor(device: Device, plan?: ScratchPlan) {
     this.#device = device;
+    this.#plan = plan;
   }
 
   /** Bytes of all buffers. */
@@ -38,19 +52,21 @@ export class ScratchPool {
       .sort((a, b) => b - a);
   }
 
+  /** For another program that is recorded in the same way. */
+  get plan(): ScratchPlan {
+    return planScratch(this.#lifetimes);
+  }
+
   take(shape: readonly number[], type: ElementType): Tensor {
     const length = elements(shape);
-    const bytes = Math.max(4, bytesOf(length, type));
-    let best = -1;
-    for (let i = 0; i < this.#free.length; i++) {
-      const { size } = this.#free[i]!;
-      if (size < bytes || size > 2 * bytes + 4096) continue;
-      if (best < 0 || size < this.#free[best]!.size) best = i;
-    }
-    const buffer = best >= 0
-      ? this.#free.splice(best, 1)[0]!
-      : this.#create(shape, type);
-    this.#taken.set(buffer, bytes);
+    // Whole texels, as the device's own tensors.
+    const bytes = 16 * Math.max(1, Math.ceil(bytesOf(length, type) / 16));
+    const buffer = this.#plan === undefined
+      ? this.#takeFree(bytes)
+      : this.#takePlanned(this.#plan, bytes);
+    const lifetime = { bytes, start: this.#time++, end: Infinity };
+    this.#lifetimes.push(lifetime);
+    this.#taken.set(buffer, lifetime);
     this.#live += bytes;
     this.#peak = Math.max(this.#peak, this.#live);
     return { buffer, offset: 0, shape, length, type };
@@ -89,10 +105,37 @@ export class ScratchPool {
     this.#taken.clear();
   }
 
-  #create(shape: readonly number[], type: ElementType): GPUBuffer {
+  #takeFree(bytes: number): GPUBuffer {
+    let best = -1;
+    for (let i = 0; i < this.#free.length; i++) {
+      const { size } = this.#free[i]!;
+      if (size < bytes || size > 2 * bytes + 4096) continue;
+      if (best < 0 || size < this.#free[best]!.size) best = i;
+    }
+    return best >= 0 ? this.#free.splice(best, 1)[0]! : this.#create(bytes);
+  }
+
+  #takePlanned({ sizes, tensors }: ScratchPlan, bytes: number): GPUBuffer {
+    const place = tensors[this.#lifetimes.length];
+    if (place?.bytes !== bytes) {
+      throw new Error(
+        `Cannot place scratch tensor ${this.#lifetimes.length} of ${bytes} bytes: the plan has ${
+          place?.bytes ?? "none"
+        }`,
+      );
+    }
+    const buffer = this.#planned[place.buffer] ??= this.#create(
+      sizes[place.buffer]!,
+    );
+    const free = this.#free.indexOf(buffer);
+    if (free >= 0) this.#free.splice(free, 1);
+    return buffer;
+  }
+
+  #create(bytes: number): GPUBuffer {
     const { buffer } = this.#device.memory.as(
       "activations",
-      () => this.#device.tensor(shape, undefined, type),
+      () => this.#device.tensor([bytes / 4]),
     );
     this.#bytes += buffer.size;
     return buffer;
@@ -100,7 +143,9 @@ export class ScratchPool {
 
   #giveBack(buffer: GPUBuffer): void {
     if (this.#pinned.has(buffer)) return;
-    this.#live -= this.#taken.get(buffer)!;
+    const lifetime = this.#taken.get(buffer)!;
+    lifetime.end = this.#time++;
+    this.#live -= lifetime.bytes;
     this.#taken.delete(buffer);
     this.#free.push(buffer);
   }

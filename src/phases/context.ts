@@ -1,6 +1,6 @@
 import type { Config } from "../config/mod.ts";
 import type { DataSet, Split } from "../data/mod.ts";
-import type { Device, RealType } from "../gpu/mod.ts";
+import type { Device, RealType, ScratchPlan } from "../gpu/mod.ts";
 import {
   type FeatureKind,
   initialValues,
@@ -27,6 +27,8 @@ export interface Context extends EngineOptions {
   readonly teacherInput: Normalisation;
   /** Images of this rank that pass through the models together; 0 = its whole share. */
   readonly microBatch: number;
+  /** Where the step keeps intermediate values, when it has been rehearsed. */
+  readonly scratch?: ScratchPlan;
 }
 
 /** Philox streams: one per phase, so that no two phases share random numbers. */

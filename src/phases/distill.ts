@@ -87,6 +87,7 @@ export async function distillRecipe(
     clock: env.clock,
     wire: config.wire,
     lossScale: optimizer.lossScale?.state,
+    scratch: context.scratch,
   });
   const { program } = step;
   const buckets = new GradientBuckets(step, gradients, {

@@ -6,7 +6,7 @@ import { shareOf, silentCommunicator } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import { type EngineOptions, type PhaseName, PHASES } from "./engine.ts";
 import { loadContext } from "./open_engine.ts";
-import { chooseMicroBatch, openPhase } from "./run_phase.ts";
+import { openPhase, rehearse } from "./run_phase.ts";
 
 /** What one rank holds during a phase. */
 export interface RankPlan {
@@ -110,9 +110,10 @@ async function planPhase(
     communicator.rank,
     communicator.size,
   );
-  const microBatch = await chooseMicroBatch(context, name);
+  const rehearsal = await rehearse(context, name);
+  const { microBatch } = rehearsal;
   device.memory.restart();
-  using phase = await openPhase({ ...context, microBatch }, name);
+  using phase = await openPhase({ ...context, ...rehearsal }, name);
   const { recipe, loop } = phase;
   await loop.rehearse();
   const { peakBytes, atPeak } = device.memory;

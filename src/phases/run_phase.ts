@@ -1,5 +1,11 @@
 import { SignetError } from "../env/mod.ts";
-import { describeUse, DeviceLimitError, OutOfMemoryError } from "../gpu/mod.ts";
+import {
+  describeUse,
+  type Device,
+  DeviceLimitError,
+  OutOfMemoryError,
+  type ScratchPlan,
+} from "../gpu/mod.ts";
 import type { Vit } from "../model/mod.ts";
 import {
   type Communicator,
@@ -31,11 +37,11 @@ async function runAsLongAsAllLive(
   context: Context,
   name: PhaseName,
 ): Promise<PhaseOutcome | Communicator> {
-  const microBatch = await chooseMicroBatch(context, name);
+  const rehearsal = await rehearse(context, name);
   const { device, log } = context;
   device.memory.restart();
   try {
-    const opened = await openPhase({ ...context, microBatch }, name)
+    const opened = await openPhase({ ...context, ...rehearsal }, name)
       .catch((error) => goOnWithout(context, error));
     if (!("loop" in opened)) return opened;
     using phase = opened;
@@ -57,7 +63,7 @@ async function runAsLongAsAllLive(
       }`,
       {
         hint: `set microBatch=${
-          Math.max(1, Math.floor(rowsOf(context, microBatch) / 2))
+          Math.max(1, Math.floor(rowsOf(context, rehearsal.microBatch) / 2))
         } or recompute=true; \`deno task plan\` tells what they need`,
         cause: error,
       },
@@ -99,35 +105,40 @@ export async function openPhase(
 }
 
 /**
- * Rows that pass through the models together: as configured, or as many of the
- * rank's share as the adapter's limits allow.
+ * Records a phase on a device that only counts, for where its step keeps
+ * intermediate values, and for the rows that pass through the models together: as
+ * configured, or as many of the rank's share as the adapter's limits allow.
  */
-export async function chooseMicroBatch(
+export async function rehearse(
   context: Context,
   name: PhaseName,
-): Promise<number> {
+): Promise<Required<Pick<Context, "microBatch" | "scratch">>> {
   const { config, communicator, device } = context;
-  if (config.microBatch > 0) return config.microBatch;
   const { rank, size } = communicator;
   const share = rowsOf(context, 0);
   const quiet = { log: () => {}, communicator: silentCommunicator(rank, size) };
+  const plans = new Map<number, ScratchPlan>();
+  const record = async (dry: Device, microBatch: number) => {
+    const trial = { ...context, ...quiet, device: dry, microBatch };
+    using phase = await openPhase(trial, name);
+    plans.set(microBatch, phase.recipe.step.program.scratchPlan);
+  };
+  if (config.microBatch > 0) {
+    const { microBatch } = config;
+    using dry = device.rehearsal();
+    await record(dry, microBatch);
+    return { microBatch, scratch: plans.get(microBatch)! };
+  }
   try {
-    const rows = await largestFitting(
-      device,
-      share,
-      async (dry, microBatch) => {
-        const trial = { ...context, ...quiet, device: dry, microBatch };
-        const phase = await openPhase(trial, name);
-        phase[Symbol.dispose]();
-      },
-    );
-    if (rows === share) return 0;
+    const rows = await largestFitting(device, share, record);
+    const scratch = plans.get(rows)!;
+    if (rows === share) return { microBatch: 0, scratch };
     context.log("info", "the batch is split to fit the adapter's limits", {
       phase: name,
       images: share,
       micro_batch: rows,
     });
-    return rows;
+    return { microBatch: rows, scratch };
   } catch (error) {
     if (!(error instanceof DeviceLimitError)) throw error;
     throw new SignetError(

@@ -75,6 +75,7 @@ export async function selfTrainRecipe(
     clock: env.clock,
     wire: config.wire,
     lossScale: optimizer.lossScale?.state,
+    scratch: context.scratch,
   });
   const { program } = step;
   const stepsPerRound = Math.max(1, Math.ceil(steps / (options.rounds || 1)));

@@ -85,6 +85,7 @@ export async function supervisedRecipe(
     clock: env.clock,
     wire: config.wire,
     lossScale: optimizer.lossScale?.state,
+    scratch: context.scratch,
   });
   const { program } = step;
   const buckets = new GradientBuckets(step, gradients, {

@@ -4,6 +4,7 @@ import {
   elements,
   Program,
   type Readback,
+  type ScratchPlan,
   type Tensor,
   type TimingLevel,
 } from "../gpu/mod.ts";
@@ -79,13 +80,15 @@ export class StepProgram {
 
   constructor(
     device: Device,
-    { communicator, clock, wire = "f32", lossScale }: {
+    { communicator, clock, wire = "f32", lossScale, scratch }: {
       communicator: Communicator;
       clock: Clock;
       /** As what gradients travel. */
       wire?: Wire;
       /** Its first value is the factor of the loss in backward; left out, that is 1. */
       lossScale?: Tensor | undefined;
+      /** Of a rehearsal of the same step. */
+      scratch?: ScratchPlan | undefined;
     },
   ) {
     this.#wire = wire;
@@ -96,7 +99,7 @@ export class StepProgram {
     this.#device = device;
     this.#communicator = communicator;
     this.#clock = clock;
-    this.program = new Program(device);
+    this.program = new Program(device, scratch);
     this.uniform = new StepUniform(device);
     this.metrics = new StepMetrics(device);
     this.#log = new StepLog(device, this.program, this.metrics);
