@@ -11,12 +11,13 @@ import { bytesOf, elements, type ElementType, type Tensor } from "./tensor.ts";
  * taken again by what is recorded later.
  *
  * Buffers are shared whole, since a dispatch may not read and write ranges of
- * one buffer. With the plan of an earlier, equal recording each tensor goes where
- * the plan says; else into the smallest released buffer that fits.
+ * one buffer. With the plan of an earlier recording each tensor goes where the plan
+ * says, as long as the recordings are equal; else into the smallest released buffer
+ * that fits.
  */
 export class ScratchPool {
   readonly #device: Device;
-  readonly #plan: ScratchPlan | undefined;
+  #plan: ScratchPlan | undefined;
   /** Buffers of the plan that exist. */
   readonly #planned: (GPUBuffer | undefined)[] = [];
   readonly #free: GPUBuffer[] = [];
@@ -61,9 +62,7 @@ export class ScratchPool {
     const length = elements(shape);
     // Whole texels, as the device's own tensors.
     const bytes = 16 * Math.max(1, Math.ceil(bytesOf(length, type) / 16));
-    const buffer = this.#plan === undefined
-      ? this.#takeFree(bytes)
-      : this.#takePlanned(this.#plan, bytes);
+    const buffer = this.#takePlanned(bytes) ?? this.#takeFree(bytes);
     const lifetime = { bytes, start: this.#time++, end: Infinity };
     this.#lifetimes.push(lifetime);
     this.#taken.set(buffer, lifetime);
@@ -89,10 +88,10 @@ export class ScratchPool {
 
   /** Gives back what `record` takes and does not release. */
   scope<T>(record: () => T): T {
-    const before = new Set(this.#taken.keys());
+    const before = new Set(this.#taken.values());
     const result = record();
-    for (const buffer of [...this.#taken.keys()]) {
-      if (!before.has(buffer)) this.#giveBack(buffer);
+    for (const [buffer, lifetime] of [...this.#taken]) {
+      if (!before.has(lifetime)) this.#giveBack(buffer);
     }
     return result;
   }
@@ -115,14 +114,14 @@ export class ScratchPool {
     return best >= 0 ? this.#free.splice(best, 1)[0]! : this.#create(bytes);
   }
 
-  #takePlanned({ sizes, tensors }: ScratchPlan, bytes: number): GPUBuffer {
+  #takePlanned(bytes: number): GPUBuffer | undefined {
+    if (this.#plan === undefined) return undefined;
+    const { sizes, tensors } = this.#plan;
     const place = tensors[this.#lifetimes.length];
     if (place?.bytes !== bytes) {
-      throw new Error(
-        `Cannot place scratch tensor ${this.#lifetimes.length} of ${bytes} bytes: the plan has ${
-          place?.bytes ?? "none"
-        }`,
-      );
+      // A phase may find, when it really opens, that it must record other things.
+      this.#plan = undefined;
+      return undefined;
     }
     const buffer = this.#planned[place.buffer] ??= this.#create(
       sizes[place.buffer]!,

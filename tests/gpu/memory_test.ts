@@ -109,3 +109,26 @@ function dryDevice(): Device {
     },
   });
 }
+
+Deno.test("Program keeps scratch where a rehearsal says, and goes its own way where it records otherwise", () => {
+  using device = dryDevice();
+  const record = (program: Program, last: number) => {
+    const small = program.scratch([16]);
+    program.release(small);
+    const large = program.scratch([4096]);
+    program.release(large);
+    return [small, large, program.scratch([last])].map(({ buffer }) => buffer);
+  };
+  using rehearsal = new Program(device);
+  record(rehearsal, 16);
+  strictEqual(rehearsal.scratchPool.bytes, 4 * (16 + 4096));
+  using same = new Program(device, rehearsal.scratchPlan);
+  const [first, second, third] = record(same, 16);
+  strictEqual(first, second);
+  strictEqual(second, third);
+  strictEqual(same.scratchPool.bytes, same.scratchPool.lowerBound);
+  using other = new Program(device, rehearsal.scratchPlan);
+  const buffers = record(other, 5000);
+  ok(!buffers.slice(0, 2).includes(buffers[2]!));
+  strictEqual(buffers[2]!.size, 20_000);
+});
