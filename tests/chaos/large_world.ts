@@ -247,6 +247,12 @@ class StubRank {
       rank,
       host: `node-${Math.floor(3 * rank / this.#size)}`,
       pid: rank + 1,
+      gpu: {
+        kind: "discrete",
+        uuid: `00000000-0000-0000-0000-${`${rank}`.padStart(12, "0")}`,
+        vendor: 0,
+        device: 0,
+      },
       deno: "stub",
       version: "v",
       config: "c",
