@@ -38,11 +38,18 @@ export class BareRoot implements AsyncDisposable {
       await Deno.mkdir(`${root.path}/${folder}`);
     }
     for (const program of PROGRAMS) await root.add(which(program));
+    // The C library has more parts than the shell's programs use.
+    await root.#addLibraries(Deno.execPath());
     return root;
   }
 
   /** Puts a program or library of this machine there, with all it needs. */
   async add(path: string): Promise<void> {
+    await this.#copy(path);
+    await this.#addLibraries(path);
+  }
+
+  async #addLibraries(path: string): Promise<void> {
     const { stdout } = await new Deno.Command("ldd", {
       args: [path],
       stderr: "null",
@@ -51,7 +58,7 @@ export class BareRoot implements AsyncDisposable {
       ...new TextDecoder().decode(stdout)
         .matchAll(/(?:=> )?(\/\S+) \(0x/g),
     ].map(([, library]) => library!);
-    for (const file of [path, ...needed]) await this.#copy(file);
+    for (const file of needed) await this.#copy(file);
   }
 
   async #copy(file: string): Promise<void> {
@@ -76,7 +83,7 @@ export class BareRoot implements AsyncDisposable {
         "-c",
         `"$1" run -q -A --no-config "$2" && rm "$2" &&
 mount -t proc proc "$3/proc" && mount --rbind /dev "$3/dev" &&
-exec env -i PATH=/usr/bin:/bin HOME=/tmp NO_COLOR=1 ${
+exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp NO_COLOR=1 ${
           Object.entries(env).map(([name, value]) => `${name}=${value}`)
             .join(" ")
         } chroot "$3" /bin/sh -c "$4"`,
