@@ -162,7 +162,13 @@ Deno.test("runPhase() gives the same losses on 1 and 3 ranks with every method o
 Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', async (t) => {
   await withStart(async (train) => {
     /** Any labels count as collapsed after 2 steps. */
-    const guard = { window: 2, drift: 0, attempts: 1, startAccuracy: 0 };
+    const guard = {
+      window: 2,
+      leastRate: 1,
+      drift: 0,
+      attempts: 1,
+      startAccuracy: 0,
+    };
     const run = (name: string, selfTrain: Record<string, unknown>) =>
       train(name, { ranks: 1, selfTrain: { threshold: 0, ...selfTrain } });
     await t.step("stop", async () => {
@@ -237,7 +243,11 @@ Deno.test("runPhase() distils three teachers alike on 1 rank from caches and on 
           },
         },
       });
-      runs.push(run.metrics.filter(({ phase }) => phase === "distill"));
+      runs.push(
+        run.metrics.filter(({ phase, split }) =>
+          phase === "distill" && split === "train"
+        ),
+      );
     }
     const of = (key: string) =>
       runs.map((lines) => lines.map((line) => Number(line[key])));
