@@ -41,12 +41,14 @@ export function gpuOf({ kind, uuid, vendor, device }: VulkanDevice): Gpu {
  */
 export async function takeOwnGpu(
   env: Env,
-  { wish, localRank, folder }: {
+  { wish, localRank, folder, ownLoader }: {
     wish: GpuWish;
     /** Place among the ranks of this machine. */
     localRank: number;
     /** For settings; may be shared by the ranks of several machines. */
     folder: string;
+    /** Newer Vulkan loader, where it is not in its usual place. */
+    ownLoader?: string;
   },
 ): Promise<Gpu> {
   const lookup = (name: string) => Deno.env.get(name);
@@ -58,6 +60,7 @@ export async function takeOwnGpu(
     localRanks: [localRank],
     folder: `${folder}/${Deno.hostname()}`,
     lookup,
+    ...(ownLoader === undefined ? {} : { ownLoader }),
   });
   const { variables, gpu, loader } = placement!;
   for (const [name, value] of Object.entries(variables)) {

@@ -79,6 +79,13 @@ Deno.test("placeRanks() gives each rank its own of two devices, seen by WebGPU t
     strictEqual(await webgpuName(variables), gpu.name);
     const XDG_CONFIG_HOME = await settingsForNothing(folder);
     strictEqual(await webgpuName({ ...variables, XDG_CONFIG_HOME }), "");
+    // A rank that is running already takes its own, the later of the two.
+    const { devices } = survey;
+    const last = devices.at(-1)!.uuid;
+    deepStrictEqual(
+      await takenBy(survey.variables, [last, `${folder}/own`, ownLoader]),
+      { taken: last, seen: [last], adapter: true },
+    );
     // Nothing is shared unless that is asked for, or left alone.
     await rejects(
       placeRanks(realEnv, survey, { ...options, localSize: 3 }),
@@ -135,6 +142,20 @@ async function settingsForNothing(folder: string): Promise<string> {
     drivers: [],
   });
   return XDG_CONFIG_HOME!;
+}
+
+/** What a process of its own takes, and then sees. */
+async function takenBy(
+  variables: Readonly<Record<string, string>>,
+  args: readonly string[],
+): Promise<unknown> {
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", "tests/helpers/own_gpu_rank.ts", ...args],
+    env: variables,
+  }).output();
+  const decoder = new TextDecoder();
+  const text = decoder.decode(stdout);
+  return text === "" ? decoder.decode(stderr) : JSON.parse(text);
 }
 
 async function webgpuName(variables: Readonly<Record<string, string>>) {
