@@ -135,7 +135,7 @@ async function* examine(wish: AdapterWish): AsyncGenerator<Check> {
     }
     return found.checks;
   });
-  yield* await checkGpu(machine, nvidia);
+  yield* checkGpu(machine, nvidia);
 }
 
 function show(terminal: Console, check: Check): void {

@@ -65,21 +65,23 @@ async function checkReadback(env: Env, device: Device): Promise<Check> {
  * D7 to D10: everything that needs an adapter; one failed check when there is none.
  * `nvidia` when the machine has a GPU of NVIDIA's, whatever WebGPU gives.
  */
-export async function checkGpu(
+export async function* checkGpu(
   machine: MachineView,
   nvidia: boolean,
-): Promise<Check[]> {
+): AsyncGenerator<Check> {
   const { env, wish } = machine;
-  return await checked("adapter", async () => {
-    using device = await Device.open();
-    return [
-      describeAdapter(device, nvidia, wish === "cpu"),
-      ...await checked("binding", () => checkBinding(machine)),
-      ...await checked("buffers", () => checkBuffers(device.adapter.cpu)),
-      ...await checked("readback", () => checkReadback(env, device)),
-      ...await checked("numbers", () => checkNumbers(device)),
-      ...await checked("kernels", () => checkKernels(env, device)),
-      ...await checked("shaders", () => checkShaderCache(machine, nvidia)),
-    ];
+  const opened: Device[] = [];
+  yield* await checked("adapter", async () => {
+    const device = await Device.open();
+    opened.push(device);
+    return describeAdapter(device, nvidia, wish === "cpu");
   });
+  if (opened.length === 0) return;
+  using device = opened[0]!;
+  yield* await checked("binding", () => checkBinding(machine));
+  yield* await checked("buffers", () => checkBuffers(device.adapter.cpu));
+  yield* await checked("readback", () => checkReadback(env, device));
+  yield* await checked("numbers", () => checkNumbers(device));
+  yield* await checked("kernels", () => checkKernels(env, device));
+  yield* await checked("shaders", () => checkShaderCache(machine, nvidia));
 }
