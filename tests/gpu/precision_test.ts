@@ -7,6 +7,9 @@ import { assertClose, runTiny, writeTinyCifar } from "../helpers/mod.ts";
 /** Every phase and loss in f16. */
 const HALF = {
   precision: "f16",
+  // Only at the end: of models with almost the same accuracy either may be chosen,
+  // and the next phase begins with it.
+  evaluation: { everySteps: 1000 },
   student: { distilled: true, dropPath: 0.1, dropout: 0.1 },
   phases: {
     teacher: { images: 480 },
@@ -21,8 +24,8 @@ const HALF = {
       cacheTeacher: "off",
     },
     classify: { images: 480, backbone: "finetune" },
-    // No pseudo-label is used: one at the threshold falls to either side after rounding.
-    selfTrain: { images: 480, threshold: 1, consistency: 1 },
+    // High: a confidence at the threshold falls to either side after rounding.
+    selfTrain: { images: 480, threshold: 0.9, consistency: 1 },
     baseline: { images: 480 },
   },
 };
