@@ -1,4 +1,4 @@
-import { tuningFolderOf } from "../../cluster/launch/mod.ts";
+import { tuningFolderOf } from "../../cluster/launch/cache_folder.ts";
 import type { Tuning } from "../../cluster/communicator/tuning.ts";
 import { ConfigError } from "../../src/env/mod.ts";
 import { openPeers } from "../peers/open_peers.ts";
