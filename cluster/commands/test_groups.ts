@@ -1,8 +1,9 @@
 import { type Env, SignetError } from "../../src/env/mod.ts";
+import { Console } from "../console.ts";
 import { parseJunit, type TestResult } from "./junit.ts";
 
 /** Seconds after which a group is ended and counts as failed. */
-const GROUP_LIMIT = 600;
+const GROUP_LIMIT = 900;
 
 /** The groups in order: the cheap ones that fail first come first. */
 export const GROUPS = [
@@ -27,6 +28,8 @@ export interface GroupOptions {
   /** Only tests with this text, or `/pattern/`, in their name. */
   filter?: string;
   failFast?: boolean;
+  /** When the output of tests is shown; default live. */
+  output?: "live" | "at the end";
 }
 
 const SOURCES = ["mod.ts", "src", "cluster", "tests", "bench"];
@@ -36,27 +39,25 @@ async function existing(env: Env, paths: readonly string[]) {
   return paths.filter((_, i) => found[i] !== undefined);
 }
 
-async function hasTests(env: Env, folder: string): Promise<boolean> {
-  if (await env.disk.stat(folder) === undefined) return false;
-  for (const { name, kind } of await env.disk.list(folder)) {
-    if (kind === "file" && name.endsWith("_test.ts")) return true;
-    if (kind === "folder" && await hasTests(env, `${folder}/${name}`)) {
-      return true;
-    }
-  }
-  return false;
-}
-
 /** The packages in the checkout, and no look at the network. */
 const LOCKED = ["--cached-only", "--frozen", "--node-modules-dir=manual"];
 
-/** Runs Deno with its output on our terminal; resolves with the exit code. */
-async function deno(env: Env, args: readonly string[]): Promise<number> {
+/**
+ * Runs Deno with its output on our terminal, at once or when it has ended; resolves
+ * with the exit code.
+ */
+async function deno(
+  env: Env,
+  args: readonly string[],
+  output: "live" | "at the end" = "live",
+): Promise<number> {
+  const stream = output === "live" ? "inherit" : "piped";
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
     stdin: "null",
+    stdout: stream,
+    stderr: stream,
     env: {
-      SIGNET_TUNING: "",
       DENO_WEBGPU_BACKEND: "vulkan",
       DENO_NO_UPDATE_CHECK: "1",
       ...(Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" }),
@@ -67,6 +68,13 @@ async function deno(env: Env, args: readonly string[]): Promise<number> {
     late = true;
     child.kill("SIGKILL");
   });
+  if (output === "live") await child.status;
+  else {
+    const texts = await Promise.all(
+      [child.stdout, child.stderr].map((bytes) => new Response(bytes).text()),
+    );
+    new Console(env).result(texts.join("").trim());
+  }
   const { code } = await child.status;
   cancel();
   if (late) {
@@ -96,7 +104,7 @@ export async function denoTest(
   options: GroupOptions,
   flags: readonly string[] = [],
 ): Promise<TestResult[]> {
-  const { env, filter, failFast } = options;
+  const { env, filter, failFast, output } = options;
   const report = `.tools/cache/test-${name}.xml`;
   await env.disk.makeFolder(".tools/cache");
   await env.disk.remove(report);
@@ -111,13 +119,51 @@ export async function denoTest(
     ...(failFast ? ["--fail-fast"] : []),
     ...flags,
     ...paths,
-  ]);
+  ], output);
   const results = await env.disk.stat(report)
     ? parseJunit(await env.disk.readText(report))
     : [];
   if (code !== 0 && results.every((result) => result.failure === undefined)) {
     results.push({ name, failure: `deno test ${paths[0]}: exit ${code}` });
   }
+  return results;
+}
+
+/** Files with tests in a folder, by name. */
+async function testFiles(env: Env, folder: string): Promise<string[]> {
+  if (await env.disk.stat(folder) === undefined) return [];
+  const files: string[] = [];
+  for (const { name, kind } of await env.disk.list(folder)) {
+    const path = `${folder}/${name}`;
+    if (kind === "folder") files.push(...await testFiles(env, path));
+    else if (name.endsWith("_test.ts")) files.push(path);
+  }
+  return files.sort();
+}
+
+/**
+ * Runs each file in a process of its own, two at once: most of a test on a CPU
+ * adapter is one thread's work, compilation and the host.
+ */
+async function inProcesses(
+  folder: string,
+  options: GroupOptions,
+): Promise<TestResult[]> {
+  const queue = await testFiles(options.env, folder);
+  const results: TestResult[] = [];
+  const work = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const name = file.replaceAll("/", "-").replace(/\.ts$/, "");
+      const found = await denoTest(name, [file], {
+        ...options,
+        output: "at the end",
+      });
+      results.push(...found);
+      const failed = found.some(({ failure }) => failure !== undefined);
+      if (options.failFast && failed) queue.length = 0;
+    }
+  };
+  await Promise.all([work(), work()]);
   return results;
 }
 
@@ -151,7 +197,8 @@ export async function runGroup(
       );
     default: {
       const folder = `tests/${group}`;
-      if (!await hasTests(env, folder)) return [];
+      if ((await testFiles(env, folder)).length === 0) return [];
+      if (group === "gpu") return await inProcesses(folder, options);
       const light = group === "unit" || group === "simulation";
       return denoTest(group, [folder], options, light ? ["--parallel"] : []);
     }
