@@ -237,6 +237,7 @@ class StubRank {
       onRegroup: () => {},
       onAbort: () => {
         this.aborted = true;
+        this.close();
       },
     });
     const never = new AbortController().signal;
