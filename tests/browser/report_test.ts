@@ -83,6 +83,7 @@ for (const classes of [10, 100]) {
           (_, i) => `roc-class-${i}`,
         ),
         "step-time",
+        "rank-time",
       ];
       deepStrictEqual(Object.keys(marks), charts);
       for (const chart of charts) ok(marks[chart]! > 0, `${chart} is empty`);
