@@ -64,10 +64,23 @@ function serverOf(run: string): number {
   return Number(/_(\d+)\.ports$/.exec(name!)![1]);
 }
 
-async function checkLosses(run: string, calm: string): Promise<void> {
+/**
+ * @param unwritten Lines that may be missing: a rank that writes can be killed
+ * between the end of a step and its line.
+ */
+async function checkLosses(
+  run: string,
+  calm: string,
+  unwritten = 0,
+): Promise<void> {
   const expected = await lossesOf(calm);
   const losses = await lossesOf(run);
-  deepStrictEqual([...losses.keys()], [...expected.keys()]);
+  const missing = [...expected.keys()].filter((step) => !losses.has(step));
+  ok(missing.length <= unwritten, `no lines of steps ${missing}`);
+  deepStrictEqual(
+    [...losses.keys()],
+    [...expected.keys()].filter((step) => losses.has(step)),
+  );
   for (const [step, loss] of losses) {
     const calmly = expected.get(step)!;
     ok(Math.abs(loss - calmly) < 1e-3 * calmly, `step ${step}: ${loss}`);
@@ -112,7 +125,7 @@ Deno.test("train ends like an undisturbed run when its server or its ranks are k
       const end = await process.end;
       strictEqual(end.code, 0, end.stderr);
       match(end.stdout, /^teacher /m);
-      await checkLosses(run, calm);
+      await checkLosses(run, calm, 2);
       const lost = (await eventsOf(run)).filter(({ event }) =>
         event === "rank_lost"
       );
