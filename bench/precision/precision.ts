@@ -1,10 +1,10 @@
-import { ConfigError, realEnv, SignetError } from "../../src/env/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Device, type RealType } from "../../src/gpu/mod.ts";
 import { table } from "../../cluster/console.ts";
+import { trainQuietly } from "../../cluster/launch/train_child.ts";
 import type { Row } from "../common/rows.ts";
 import type { Verb } from "../common/verb.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 const PRECISIONS = ["f32", "f16"] as const;
 
 /** Accuracy that f16 may cost, over all seeds. */
@@ -106,35 +106,16 @@ async function train(
 ): Promise<void> {
   const resumes = await realEnv.disk.stat(`${path}/config.json`);
   const others = ["distill", "classify", "selfTrain", "baseline"];
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--cached-only",
-      "--no-check",
-      "--permission-set=app",
-      `--config=${ROOT}deno.json`,
-      `${ROOT}cluster/main.ts`,
-      "train",
-      ...(resumes ? [`--resume=${path}`] : [
-        `--run-dir=${path}`,
-        "ranks=1",
-        `seed=${seed}`,
-        `precision=${type}`,
-        `phases.teacher.images=${images}`,
-        ...others.map((phase) => `phases.${phase}.enabled=false`),
-      ]),
+  await trainQuietly(
+    resumes ? [`--resume=${path}`] : [
+      `--run-dir=${path}`,
+      "ranks=1",
+      `seed=${seed}`,
+      `precision=${type}`,
+      `phases.teacher.images=${images}`,
+      ...others.map((phase) => `phases.${phase}.enabled=false`),
     ],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-    cwd: ROOT,
-  }).output();
-  if (success) return;
-  const tail = new TextDecoder().decode(stderr).trim().split("\n").slice(-3);
-  throw new SignetError(
-    `Cannot train with seed ${seed} in ${type}: ${tail.join(" | ")}`,
+    `train with seed ${seed} in ${type}`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { realEnv, SignetError } from "../../src/env/mod.ts";
+import { trainQuietly } from "../../cluster/launch/train_child.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 /** Steps that compile and fill the queue; they do not count. */
 const WARM_UP = 2;
 
@@ -32,44 +32,19 @@ export interface RunFigures {
 /** Trains the teacher phase of a configuration alone and reads its metrics. */
 export async function trainingRun(request: RunRequest): Promise<RunFigures> {
   const { ranks, globalBatch, steps, coresPerRank, folder } = request;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--cached-only",
-      "--no-check",
-      "--node-modules-dir=manual",
-      "--permission-set=app",
-      `--config=${ROOT}deno.json`,
-      `${ROOT}cluster/main.ts`,
-      "train",
-      ...request.config,
-      "phases.distill.enabled=false",
-      "phases.classify.enabled=false",
-      "phases.selfTrain.enabled=false",
-      "phases.baseline.enabled=false",
-      `globalBatch=${globalBatch}`,
-      `phases.teacher.images=${globalBatch * steps}`,
-      `--ranks=${ranks}`,
-      `--run-dir=${folder}`,
-      ...(coresPerRank === undefined
-        ? []
-        : [`--cores-per-rank=${coresPerRank}`]),
-      ...request.options,
-    ],
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-  }).spawn();
-  const stderr = new Response(child.stderr).text();
-  const { code } = await child.status;
-  if (code !== 0) {
-    const tail = (await stderr).trimEnd().split("\n").slice(-12).join("\n");
-    throw new SignetError(
-      `Cannot measure ${ranks} ranks with a batch of ${globalBatch}: train ended with ${code}:\n${tail}`,
-    );
-  }
+  await trainQuietly([
+    ...request.config,
+    "phases.distill.enabled=false",
+    "phases.classify.enabled=false",
+    "phases.selfTrain.enabled=false",
+    "phases.baseline.enabled=false",
+    `globalBatch=${globalBatch}`,
+    `phases.teacher.images=${globalBatch * steps}`,
+    `--ranks=${ranks}`,
+    `--run-dir=${folder}`,
+    ...(coresPerRank === undefined ? [] : [`--cores-per-rank=${coresPerRank}`]),
+    ...request.options,
+  ], `measure ${ranks} ranks with a batch of ${globalBatch}`);
   const text = await realEnv.disk.readText(`${folder}/metrics.jsonl`);
   return figuresOf(text, globalBatch);
 }

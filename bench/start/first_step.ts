@@ -1,7 +1,7 @@
 import { realEnv, SignetError } from "../../src/env/mod.ts";
+import { startTrain } from "../../cluster/launch/train_child.ts";
 import { TextLineStream } from "../../src/std/streams_text_line_stream.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 /** Longest wait for a first step. */
 const SECONDS = 120;
 /** Images of each class in the generated set. */
@@ -42,33 +42,20 @@ async function startTraining(
 ): Promise<{ time: number; loss: number }> {
   await realEnv.disk.makeFolder(paths.cache);
   const begin = realEnv.clock.now();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--cached-only",
-      "--no-check",
-      "--node-modules-dir=manual",
-      "--permission-set=app",
-      `--config=${ROOT}deno.json`,
-      `${ROOT}cluster/main.ts`,
-      "train",
-      `--run-dir=${paths.runFolder}`,
-      "ranks=1",
-      "data.kind=cifar10",
-      `data.path=${paths.images}`,
-      "data.validationPerClass=2",
-    ],
-    stdin: "null",
-    stdout: "piped",
+  const child = startTrain([
+    `--run-dir=${paths.runFolder}`,
+    "ranks=1",
+    "data.kind=cifar10",
+    `data.path=${paths.images}`,
+    "data.validationPerClass=2",
+  ], {
     stderr: "piped",
     env: { MESA_SHADER_CACHE_DIR: paths.cache, NO_COLOR: "1" },
-  }).spawn();
+  });
   const cancel = realEnv.timers.after(SECONDS * 1000, () => end(child));
   const tail: string[] = [];
   let loss: number | undefined;
   let time = NaN;
-  const drained = child.stdout.pipeTo(new WritableStream());
   for await (const line of lines(child.stderr)) {
     tail.push(line);
     if (tail.length > 5) tail.shift();
@@ -80,7 +67,6 @@ async function startTraining(
     child.kill("SIGINT");
   }
   await child.status;
-  await drained;
   cancel();
   if (loss === undefined) {
     throw new SignetError(

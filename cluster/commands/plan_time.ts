@@ -1,8 +1,8 @@
-import { fileURLToPath } from "node:url";
-import { ConfigError, type Env, SignetError } from "../../src/env/mod.ts";
+import { ConfigError, type Env } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
 import { readMetrics } from "../../src/run/mod.ts";
 import { table } from "../console.ts";
+import { trainQuietly } from "../launch/mod.ts";
 import {
   linkRate,
   parseBitRate,
@@ -18,9 +18,6 @@ import {
   timeBudget,
 } from "../slurm/mod.ts";
 import type { Options } from "./options.ts";
-
-const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
-const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** Steps of each phase that are timed, and those of them that only warm up. */
 const STEPS = 6;
@@ -155,34 +152,13 @@ async function measureSteps(
   }`;
   await env.disk.makeFolder(folder);
   try {
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "--quiet",
-        "--cached-only",
-        "--node-modules-dir=manual",
-        "--permission-set=app",
-        `--config=${CONFIG}`,
-        MAIN,
-        "train",
-        ...config,
-        `globalBatch=${Math.ceil(plan.global_batch / plan.ranks)}`,
-        "--ranks=1",
-        `--fast-dev-run=${STEPS}`,
-        `--run-dir=${folder}/run`,
-      ],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-      env: { NO_COLOR: "1" },
-    }).output();
-    if (code !== 0) {
-      const tail = new TextDecoder().decode(stderr).trimEnd().split("\n")
-        .slice(-6).join("\n");
-      throw new SignetError(
-        `Cannot measure steps: train ended with ${code}:\n${tail}`,
-      );
-    }
+    await trainQuietly([
+      ...config,
+      `globalBatch=${Math.ceil(plan.global_batch / plan.ranks)}`,
+      "--ranks=1",
+      `--fast-dev-run=${STEPS}`,
+      `--run-dir=${folder}/run`,
+    ], "measure steps");
     const { lines } = await readMetrics(env.disk, `${folder}/run`);
     const times = Map.groupBy(
       lines.filter(({ split, step }) => split === "train" && step > WARM_UP),

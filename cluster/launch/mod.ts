@@ -14,6 +14,11 @@ export {
   type RunRequest,
 } from "./run_choice.ts";
 export {
+  startTrain,
+  type TrainChildOptions,
+  trainQuietly,
+} from "./train_child.ts";
+export {
   type RunPlan,
   trainRun,
   type TrainRunEnd,

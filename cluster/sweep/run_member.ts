@@ -1,8 +1,5 @@
-import { fileURLToPath } from "node:url";
+import { startTrain } from "../launch/mod.ts";
 import type { Member, SweepPlan } from "./plan.ts";
-
-const MAIN = fileURLToPath(new URL("../main.ts", import.meta.url));
-const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** Signals that the member is told of; Ctrl-C of a terminal reaches it by itself. */
 const FORWARDED = ["SIGTERM", "SIGUSR2", "SIGHUP"] as const;
@@ -20,26 +17,15 @@ export async function runMember(
     quiet: boolean;
   },
 ): Promise<number> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      `--config=${CONFIG}`,
-      "--permission-set=app",
-      MAIN,
-      "train",
-      ...(config === null ? [] : [config]),
-      ...overrides,
-      ...member.overrides,
-      `--run-dir=${folder}`,
-      "--resume=auto",
-      ...(ranks === undefined ? [] : [`--ranks=${ranks}`]),
-      ...(quiet ? ["--quiet"] : []),
-    ],
-    stdin: "null",
-    // Results of members are read from their folders.
-    stdout: "null",
-  }).spawn();
+  const child = startTrain([
+    ...(config === null ? [] : [config]),
+    ...overrides,
+    ...member.overrides,
+    `--run-dir=${folder}`,
+    "--resume=auto",
+    ...(ranks === undefined ? [] : [`--ranks=${ranks}`]),
+    ...(quiet ? ["--quiet"] : []),
+  ]);
   const undo = FORWARDED.map((signal) => {
     const forward = () => child.kill(signal);
     Deno.addSignalListener(signal, forward);
