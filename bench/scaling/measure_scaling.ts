@@ -97,7 +97,11 @@ function requestOf(options: ScalingOptions, { ranks, globalBatch }: Case) {
       `data.imageSize=${image}`,
       // Nothing but steps, unless accuracy is what is asked for.
       ...(target === undefined
-        ? ["data.testPerClass=2", "evaluation.everySteps=1000000000"]
+        ? [
+          "data.testPerClass=2",
+          "data.validationPerClass=2",
+          "evaluation.everySteps=1000000000",
+        ]
         : []),
     ],
     options: options.options,
@@ -120,23 +124,27 @@ async function rowOf(
   );
   const speedUp = median(gains) * base.ranks;
   const gradientBytes = 4 * parametersOf(model);
-  let predictedMs: number | undefined;
+  let errors: number[] | undefined;
   let busbw: number | undefined;
   if (ranks > 1 && base.ranks === 1) {
     log(`all-reduce of ${ranks} ranks`);
     const rate = await measureWorld(ranks, gradientBytes);
     busbw = rate.world.link.bytesPerMs * 1000;
     const share = globalBatch / ranks / base.globalBatch;
-    predictedMs = stepTime({
-      computeMs: median(base.figures.map((run) => run.stepMs)) * share *
-        crowding(ranks, coresPerRank, cpu),
-      bucketBytes: vitSegments(model.config).map(({ length }) => 4 * length)
-        .reverse(),
-      wireShare: 1,
-      accumulate: 1,
-      overlap: true,
-      cpuMsPerByte: cpu ? rate.cpuMsPerByte : 0,
-    }, rate.world).stepMs;
+    const bucketBytes = vitSegments(model.config)
+      .map(({ length }) => 4 * length).reverse();
+    // As the gains, of runs of one round: a machine's speed drifts.
+    errors = figures.map((run, i) =>
+      stepTime({
+          computeMs: base.figures[i]!.stepMs * share *
+            crowding(ranks, coresPerRank, cpu),
+          bucketBytes,
+          wireShare: 1,
+          accumulate: 1,
+          overlap: true,
+          cpuMsPerByte: cpu ? rate.cpuMsPerByte : 0,
+        }, rate.world).stepMs / run.stepMs - 1
+    );
   }
   const reached = figures.map(({ accuracies }) =>
     accuracies.find(([, accuracy]) =>
@@ -166,9 +174,9 @@ async function rowOf(
     exposed_ms: median(figures.map(({ communicationMs }) => communicationMs)),
     gflops: (gemm + attention) / stepMs / 1e6,
     ...(busbw === undefined ? {} : { busbw }),
-    ...(predictedMs === undefined ? {} : {
-      predicted_ms: predictedMs,
-      prediction_error: predictedMs / stepMs - 1,
+    ...(errors === undefined ? {} : {
+      predicted_ms: stepMs * (1 + median(errors)),
+      prediction_error: median(errors),
     }),
     ...(target === undefined
       ? {}

@@ -12,6 +12,7 @@ import {
   simulationTable,
   WIRES,
 } from "./simulate.ts";
+import { LEAST_STEPS } from "./training_run.ts";
 
 const SHAPE = "deit32p4d192l12h3b32";
 const SIMULATED_SHAPE = "deit224p16d384l12h6b64";
@@ -32,7 +33,8 @@ predicts. On a CPU each rank has cores of its own.
   --model SHAPE        as in bench step, with the batch of a rank (weak) or of all
                        (strong); default ${SHAPE}
   --runs N             runs of each, default 5
-  --steps N            steps of a run, default 8; the first two do not count
+  --steps N            steps of a run, default 12; the first and last two do not
+                       count
   --cores-per-rank N   default 1 on a CPU adapter; 0: all cores for all
   --target SHARE       also the seconds until this validation accuracy (0 to 1)
   --config FILE        a configuration to start from
@@ -100,7 +102,7 @@ async function measured(
     modes: modesOf(options.string("mode")),
     ranks: ranksOf(options.string("ranks"), adapter.cpu),
     runs: Math.max(1, options.number("runs") ?? 5),
-    steps: Math.max(4, options.number("steps") ?? 8),
+    steps: Math.max(LEAST_STEPS, options.number("steps") ?? 12),
     coresPerRank: cores === 0 ? undefined : cores,
     target: target === undefined ? undefined : shareOf(target),
     overrides: config === undefined ? [] : [config],

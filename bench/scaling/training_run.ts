@@ -1,8 +1,12 @@
 import { realEnv, SignetError } from "../../src/env/mod.ts";
 import { trainQuietly } from "../../cluster/launch/train_child.ts";
 
-/** Steps that compile and fill the queue; they do not count. */
+/** First steps, which compile and fill the queue; they do not count. */
 const WARM_UP = 2;
+/** Last steps: nothing is queued behind them, so that their lines come early. */
+const RUN_OUT = 2;
+/** A run of fewer steps has no two whose distance counts. */
+export const LEAST_STEPS = WARM_UP + RUN_OUT + 2;
 
 /** What one run of `train` is asked for. */
 export interface RunRequest {
@@ -63,12 +67,13 @@ export function figuresOf(text: string, globalBatch: number): RunFigures {
   const lines = text.split("\n").filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Line);
   const steps = lines.filter(({ split }) => split === "train");
-  const counted = steps.filter(({ step }) => step > WARM_UP);
+  const end = (steps.at(-1)?.step ?? 0) - RUN_OUT;
+  const counted = steps.filter(({ step }) => step > WARM_UP && step <= end);
   const first = steps.findLast(({ step }) => step <= WARM_UP);
   const last = counted.at(-1);
   if (first === undefined || last === undefined) {
     throw new SignetError(
-      `Cannot measure a run of ${steps.length} steps: ${WARM_UP} of them warm up`,
+      `Cannot measure a run of ${steps.length} steps: at least ${LEAST_STEPS} are needed`,
     );
   }
   const stepMs = (last.time - first.time) / (last.step - first.step);
@@ -78,7 +83,7 @@ export function figuresOf(text: string, globalBatch: number): RunFigures {
     stepMs,
     imagesPerSecond: 1000 * globalBatch / stepMs,
     communicationMs: mean(({ communication_ms = 0 }) => communication_ms),
-    loss: last.loss ?? NaN,
+    loss: steps.at(-1)?.loss ?? NaN,
     accuracies: lines
       .filter(({ accuracy }) => accuracy !== undefined)
       .map(({ time, accuracy }) =>
