@@ -17,13 +17,14 @@ import {
 } from "../sweep/mod.ts";
 import { parseOptions } from "./options.ts";
 
-const HELP = `Usage: sweep [CONFIG] [key=value…] [options]
+const HELP = `Usage: sweep [CONFIG…] [key=value…] [options]
 
 Trains every combination of settings with several seeds, one run after the other,
 and compares them: mean, standard deviation and 95 % interval, and accuracy over the
 number of labels.
 
-  CONFIG            a JSON file (default: configs/default.json)
+  CONFIG            a JSON file (default: configs/default.json); several are
+                    compared
   key=value         overrides a key in all runs
   --labels 4,25     labelled images a class
   --grid key=a,b    values of another key; several keys: --grid 'k=a,b;l=1,2'
@@ -42,6 +43,7 @@ a checkpoint; the same command goes on with it.
 
 Examples:
   deno task sweep configs/cifar10.json --labels 4,25,100 --seeds 3
+  deno task sweep configs/few-labels-*.json --labels 4,25
   deno task sweep --grid phases.selfTrain.method=fixmatch,softmatch --out runs/methods`;
 
 /** Stopped with a checkpoint, or interrupted. */
@@ -62,34 +64,28 @@ export async function sweep(args: readonly string[]): Promise<number> {
   }
   const { disk } = realEnv;
   const overrides = options.positional.filter((text) => text.includes("="));
-  const [path, ...more] = options.positional
-    .filter((text) => !text.includes("="));
-  if (more.length > 0) {
-    throw new ConfigError(
-      `Cannot sweep ${more[0]}: one configuration at a time`,
-    );
-  }
+  const configs = options.positional.filter((text) => !text.includes("="));
   const labels = options.string("labels");
   const grid = options.string("grid")?.split(";") ?? [];
   const axes = [
     ...(labels === undefined ? [] : [parseLabels(labels)]),
     ...grid.map(parseAxis),
   ];
-  const request = { overrides, ...(path === undefined ? {} : { path }) };
-  const { config, folder: free } = await chooseRun(realEnv, request);
+  const { config, folder: free } = await chooseRun(
+    realEnv,
+    requestOf(configs[0] ?? null, overrides),
+  );
   const plan = planSweep({
-    config: path,
+    configs,
     overrides,
     axes,
     firstSeed: config.seed,
     seeds: options.number("seeds") ?? 3,
   });
   // Wrong settings are told before the first run starts.
-  for (const { setting } of plan.members) {
-    const own = Object.entries(setting).map(([key, value]) =>
-      `${key}=${value}`
-    );
-    await chooseRun(realEnv, { ...request, overrides: [...overrides, ...own] });
+  for (const member of plan.members) {
+    const all = [...overrides, ...member.overrides];
+    await chooseRun(realEnv, requestOf(member.config, all));
   }
   const folder = (options.string("out") ?? sweepFolder(free))
     .replace(/(?<=.)\/+$/, "");
@@ -109,7 +105,7 @@ export async function sweep(args: readonly string[]): Promise<number> {
       plan,
       figure,
       members: await readMembers(disk, { plan, folder, figure }),
-      title: config.name,
+      title: configs.length > 1 ? "several recipes" : config.name,
     });
   let result = await update();
   let failed = 0;
@@ -146,6 +142,10 @@ export async function sweep(args: readonly string[]): Promise<number> {
     terminal.result(`report   ${folder}/report.html`);
   }
   return failed === 0 ? 0 : 1;
+}
+
+function requestOf(path: string | null, overrides: readonly string[]) {
+  return { overrides, ...(path === null ? {} : { path }) };
 }
 
 /** `runs/<time>-sweep-<name>` beside where a run would lie. */

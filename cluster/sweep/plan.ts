@@ -10,6 +10,8 @@ export interface Axis {
 export interface Member {
   /** Name of its folder. */
   name: string;
+  /** Configuration file; null = the default one. */
+  config: string | null;
   /** `key=value` of everything that differs, the seed last. */
   overrides: readonly string[];
   /** The overrides without the seed: runs that are averaged share it. */
@@ -20,8 +22,6 @@ export interface Member {
 /** A sweep as `sweep.json` keeps it. */
 export interface SweepPlan {
   schema: 1;
-  /** Configuration file; null = the default one. */
-  config: string | null;
   /** Overrides of all members. */
   overrides: readonly string[];
   axes: readonly Axis[];
@@ -31,6 +31,9 @@ export interface SweepPlan {
 
 /** More runs than this are a slip of the pen. */
 const MOST_MEMBERS = 10_000;
+
+/** Axis of several configuration files; no key of theirs. */
+const CONFIG_AXIS = "config";
 
 export const LABELS_KEY = "data.labelsPerClass";
 
@@ -64,10 +67,11 @@ export function parseLabels(text: string): Axis {
   return parseAxis(`${LABELS_KEY}=${values.join(",")}`);
 }
 
-/** Every combination of the axes with every seed. */
+/** Every combination of the configurations and the axes with every seed. */
 export function planSweep(
-  { config, overrides, axes, firstSeed, seeds }: {
-    config: string | undefined;
+  { configs, overrides, axes, firstSeed, seeds }: {
+    /** Configuration files; none = the default one. */
+    configs: readonly string[];
     overrides: readonly string[];
     axes: readonly Axis[];
     firstSeed: number;
@@ -84,38 +88,65 @@ export function planSweep(
         : `Cannot sweep over ${twice} twice`,
     );
   }
-  const count = axes.reduce((n, { values }) => n * values.length, seeds);
+  const count = axes.reduce(
+    (n, { values }) => n * values.length,
+    seeds * Math.max(1, configs.length),
+  );
   if (count < 1 || count > MOST_MEMBERS) {
     throw new ConfigError(`Cannot sweep over ${count} runs`, {
       hint: `1 to ${MOST_MEMBERS}`,
     });
   }
-  let settings: Record<string, string>[] = [{}];
+  const names = configNames(configs);
+  let settings: Setting[] = configs.length > 1
+    ? configs.map((config, i) => ({
+      config,
+      setting: { [CONFIG_AXIS]: names[i]! },
+      overrides: [],
+    }))
+    : [{ config: configs[0] ?? null, setting: {}, overrides: [] }];
   for (const { key, values } of axes) {
-    settings = settings.flatMap((setting) =>
-      values.map((value) => ({ ...setting, [key]: value }))
+    settings = settings.flatMap(({ config, setting, overrides }) =>
+      values.map((value) => ({
+        config,
+        setting: { ...setting, [key]: value },
+        overrides: [...overrides, `${key}=${value}`],
+      }))
     );
   }
   const all = Array.from({ length: seeds }, (_, i) => firstSeed + i);
   const taken = new Set<string>();
   return {
     schema: 1,
-    config: config ?? null,
     overrides,
-    axes,
+    axes: configs.length > 1
+      ? [{ key: CONFIG_AXIS, values: names }, ...axes]
+      : axes,
     seeds: all,
-    members: settings.flatMap((setting) =>
+    members: settings.flatMap(({ config, setting, overrides }) =>
       all.map((seed) => ({
         name: nameOf(setting, seed, taken),
-        overrides: [
-          ...Object.entries(setting).map(([key, value]) => `${key}=${value}`),
-          `seed=${seed}`,
-        ],
+        config,
+        overrides: [...overrides, `seed=${seed}`],
         setting,
         seed,
       }))
     ),
   };
+}
+
+type Setting = Pick<Member, "config" | "setting" | "overrides">;
+
+/** File names without ending, or the paths where those are alike. */
+function configNames(configs: readonly string[]): string[] {
+  const twice = configs.find((path, i) => configs.indexOf(path) < i);
+  if (twice !== undefined) {
+    throw new ConfigError(`Cannot sweep over ${twice} twice`);
+  }
+  const names = configs.map((path) =>
+    path.slice(path.lastIndexOf("/") + 1).replace(/\.json$/, "")
+  );
+  return new Set(names).size < names.length ? [...configs] : names;
 }
 
 /** A folder's name that says the setting; values that look alike in it get a number. */

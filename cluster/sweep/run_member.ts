@@ -9,7 +9,7 @@ const FORWARDED = ["SIGTERM", "SIGUSR2", "SIGHUP"] as const;
  * resolves with the exit code of `train`.
  */
 export async function runMember(
-  { config, overrides }: SweepPlan,
+  { overrides }: SweepPlan,
   member: Member,
   { folder, ranks, quiet }: {
     folder: string;
@@ -18,7 +18,7 @@ export async function runMember(
   },
 ): Promise<number> {
   const child = startTrain([
-    ...(config === null ? [] : [config]),
+    ...(member.config === null ? [] : [member.config]),
     ...overrides,
     ...member.overrides,
     `--run-dir=${folder}`,

@@ -12,7 +12,7 @@ import { assertClose } from "../helpers/mod.ts";
 
 function plan(grid: string[], seeds = 2) {
   return planSweep({
-    config: "a.json",
+    configs: ["a.json"],
     overrides: ["globalBatch=8"],
     axes: [parseLabels("4,25"), ...grid.map(parseAxis)],
     firstSeed: 7,
@@ -29,6 +29,7 @@ Deno.test("planSweep() combines every value with every seed under a name of its 
   strictEqual(new Set(members.map(({ name }) => name)).size, 8);
   deepStrictEqual(members[1], {
     name: "labelsPerClass-4_method-fixmatch_seed-8",
+    config: "a.json",
     overrides: [
       "data.labelsPerClass=4",
       "phases.selfTrain.method=fixmatch",
@@ -44,7 +45,7 @@ Deno.test("planSweep() combines every value with every seed under a name of its 
 
 Deno.test("planSweep() keeps folders apart whose values look alike in a name", () => {
   const { members } = planSweep({
-    config: undefined,
+    configs: [],
     overrides: [],
     axes: [parseAxis("data.path=a/b,a b")],
     firstSeed: 0,
@@ -54,6 +55,40 @@ Deno.test("planSweep() keeps folders apart whose values look alike in a name", (
     members.map(({ name }) => name),
     ["path-a-b_seed-0", "path-a-b_seed-0-2"],
   );
+});
+
+Deno.test("planSweep() compares several configurations as an axis without a key", () => {
+  const sweep = (...configs: string[]) =>
+    planSweep({
+      configs,
+      overrides: [],
+      axes: [parseLabels("4")],
+      firstSeed: 0,
+      seeds: 1,
+    });
+  const { axes, members } = sweep("x/a.json", "x/b.json");
+  deepStrictEqual(axes[0], { key: "config", values: ["a", "b"] });
+  deepStrictEqual(
+    members.map(({ name, config, overrides }) => [name, config, overrides]),
+    [
+      [
+        "config-a_labelsPerClass-4_seed-0",
+        "x/a.json",
+        ["data.labelsPerClass=4", "seed=0"],
+      ],
+      [
+        "config-b_labelsPerClass-4_seed-0",
+        "x/b.json",
+        ["data.labelsPerClass=4", "seed=0"],
+      ],
+    ],
+  );
+  // The same name in two folders.
+  deepStrictEqual(sweep("x/a.json", "y/a.json").axes[0]!.values, [
+    "x/a.json",
+    "y/a.json",
+  ]);
+  throws(() => sweep("a.json", "a.json"), /a\.json twice/);
 });
 
 Deno.test("planSweep() refuses axes that are none", () => {
