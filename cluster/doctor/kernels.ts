@@ -29,7 +29,7 @@ export async function checkKernels(env: Env, device: Device): Promise<Check> {
   const cold = await compile(env, { on: device, of: dry });
   using again = await Device.open();
   const warm = await compile(env, { on: again, of: dry });
-  const count = dry.pipelines.made.length;
+  const count = dry.pipelines.uses.length;
   const facts = { count, coldMs: cold.ms, warmMs: warm.ms };
   const { refused } = cold;
   if (refused !== undefined) {
@@ -57,13 +57,13 @@ async function compile(
   { ms: number; refused?: { kernel: string; message: string } }
 > {
   const start = env.clock.now();
-  for (const [kernel, constants] of of.pipelines.made) {
+  for (const use of of.pipelines.uses) {
     on.gpu.pushErrorScope("validation");
-    on.pipelines.get(kernel, constants);
+    on.pipelines.get(use);
     const error = await on.gpu.popErrorScope();
     if (error === null) continue;
     const message = error.message.trim().split("\n")[0] ?? "";
-    return { ms: 0, refused: { kernel: kernel.name, message } };
+    return { ms: 0, refused: { kernel: use.kernel.name, message } };
   }
   return { ms: Math.round(env.clock.now() - start) };
 }

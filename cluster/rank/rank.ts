@@ -2,7 +2,11 @@ import { parseConfig } from "../../src/config/mod.ts";
 import { type Env, SignetError } from "../../src/env/mod.ts";
 import { DeviceLostError } from "../../src/gpu/mod.ts";
 import type { Progress } from "../../src/phases/engine.ts";
-import { type Engine, openEngine } from "../../src/phases/mod.ts";
+import {
+  type EarlyStart,
+  type Engine,
+  openEngine,
+} from "../../src/phases/mod.ts";
 import { CollectiveTimeoutError, CommWorker } from "../communicator/mod.ts";
 import { recogniseFailure } from "../gpus/mod.ts";
 import { type Credentials, readCredentials } from "../links/mod.ts";
@@ -14,6 +18,7 @@ import {
   subjectsOf,
 } from "../protocol.ts";
 import { codeHash, hashOf } from "../version.ts";
+import { beginEarly, readRunConfig } from "./early.ts";
 import { Life } from "./life.ts";
 import { isConsequence, Membership } from "./membership.ts";
 import { Orders } from "./orders.ts";
@@ -55,6 +60,10 @@ interface Session extends RankOptions {
   reporter: Reporter;
   orders: Orders;
   membership: Membership;
+  /** Of the code that this rank runs. */
+  version: string;
+  /** Begun before the rank joined. */
+  early: EarlyStart | undefined;
 }
 
 /** What the process around a rank may tell it. */
@@ -73,7 +82,11 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
   const log = new RankLog(env, runFolder, rank);
   const credentials = await readCredentials(options.credentials);
   const life = new Life();
-  const worker = await openWorker(options, { credentials, log, life });
+  const [worker, early, version] = await Promise.all([
+    openWorker(options, { credentials, log, life }),
+    beginEarly({ ...options, log: (...line) => log.write(...line) }),
+    codeHash(env.disk),
+  ]);
   const leave = (message: string) => {
     log.write("error", message);
     log.flush().then(() => options.exit(1));
@@ -100,6 +113,8 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
     reporter,
     orders,
     membership,
+    version,
+    early,
   };
   const never = new AbortController().signal;
   return {
@@ -139,9 +154,9 @@ function openWorker(
 /** Hello, engine, then phases until the order to leave. */
 async function serve(session: Session): Promise<number> {
   const { env, rank, runFolder, worker, life, log, reporter } = session;
-  const { host, pid, deno, gpu, orders, membership } = session;
+  const { host, pid, deno, gpu, orders, membership, version } = session;
   const never = new AbortController().signal;
-  const text = await env.disk.readText(`${runFolder}/config.json`);
+  const { text, path } = await readRunConfig(env, runFolder);
   const answer = await reporter.report({
     kind: "hello",
     rank,
@@ -149,13 +164,13 @@ async function serve(session: Session): Promise<number> {
     pid,
     deno,
     gpu,
-    version: await codeHash(env.disk),
+    version,
     config: await hashOf(text),
   }, never);
   if (answer.kind === "refused") {
     throw new SignetError(`Cannot join the run: ${answer.reason}`);
   }
-  const config = parseConfig(JSON.parse(text), `${runFolder}/config.json`);
+  const config = parseConfig(JSON.parse(text), path);
   const meeting = {
     link: config.link,
     tuning: session.tuningFolder,
@@ -194,7 +209,7 @@ async function serve(session: Session): Promise<number> {
       );
     },
     log: (level, message, fields) => log.write(level, message, fields),
-  });
+  }, session.early);
   const { adapter, form, dataHash: data } = engine;
   log.write("info", "ready", { adapter, form, data });
   await reporter.report({ kind: "ready", rank, adapter, form, data }, never);
@@ -246,7 +261,8 @@ function progressMessage(
 
 /** Tells the coordinator why this rank cannot go on. */
 async function fail(session: Session, error: unknown): Promise<number> {
-  const { env, log, reporter } = session;
+  const { env, log, reporter, early } = session;
+  early?.[Symbol.dispose]();
   const failed = describe(session, error);
   const { message, stack, hint } = failed;
   const wire = await session.worker.counts().catch(() => undefined);

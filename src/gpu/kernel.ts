@@ -53,25 +53,45 @@ export function defineRealKernel(
 /** Values of `override` declarations. */
 export type Constants = Readonly<Record<string, number>>;
 
+/** What a binding of a kernel holds; uniforms are buffers too. */
+export type BindingKind = "buffer" | "rgba32float" | "rgba16float";
+
+/** A kernel with its constants, and what its dispatches bind, from binding 0 on. */
+export interface PipelineUse {
+  readonly kernel: Kernel;
+  readonly constants: Constants;
+  readonly bindings: readonly BindingKind[];
+}
+
 /** Compiled pipelines by kernel and override constants. */
 export class Pipelines {
   readonly #device: GPUDevice;
   readonly #modules = new Map<Kernel, GPUShaderModule>();
   readonly #pipelines = new Map<string, GPUComputePipeline>();
-  readonly #made: [Kernel, Constants][] = [];
+  readonly #uses: PipelineUse[] = [];
   readonly #names = new Map<string, Kernel>();
 
   constructor(device: GPUDevice) {
     this.#device = device;
   }
 
-  get(kernel: Kernel, constants: Constants = {}): GPUComputePipeline {
+  /** All pipelines, in the order of their first dispatches. */
+  get uses(): readonly PipelineUse[] {
+    return this.#uses;
+  }
+
+  has({ kernel, constants }: PipelineUse): boolean {
+    return this.#pipelines.has(keyOf(kernel, constants));
+  }
+
+  get(use: PipelineUse): GPUComputePipeline {
+    const { kernel, constants } = use;
     const known = this.#names.get(kernel.name);
     if (known !== undefined && known !== kernel) {
       throw new Error(`Cannot use two kernels named ${kernel.name}`);
     }
     this.#names.set(kernel.name, kernel);
-    const key = `${kernel.name} ${JSON.stringify(constants)}`;
+    const key = keyOf(kernel, constants);
     const ready = this.#pipelines.get(key);
     if (ready !== undefined) return ready;
     let module = this.#modules.get(kernel);
@@ -88,12 +108,11 @@ export class Pipelines {
       compute: { module, entryPoint: "main", constants },
     });
     this.#pipelines.set(key, pipeline);
-    this.#made.push([kernel, constants]);
+    this.#uses.push(use);
     return pipeline;
   }
+}
 
-  /** What has been compiled so far, in order. */
-  get made(): readonly (readonly [Kernel, Constants])[] {
-    return this.#made;
-  }
+function keyOf({ name }: Kernel, constants: Constants): string {
+  return `${name} ${JSON.stringify(constants)}`;
 }

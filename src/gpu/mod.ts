@@ -17,6 +17,7 @@ export {
   defineKernel,
   defineRealKernel,
   type Kernel,
+  type PipelineUse,
 } from "./kernel.ts";
 export {
   DeviceMemory,
@@ -27,6 +28,7 @@ export {
 export { type Cost, type Dispatch, Program } from "./program.ts";
 export type { ScratchPlan } from "./scratch_plan.ts";
 export { clockOffset } from "./clock_offset.ts";
+export { compileEarly } from "./compile_early.ts";
 export { type Timing, type TimingLevel } from "./timings.ts";
 export { Readback } from "./readback.ts";
 export {

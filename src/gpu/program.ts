@@ -12,7 +12,7 @@ import type { ScratchPlan } from "./scratch_plan.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { Section } from "./commands.ts";
 import { type Timing, type TimingLevel, Timings } from "./timings.ts";
-import { flatLayout, type Matrix } from "./texture_layout.ts";
+import { flatLayout, type Matrix, textureFormat } from "./texture_layout.ts";
 import { padKernel } from "./texture_pad.ts";
 import { type TensorTexture, TexturePool } from "./texture_pool.ts";
 
@@ -145,12 +145,21 @@ export class Program {
   }
 
   dispatch(kernel: Kernel, options: Dispatch): void {
-    const pipeline = this.device.pipelines.get(kernel, options.constants);
+    const textures = options.textures ?? [];
+    const pipeline = this.device.pipelines.get({
+      kernel,
+      constants: options.constants ?? {},
+      bindings: [
+        ...(options.uniforms === undefined ? [] : ["buffer"] as const),
+        ...textures.map((it) => textureFormat("tensor" in it ? it.tensor : it)),
+        ...options.buffers.map(() => "buffer" as const),
+      ],
+    });
     const entries: GPUBindGroupEntry[] = [];
     if (options.uniforms !== undefined) {
       entries.push({ binding: 0, resource: this.#uniform(options.uniforms) });
     }
-    for (const resource of this.#textureViews(options.textures ?? [])) {
+    for (const resource of this.#textureViews(textures)) {
       entries.push({ binding: entries.length, resource });
     }
     for (const tensor of options.buffers) {
@@ -288,7 +297,12 @@ export class Program {
 
   #pad({ tensor, layout }: Matrix, from: GPUTextureView, to: GPUTextureView) {
     const kernel = padKernel(tensor.type);
-    const pipeline = this.device.pipelines.get(kernel);
+    const format = textureFormat(tensor);
+    const pipeline = this.device.pipelines.get({
+      kernel,
+      constants: {},
+      bindings: ["buffer", format, format],
+    });
     const { quads, shift, texels } = layout;
     const rows = texels / quads;
     const u32 = [rows, tensor.length / rows, quads, shift];

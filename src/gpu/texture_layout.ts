@@ -38,6 +38,11 @@ export interface Matrix {
   readonly layout: MatrixLayout;
 }
 
+/** Of textures that hold a tensor's elements by fours. */
+export function textureFormat({ type }: Tensor): "rgba32float" | "rgba16float" {
+  return type === "f16" ? "rgba16float" : "rgba32float";
+}
+
 /** Copies need rows of this many bytes. */
 const ROW_BYTES = 256;
 

@@ -1,7 +1,7 @@
 import type { Device } from "./device.ts";
 import { DeviceLimitError } from "./errors.ts";
 import { type Tensor, tensorBytes } from "./tensor.ts";
-import type { TextureLayout } from "./texture_layout.ts";
+import { textureFormat, type TextureLayout } from "./texture_layout.ts";
 
 /** A texture that holds the elements of a tensor while dispatches read them. */
 export interface TensorTexture {
@@ -82,7 +82,7 @@ export class TexturePool {
         `Cannot put a tensor [${tensor.shape}] into a texture of ${width} x ${height}: at most ${limit} each`,
       );
     }
-    const format = tensor.type === "f16" ? "rgba16float" : "rgba32float";
+    const format = textureFormat(tensor);
     const key = layout.exact
       ? `${format} ${width} ${height} ${layout.texels}`
       : format;

@@ -1,6 +1,6 @@
 import type { Config } from "../config/mod.ts";
 import type { DataSet, Split } from "../data/mod.ts";
-import type { Device, RealType, ScratchPlan } from "../gpu/mod.ts";
+import type { Device, PipelineUse, RealType, ScratchPlan } from "../gpu/mod.ts";
 import {
   type FeatureKind,
   initialValues,
@@ -12,7 +12,25 @@ import {
 } from "../model/mod.ts";
 import type { ImageStore } from "../ops/mod.ts";
 import type { Normalisation } from "../training/mod.ts";
-import type { EngineOptions } from "./engine.ts";
+import type { EngineOptions, PhaseName } from "./engine.ts";
+
+/** What recording a phase on a device that only counts has shown. */
+export interface Rehearsal {
+  /** Images of this rank that pass through the models together; 0 = its whole share. */
+  readonly microBatch: number;
+  /** Where the step keeps intermediate values. */
+  readonly scratch: ScratchPlan;
+  /** What its programs dispatch. */
+  readonly pipelines: readonly PipelineUse[];
+}
+
+/** A phase that a rank of a world of this size has rehearsed already. */
+export interface Rehearsed {
+  readonly phase: PhaseName;
+  readonly rank: number;
+  readonly size: number;
+  readonly rehearsal: Rehearsal;
+}
 
 /** What every phase works with: made once when the engine opens. */
 export interface Context extends EngineOptions {
@@ -25,10 +43,12 @@ export interface Context extends EngineOptions {
   readonly testStore: ImageStore;
   readonly studentInput: Normalisation;
   readonly teacherInput: Normalisation;
-  /** Images of this rank that pass through the models together; 0 = its whole share. */
+  /** As in {@linkcode Rehearsal}. */
   readonly microBatch: number;
-  /** Where the step keeps intermediate values, when it has been rehearsed. */
+  /** As in {@linkcode Rehearsal}, when the phase has been rehearsed. */
   readonly scratch?: ScratchPlan;
+  /** While the rank joined its run. */
+  readonly rehearsed?: Rehearsed;
 }
 
 /** Philox streams: one per phase, so that no two phases share random numbers. */

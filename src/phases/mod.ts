@@ -9,6 +9,11 @@ export {
   type Progress,
 } from "./engine.ts";
 export { type Context, STREAMS } from "./context.ts";
+export {
+  type EarlyOptions,
+  type EarlyStart,
+  startEarly,
+} from "./early_start.ts";
 export { openEngine } from "./open_engine.ts";
 export { type PhasePlan, type Plan, planRun, type RankPlan } from "./plan.ts";
 export type { Recipe } from "./recipe.ts";

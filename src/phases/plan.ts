@@ -2,11 +2,12 @@ import type { Env } from "../env/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Device, MemoryUse } from "../gpu/mod.ts";
 import { countParameters } from "../model/mod.ts";
-import { shareOf, silentCommunicator } from "../training/mod.ts";
+import { shareOf } from "../training/mod.ts";
 import type { Context } from "./context.ts";
-import { type EngineOptions, type PhaseName, PHASES } from "./engine.ts";
-import { loadContext } from "./open_engine.ts";
+import { type PhaseName, PHASES } from "./engine.ts";
+import { loadContext, loadImages } from "./load_context.ts";
 import { openPhase, rehearse } from "./run_phase.ts";
+import { silentOptions } from "./silent_options.ts";
 
 /** What one rank holds during a phase. */
 export interface RankPlan {
@@ -60,18 +61,10 @@ export async function planRun(
     device: Device;
   },
 ): Promise<Plan> {
-  const options = (rank: number): EngineOptions => ({
-    env,
-    config,
-    communicator: silentCommunicator(rank, ranks),
-    runFolder: "",
-    cacheFolder: "",
-    stopRequested: () => false,
-    onProgress: () => {},
-    onStep: () => {},
-    log: () => {},
-  });
-  const loaded = await loadContext(options(0), device);
+  const options = (rank: number) =>
+    silentOptions({ env, config, rank, size: ranks });
+  const images = await loadImages(options(0));
+  const loaded = await loadContext(options(0), device, images);
   const { data } = loaded;
   const phases: PhasePlan[] = [];
   for (const phase of PHASES) {
@@ -110,10 +103,9 @@ async function planPhase(
     communicator.rank,
     communicator.size,
   );
-  const rehearsal = await rehearse(context, name);
-  const { microBatch } = rehearsal;
+  const { microBatch, scratch } = await rehearse(context, name);
   device.memory.restart();
-  using phase = await openPhase({ ...context, ...rehearsal }, name);
+  using phase = await openPhase({ ...context, microBatch, scratch }, name);
   const { recipe, loop } = phase;
   await loop.rehearse();
   const { peakBytes, atPeak } = device.memory;

@@ -4,7 +4,6 @@ import {
   type Device,
   DeviceLimitError,
   OutOfMemoryError,
-  type ScratchPlan,
 } from "../gpu/mod.ts";
 import type { Vit } from "../model/mod.ts";
 import {
@@ -13,7 +12,7 @@ import {
   shareOf,
   silentCommunicator,
 } from "../training/mod.ts";
-import type { Context } from "./context.ts";
+import type { Context, Rehearsal } from "./context.ts";
 import { goOnWithout } from "./regroup.ts";
 import type { PhaseName, PhaseOutcome } from "./engine.ts";
 import type { Recipe } from "./recipe.ts";
@@ -37,11 +36,12 @@ async function runAsLongAsAllLive(
   context: Context,
   name: PhaseName,
 ): Promise<PhaseOutcome | Communicator> {
-  const rehearsal = await rehearse(context, name);
+  const rehearsal = done(context, name) ?? await rehearse(context, name);
+  const { microBatch, scratch } = rehearsal;
   const { device, log } = context;
   device.memory.restart();
   try {
-    const opened = await openPhase({ ...context, ...rehearsal }, name)
+    const opened = await openPhase({ ...context, microBatch, scratch }, name)
       .catch((error) => goOnWithout(context, error));
     if (!("loop" in opened)) return opened;
     using phase = opened;
@@ -63,12 +63,23 @@ async function runAsLongAsAllLive(
       }`,
       {
         hint: `set microBatch=${
-          Math.max(1, Math.floor(rowsOf(context, rehearsal.microBatch) / 2))
+          Math.max(1, Math.floor(rowsOf(context, microBatch) / 2))
         } or recompute=true; \`deno task plan\` tells what they need`,
         cause: error,
       },
     );
   }
+}
+
+/** The rehearsal of this phase with these ranks, if there was one. */
+function done(
+  { rehearsed, communicator: { rank, size } }: Context,
+  phase: PhaseName,
+): Rehearsal | undefined {
+  return rehearsed?.phase === phase && rehearsed.rank === rank &&
+      rehearsed.size === size
+    ? rehearsed.rehearsal
+    : undefined;
 }
 
 /** A recipe with its models and loop, ready to run. */
@@ -106,39 +117,41 @@ export async function openPhase(
 
 /**
  * Records a phase on a device that only counts, for where its step keeps
- * intermediate values, and for the rows that pass through the models together: as
+ * intermediate values, for the pipelines that it needs, and for the rows that pass through the models together: as
  * configured, or as many of the rank's share as the adapter's limits allow.
  */
 export async function rehearse(
   context: Context,
   name: PhaseName,
-): Promise<Required<Pick<Context, "microBatch" | "scratch">>> {
+): Promise<Rehearsal> {
   const { config, communicator, device } = context;
   const { rank, size } = communicator;
   const share = rowsOf(context, 0);
   const quiet = { log: () => {}, communicator: silentCommunicator(rank, size) };
-  const plans = new Map<number, ScratchPlan>();
+  const rehearsals = new Map<number, Rehearsal>();
   const record = async (dry: Device, microBatch: number) => {
     const trial = { ...context, ...quiet, device: dry, microBatch };
     using phase = await openPhase(trial, name);
-    plans.set(microBatch, phase.recipe.step.program.scratchPlan);
+    const scratch = phase.recipe.step.program.scratchPlan;
+    const pipelines = dry.pipelines.uses;
+    rehearsals.set(microBatch, { microBatch, scratch, pipelines });
   };
   if (config.microBatch > 0) {
     const { microBatch } = config;
     using dry = device.rehearsal();
     await record(dry, microBatch);
-    return { microBatch, scratch: plans.get(microBatch)! };
+    return rehearsals.get(microBatch)!;
   }
   try {
     const rows = await largestFitting(device, share, record);
-    const scratch = plans.get(rows)!;
-    if (rows === share) return { microBatch: 0, scratch };
+    const rehearsal = rehearsals.get(rows)!;
+    if (rows === share) return { ...rehearsal, microBatch: 0 };
     context.log("info", "the batch is split to fit the adapter's limits", {
       phase: name,
       images: share,
       micro_batch: rows,
     });
-    return { microBatch: rows, scratch };
+    return rehearsal;
   } catch (error) {
     if (!(error instanceof DeviceLimitError)) throw error;
     throw new SignetError(

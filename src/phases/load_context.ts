@@ -1,0 +1,77 @@
+import { loadSplitData, type SplitData, splitToJson } from "../data/mod.ts";
+import { ConfigError } from "../env/mod.ts";
+import type { Device } from "../gpu/mod.ts";
+import { ImageStore } from "../ops/mod.ts";
+import type { Context } from "./context.ts";
+import type { EngineOptions } from "./engine.ts";
+import { normalisationOf } from "./normalisation.ts";
+
+/** Loads the images, split as the run folder says, or anew. */
+export function loadImages(
+  { config, env, runFolder, log }: Pick<
+    EngineOptions,
+    "config" | "env" | "runFolder" | "log"
+  >,
+): Promise<SplitData> {
+  return loadSplitData(
+    env.disk,
+    {
+      ...config.data,
+      seed: config.seed,
+      log: (message) => log("warn", message),
+    },
+    splitPath(runFolder),
+  );
+}
+
+/** Uploads the images and keeps how they were split. */
+export async function loadContext(
+  options: EngineOptions,
+  device: Device,
+  { data, dataHash, split, fresh }: SplitData,
+): Promise<Context> {
+  const { config, env, log, runFolder } = options;
+  if (fresh && options.communicator.rank === 0 && !device.dry) {
+    await env.disk.write(
+      splitPath(runFolder),
+      splitToJson(split, dataHash),
+    );
+  }
+  if (config.phases.selfTrain.enabled && split.unlabelled.length === 0) {
+    throw new ConfigError(
+      `Cannot self-train on ${data.name}: all ${data.train.count} training images have labels or are held back for validation`,
+      {
+        hint:
+          "set data.labelsPerClass, add an unlabelled/ folder, or phases.selfTrain.enabled=false",
+      },
+    );
+  }
+  log("info", "data is ready", {
+    name: data.name,
+    classes: data.classNames.length,
+    labelled: split.labelled.length,
+    unlabelled: split.unlabelled.length,
+    validation: split.validation.length,
+    test: split.test.length,
+  });
+  return {
+    ...options,
+    device,
+    data,
+    dataHash,
+    split,
+    trainStore: ImageStore.create(device, data.train),
+    testStore: ImageStore.create(device, data.test),
+    microBatch: config.microBatch,
+    studentInput: normalisationOf(config.data.normalise, data, split),
+    teacherInput: normalisationOf(
+      config.teacher.normalise ?? config.data.normalise,
+      data,
+      split,
+    ),
+  };
+}
+
+function splitPath(runFolder: string): string {
+  return `${runFolder}/split.json`;
+}
