@@ -50,17 +50,29 @@ export function defineRealKernel(
   };
 }
 
+/** Most bytes of a dispatch's uniforms, and what their offsets are multiples of. */
+export const UNIFORM_SLOT = 256;
+
 /** Values of `override` declarations. */
 export type Constants = Readonly<Record<string, number>>;
 
-/** What a binding of a kernel holds; uniforms are buffers too. */
-export type BindingKind = "buffer" | "rgba32float" | "rgba16float";
+/** A texture as drivers tell them apart when they compile. */
+export interface TextureKind {
+  readonly format: "rgba32float" | "rgba16float";
+  /** As wide as `TEXTURE_WIDTH`. */
+  readonly flat: boolean;
+}
 
-/** A kernel with its constants, and what its dispatches bind, from binding 0 on. */
+/** A kernel with its constants, and the first dispatch that uses them. */
 export interface PipelineUse {
   readonly kernel: Kernel;
   readonly constants: Constants;
-  readonly bindings: readonly BindingKind[];
+  /** Words at binding 0; left out, there are no uniforms. */
+  readonly uniforms?: Uint32Array<ArrayBuffer> | undefined;
+  /** Bound after the uniforms. */
+  readonly textures: readonly TextureKind[];
+  /** How many are bound after the textures. */
+  readonly buffers: number;
 }
 
 /** Compiled pipelines by kernel and override constants. */
@@ -80,10 +92,6 @@ export class Pipelines {
     return this.#uses;
   }
 
-  has({ kernel, constants }: PipelineUse): boolean {
-    return this.#pipelines.has(keyOf(kernel, constants));
-  }
-
   get(use: PipelineUse): GPUComputePipeline {
     const { kernel, constants } = use;
     const known = this.#names.get(kernel.name);
@@ -91,7 +99,7 @@ export class Pipelines {
       throw new Error(`Cannot use two kernels named ${kernel.name}`);
     }
     this.#names.set(kernel.name, kernel);
-    const key = keyOf(kernel, constants);
+    const key = `${kernel.name} ${JSON.stringify(constants)}`;
     const ready = this.#pipelines.get(key);
     if (ready !== undefined) return ready;
     let module = this.#modules.get(kernel);
@@ -111,8 +119,4 @@ export class Pipelines {
     this.#uses.push(use);
     return pipeline;
   }
-}
-
-function keyOf({ name }: Kernel, constants: Constants): string {
-  return `${name} ${JSON.stringify(constants)}`;
 }

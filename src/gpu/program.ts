@@ -1,6 +1,11 @@
 import type { Device } from "./device.ts";
 import { DeviceLimitError } from "./errors.ts";
-import type { Constants, Kernel } from "./kernel.ts";
+import {
+  type Constants,
+  type Kernel,
+  type TextureKind,
+  UNIFORM_SLOT,
+} from "./kernel.ts";
 import type { Readback } from "./readback.ts";
 import {
   bytesOf,
@@ -12,7 +17,13 @@ import type { ScratchPlan } from "./scratch_plan.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { Section } from "./commands.ts";
 import { type Timing, type TimingLevel, Timings } from "./timings.ts";
-import { flatLayout, type Matrix, textureFormat } from "./texture_layout.ts";
+import {
+  flatLayout,
+  type Matrix,
+  type MatrixLayout,
+  textureFormat,
+  type TextureLayout,
+} from "./texture_layout.ts";
 import { padKernel } from "./texture_pad.ts";
 import { type TensorTexture, TexturePool } from "./texture_pool.ts";
 
@@ -54,7 +65,6 @@ export interface Cost {
 /** Sections between two exchange points; submitted as one command buffer. */
 type Piece = Section[];
 
-const UNIFORM_SLOT = 256;
 const UNIFORM_SLOTS = 128;
 const MAX_WORKGROUPS = 65535;
 
@@ -145,21 +155,20 @@ export class Program {
   }
 
   dispatch(kernel: Kernel, options: Dispatch): void {
-    const textures = options.textures ?? [];
+    const matrices = (options.textures ?? []).map(asMatrix);
+    const uniforms = options.uniforms && packed(options.uniforms);
     const pipeline = this.device.pipelines.get({
       kernel,
       constants: options.constants ?? {},
-      bindings: [
-        ...(options.uniforms === undefined ? [] : ["buffer"] as const),
-        ...textures.map((it) => textureFormat("tensor" in it ? it.tensor : it)),
-        ...options.buffers.map(() => "buffer" as const),
-      ],
+      uniforms,
+      textures: matrices.map(kindOf),
+      buffers: options.buffers.length,
     });
     const entries: GPUBindGroupEntry[] = [];
-    if (options.uniforms !== undefined) {
-      entries.push({ binding: 0, resource: this.#uniform(options.uniforms) });
+    if (uniforms !== undefined) {
+      entries.push({ binding: 0, resource: this.#uniform(uniforms) });
     }
-    for (const resource of this.#textureViews(textures)) {
+    for (const resource of this.#textureViews(matrices)) {
       entries.push({ binding: entries.length, resource });
     }
     for (const tensor of options.buffers) {
@@ -258,12 +267,7 @@ export class Program {
   }
 
   /** Records the copies of what no texture has yet. */
-  #textureViews(sources: readonly (Tensor | Matrix)[]): GPUTextureView[] {
-    const matrices = sources.map((source) =>
-      "tensor" in source
-        ? source
-        : { tensor: source, layout: flatLayout(source) }
-    );
+  #textureViews(matrices: readonly Placed[]): GPUTextureView[] {
     const taken = new Set<TensorTexture>();
     // Those that are there already, before a copy of another takes their place.
     for (const { tensor, layout } of matrices) {
@@ -274,10 +278,14 @@ export class Program {
       const found = this.#textures.find(tensor, layout);
       if (found !== undefined) return found.view;
       if ("padded" in layout && layout.padded) {
-        const [flat] = this.#textureViews([tensor]);
+        const [flat] = this.#textureViews([asMatrix(tensor)]);
         const texture = this.#textures.take(tensor, layout, taken);
         taken.add(texture);
-        this.#pad({ tensor, layout }, flat!, texture.view);
+        this.#pad(
+          { tensor, layout: layout as MatrixLayout },
+          flat!,
+          texture.view,
+        );
         return texture.view;
       }
       const texture = this.#textures.take(tensor, layout, taken);
@@ -297,20 +305,23 @@ export class Program {
 
   #pad({ tensor, layout }: Matrix, from: GPUTextureView, to: GPUTextureView) {
     const kernel = padKernel(tensor.type);
-    const format = textureFormat(tensor);
+    const { quads, shift, texels } = layout;
+    const rows = texels / quads;
+    const uniforms = packed({
+      u32: [rows, tensor.length / rows, quads, shift],
+    });
     const pipeline = this.device.pipelines.get({
       kernel,
       constants: {},
-      bindings: ["buffer", format, format],
+      uniforms,
+      textures: [asMatrix(tensor), { tensor, layout }].map(kindOf),
+      buffers: 0,
     });
-    const { quads, shift, texels } = layout;
-    const rows = texels / quads;
-    const u32 = [rows, tensor.length / rows, quads, shift];
     const bindings = this.device.gpu.createBindGroup({
       label: kernel.name,
       layout: pipeline.getBindGroupLayout(0),
       entries: [
-        { binding: 0, resource: this.#uniform({ u32 }) },
+        { binding: 0, resource: this.#uniform(uniforms) },
         { binding: 1, resource: from },
         { binding: 2, resource: to },
       ],
@@ -330,17 +341,7 @@ export class Program {
     return this.#pieces.at(-1)!.at(-1)!;
   }
 
-  #uniform(values: NonNullable<Dispatch["uniforms"]>): GPUBufferBinding {
-    const { u32 = [], f32 = [] } = values;
-    const words = Math.ceil((u32.length + f32.length) / 4) * 4;
-    const data = new Uint32Array(words);
-    data.set(u32);
-    new Float32Array(data.buffer).set(f32, u32.length);
-    if (words * 4 > UNIFORM_SLOT) {
-      throw new RangeError(
-        `Cannot pack ${words * 4} bytes of uniforms: at most 256`,
-      );
-    }
+  #uniform(data: Uint32Array<ArrayBuffer>): GPUBufferBinding {
     if (this.#uniforms === undefined || this.#usedSlots === UNIFORM_SLOTS) {
       this.#uniforms = this.device.buffer(
         UNIFORM_SLOT * UNIFORM_SLOTS,
@@ -351,8 +352,40 @@ export class Program {
     }
     const offset = UNIFORM_SLOT * this.#usedSlots++;
     this.device.gpu.queue.writeBuffer(this.#uniforms, offset, data);
-    return { buffer: this.#uniforms, offset, size: words * 4 };
+    return { buffer: this.#uniforms, offset, size: data.byteLength };
   }
+}
+
+/** A tensor or matrix with its place in a texture. */
+interface Placed {
+  readonly tensor: Tensor;
+  readonly layout: TextureLayout;
+}
+
+function asMatrix(source: Tensor | Matrix): Placed {
+  return "tensor" in source
+    ? source
+    : { tensor: source, layout: flatLayout(source) };
+}
+
+function kindOf({ tensor, layout }: Placed): TextureKind {
+  return { format: textureFormat(tensor), flat: !layout.exact };
+}
+
+/** As whole vectors, all `u32` first. */
+function packed(
+  { u32 = [], f32 = [] }: NonNullable<Dispatch["uniforms"]>,
+): Uint32Array<ArrayBuffer> {
+  const words = Math.ceil((u32.length + f32.length) / 4) * 4;
+  if (words * 4 > UNIFORM_SLOT) {
+    throw new RangeError(
+      `Cannot pack ${words * 4} bytes of uniforms: at most 256`,
+    );
+  }
+  const data = new Uint32Array(words);
+  data.set(u32);
+  new Float32Array(data.buffer).set(f32, u32.length);
+  return data;
 }
 
 function gridOf(
