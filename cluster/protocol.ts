@@ -81,6 +81,9 @@ const count = z.int().min(0);
 const text = z.string().max(MAX_TEXT);
 const word = z.string().min(1).max(256);
 const phase = z.enum(PHASES);
+const uuid = z.string().regex(
+  /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+);
 
 const adapter = z.strictObject({
   name: z.string().max(256),
@@ -95,9 +98,11 @@ const adapter = z.strictObject({
  */
 export const gpu = z.strictObject({
   kind: z.enum(["discrete", "integrated", "other", "virtual", "cpu"]),
-  uuid: z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+  uuid,
   vendor: count,
   device: count,
+  /** UUID of its driver, another one for each version. */
+  driver: uuid,
 });
 export type Gpu = z.output<typeof gpu>;
 
@@ -121,6 +126,8 @@ const ready = z.strictObject({
   form: z.enum(["register", "tiled"]),
   /** Hash of images and split. */
   data: z.string().max(256),
+  /** Its images of a global batch. */
+  share: count,
 });
 
 const summary = z.record(z.string().max(64), z.json());

@@ -18,6 +18,7 @@ import {
 import {
   type Communicator,
   CONSTANTS,
+  Division,
   type FinishedStep,
   soloCommunicator,
   type Wire,
@@ -236,6 +237,7 @@ function contextOf(
     env: realEnv,
     config,
     communicator,
+    division: Division.even(communicator),
     runFolder: "",
     cacheFolder: "",
     dataHash: "",

@@ -64,6 +64,8 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
   --gpu-bind WHICH    auto: a GPU for each rank, by UUID; none: what each sees
                       first; or UUIDs, by place on the machine
   --allow-shared      several ranks may share a GPU
+  --mixed             ranks may compute on different adapters or drivers: each gets
+                      images by its measured speed (mixed=true)
   --quiet             only results and errors
   --json              the result as one JSON object on stdout
 
@@ -112,7 +114,14 @@ export async function train(args: readonly string[]): Promise<number> {
       "time-limit",
     ],
     number: ["ranks", "fast-dev-run", "reserve", "cores-per-rank"],
-    boolean: ["profile", "quiet", "json", "help", ...GPU_OPTIONS.boolean],
+    boolean: [
+      "profile",
+      "mixed",
+      "quiet",
+      "json",
+      "help",
+      ...GPU_OPTIONS.boolean,
+    ],
   });
   if (options.boolean("help")) {
     new Console(realEnv).result(HELP);
@@ -194,6 +203,7 @@ function requestOf(options: Options) {
   if (options.boolean("profile")) {
     overrides.push(`profile.steps=${PROFILED_STEPS}`);
   }
+  if (options.boolean("mixed")) overrides.push("mixed=true");
   if (ranks !== undefined) overrides.push(`ranks=${ranks}`);
   const folder = options.string("run-dir");
   const resume = options.string("resume");

@@ -20,7 +20,8 @@ export class TrainConsole implements Observer {
   readonly #console: Console;
   readonly #clock: Clock;
   readonly #size: number;
-  readonly #adapters = new Map<number, string>();
+  readonly #ready = new Map<number, { name: string; share: number }>();
+  #mixed = false;
   readonly #wires = new Map<number, Partial<WireCounts>>();
   /** First progress of the phase in this process, for the time that is left. */
   #first: { step: number; at: number } | undefined;
@@ -41,6 +42,7 @@ export class TrainConsole implements Observer {
 
   /** What will run, before anything is started. */
   plan(plan: RunPlan, config: Config): void {
+    this.#mixed = config.mixed;
     const { folder, size, resumed, phases, done } = plan;
     this.#console.note(
       `run    ${folder}   world ${size}   resume ${resumed ? "yes" : "no"}`,
@@ -83,10 +85,11 @@ export class TrainConsole implements Observer {
     const console = this.#console;
     switch (record.event) {
       case "ready":
-        this.#adapters.set(record.rank, record.adapter.name);
-        if (this.#adapters.size === this.#size) {
-          console.note(`ready  ${counted([...this.#adapters.values()])}`);
-        }
+        this.#ready.set(record.rank, {
+          name: record.adapter.name,
+          share: record.share,
+        });
+        if (this.#ready.size === this.#size) this.#showRanks();
         return;
       case "phase_started":
         this.#first = undefined;
@@ -163,6 +166,16 @@ export class TrainConsole implements Observer {
     this.#console.progress(phase, progressLine(progress, eta));
     const pace = this.#outlook?.take(progress);
     if (pace !== undefined) this.#console.note(pace);
+  }
+
+  #showRanks(): void {
+    const ranks = [...this.#ready].sort(([a], [b]) => a - b);
+    this.#console.note(
+      `ready  ${counted(ranks.map(([, { name }]) => name))}`,
+    );
+    if (!this.#mixed) return;
+    const shares = ranks.map(([rank, { share }]) => `rank ${rank} ${share}`);
+    this.#console.note(`mixed  images of a batch: ${shares.join(", ")}`);
   }
 
   onWarning(message: string): void {

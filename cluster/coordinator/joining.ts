@@ -99,28 +99,57 @@ export function onReady(turn: Turn, ready: Ready): void {
   rank.heard = rank.moved = at;
   rank.ready = ready;
   if (ended(state)) return;
-  const { adapter, form } = ready;
-  journal(turn, { event: "ready", rank: ready.rank, adapter, form });
-  const first = state.ranks.findIndex((other) => other.ready !== undefined);
-  const expected = state.ranks[first]!.ready!;
-  const { gpu } = rank.hello;
-  const other = gpu.vendor !== adapter.vendor || gpu.device !== adapter.device
-    ? `opened ${adapter.name}, which is not the device of its proof (GPU-${gpu.uuid}) [VK-10]`
-    : form !== expected.form
-    ? `has kernels of form ${form} (${adapter.name}), rank ${first} ${expected.form} (${expected.adapter.name})`
-    : ready.data !== expected.data
-    ? `has data ${ready.data}, rank ${first} ${expected.data}`
-    : undefined;
-  if (other !== undefined) {
+  const { adapter, form, share } = ready;
+  journal(turn, { event: "ready", rank: ready.rank, adapter, form, share });
+  const fault = faultOfReady(state, rank.hello, ready);
+  if (fault !== undefined) {
+    const { what, hint } = fault;
     return fail(turn, {
       ...blame(turn, ready.rank),
       kind: "refused",
-      cause: `it ${other}`,
-      hint: "give all ranks the same kind of adapter and the same files",
+      cause: `it ${what}`,
+      hint,
       exitCode: 2,
     });
   }
   if (state.stage === "opening" && state.ranks.every((rank) => rank.ready)) {
     nextPhase(turn);
   }
+}
+
+/** Why a rank cannot train with those that were ready before. */
+function faultOfReady(
+  state: State,
+  { gpu }: Hello,
+  own: Ready,
+): { what: string; hint: string } | undefined {
+  const { adapter, form, data } = own;
+  if (gpu.vendor !== adapter.vendor || gpu.device !== adapter.device) {
+    return {
+      what:
+        `opened ${adapter.name}, which is not the device of its proof (GPU-${gpu.uuid}) [VK-10]`,
+      hint: "--gpu-bind none with one rank a machine, and report this",
+    };
+  }
+  const first = state.ranks.findIndex((other) => other.ready !== undefined);
+  const { hello, ready } = state.ranks[first]!;
+  const expected = ready!;
+  if (data !== expected.data) {
+    return {
+      what: `has data ${data}, rank ${first} ${expected.data}`,
+      hint: "give all ranks the same files",
+    };
+  }
+  if (state.mixed) return undefined;
+  const computesOn = (gpu: Hello["gpu"], { adapter, form }: Ready) =>
+    `${adapter.name} (driver ${gpu.driver}, kernels ${form})`;
+  const same = adapter.name === expected.adapter.name &&
+    gpu.driver === hello!.gpu.driver && form === expected.form;
+  return same ? undefined : {
+    what: `computes on ${computesOn(gpu, own)}, rank ${first} on ${
+      computesOn(hello!.gpu, expected)
+    }`,
+    hint:
+      "give all ranks the same kind of adapter and driver, or add --mixed: images by speed, updates by one rank for all",
+  };
 }

@@ -14,6 +14,8 @@ interface RankEntry {
   pid: number;
   adapter?: string;
   form?: string;
+  /** Its images of a global batch. */
+  share?: number;
   /** What has gone wrong on its wire, and was made good. */
   wire?: Partial<WireCounts>;
   /** Why the run went on without it. */
@@ -84,6 +86,7 @@ export class RunRecord {
         if (entry === undefined) return;
         entry.adapter = record.adapter.name;
         entry.form = record.form;
+        entry.share = record.share;
         return;
       }
       case "rank_lost": {

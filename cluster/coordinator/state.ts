@@ -66,6 +66,7 @@ export type JournalRecord =
     rank: number;
     adapter: Ready["adapter"];
     form: string;
+    share: number;
   }
   | { event: "phase_started"; phase: PhaseName }
   | { event: "phase_done"; phase: PhaseName; summary: PhaseSummary }
@@ -207,6 +208,8 @@ export interface State {
   config: string;
   /** Several ranks of a machine may have one GPU. */
   allowShared: boolean;
+  /** Ranks may compute on different adapters. */
+  mixed: boolean;
   ranks: RankState[];
   /** What the others do when a rank is lost in a phase. */
   onRankLoss: "stop" | "continue";
@@ -234,11 +237,12 @@ export function initialState(options: {
   version: string;
   config: string;
   allowShared?: boolean;
+  mixed?: boolean;
   limits?: Partial<Limits>;
   onRankLoss?: State["onRankLoss"];
 }): State {
   const { at, size, phases, version, config } = options;
-  const { allowShared = false, onRankLoss = "stop" } = options;
+  const { allowShared = false, mixed = false, onRankLoss = "stop" } = options;
   return {
     stage: "joining",
     since: at,
@@ -249,6 +253,7 @@ export function initialState(options: {
     onRankLoss,
     generation: 1,
     allowShared,
+    mixed,
     ranks: Array.from({ length: size }, () => ({
       heard: at,
       moved: at,

@@ -30,8 +30,12 @@ export function gpuArguments({ adapter, bind }: GpuWish): string[] {
 }
 
 /** What a rank tells the coordinator of its GPU. */
-export function gpuOf({ kind, uuid, vendor, device }: VulkanDevice): Gpu {
-  return { kind, uuid, vendor, device };
+export function gpuOf(
+  { kind, uuid, vendor, device, driverUuid }: VulkanDevice,
+): Gpu {
+  // Mesa's CPU driver has its version in the UUID of its only device.
+  const driver = kind === "cpu" ? uuid : driverUuid;
+  return { kind, uuid, vendor, device, driver };
 }
 
 /**

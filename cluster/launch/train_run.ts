@@ -155,6 +155,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     config: await hashOf(text),
     onRankLoss: config.onRankLoss,
     allowShared: gpus.allowShared,
+    mixed: config.mixed,
     limits: {
       dead: config.timeouts.heartbeatSeconds * 1000,
       step: config.timeouts.progressSeconds * 1000,

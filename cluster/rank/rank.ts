@@ -210,9 +210,12 @@ async function serve(session: Session): Promise<number> {
     },
     log: (level, message, fields) => log.write(level, message, fields),
   }, session.early);
-  const { adapter, form, dataHash: data } = engine;
-  log.write("info", "ready", { adapter, form, data });
-  await reporter.report({ kind: "ready", rank, adapter, form, data }, never);
+  const { adapter, form, dataHash: data, share } = engine;
+  log.write("info", "ready", { adapter, form, data, share });
+  await reporter.report(
+    { kind: "ready", rank, adapter, form, data, share },
+    never,
+  );
   while (true) {
     const { sequence, order } = await orders.next();
     if (order.kind === "regroup") {

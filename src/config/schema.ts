@@ -139,6 +139,9 @@ export const configSchema = z.strictObject({
   onRankLoss: z.enum(["continue", "stop"]).default("stop").describe(
     "when a rank dies in a phase: the others go on from the step in progress, or the run stops",
   ),
+  mixed: z.boolean().default(false).describe(
+    "ranks may compute on different adapters: each takes images by its measured speed, and the update of a weight is made by one rank for all",
+  ),
   data,
   teacher,
   teachers: furtherModels.describe(

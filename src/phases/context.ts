@@ -11,7 +11,7 @@ import {
   vitSegments,
 } from "../model/mod.ts";
 import type { ImageStore } from "../ops/mod.ts";
-import type { Normalisation } from "../training/mod.ts";
+import type { Division, Normalisation } from "../training/mod.ts";
 import type { EngineOptions, PhaseName } from "./engine.ts";
 
 /** What recording a phase on a device that only counts has shown. */
@@ -24,17 +24,18 @@ export interface Rehearsal {
   readonly pipelines: readonly PipelineUse[];
 }
 
-/** A phase that a rank of a world of this size has rehearsed already. */
+/** A phase that a rank has rehearsed already, in a world that divides images like this. */
 export interface Rehearsed {
   readonly phase: PhaseName;
-  readonly rank: number;
-  readonly size: number;
+  readonly division: Division;
   readonly rehearsal: Rehearsal;
 }
 
 /** What every phase works with: made once when the engine opens. */
 export interface Context extends EngineOptions {
   readonly device: Device;
+  /** How the ranks divide images. */
+  division: Division;
   readonly data: DataSet;
   /** Hash of images and labels. */
   readonly dataHash: string;

@@ -13,7 +13,6 @@ import { copyRows } from "../ops/mod.ts";
 import {
   Optimizer,
   PatchInput,
-  shareOf,
   splitRows,
   StepProgram,
 } from "../training/mod.ts";
@@ -23,7 +22,7 @@ import { DistillSchedule } from "./distill_schedule.ts";
 import { PROJECTION } from "./feature_loss.ts";
 import type { FrozenModel } from "./further_models.ts";
 import { RowFigures } from "./losses.ts";
-import { GradientBuckets, type Recipe } from "./recipe.ts";
+import { GradientBuckets, type Recipe, recordUpdate } from "./recipe.ts";
 import { cacheFigures, openTeachers, openTeachings } from "./open_teachings.ts";
 import { recordRelational } from "./relational_losses.ts";
 import { microBatches } from "./step_images.ts";
@@ -55,11 +54,7 @@ export async function distillRecipe(
   const opened = await openTeachers(context, teachers, reads);
   // Outputs of cached teachers are there before the step.
   const live = opened.some(({ cache }) => !cache);
-  const [first, end] = shareOf(
-    globalBatch,
-    communicator.rank,
-    communicator.size,
-  );
+  const [first, end] = context.division.own(globalBatch);
   const size = end - first;
   const feature = config.student.feature;
   const gradients = new ParameterSet(
@@ -260,8 +255,7 @@ export async function distillRecipe(
   figures.finish();
   buckets.finish();
   program.section("update");
-  optimizer.record(program, student.parameters, gradients, step.uniform.tensor);
-  await step.finish(optimizer.norm);
+  await recordUpdate(context, { step, optimizer, model: student, gradients });
 
   const labelled = new Set(split.labelled);
   const indices = Int32Array.from([...split.labelled, ...split.unlabelled])

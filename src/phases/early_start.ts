@@ -96,7 +96,7 @@ async function prepare(
   const device = (await opened)?.device;
   const phase = await nextPhase(options);
   if (device === undefined || phase === undefined) return undefined;
-  const { env: { timers }, runFolder, cacheFolder, log, rank, size } = options;
+  const { env: { timers }, runFolder, cacheFolder, log } = options;
   using dry = device.rehearsal();
   const silent = { ...silentOptions(options), runFolder, cacheFolder };
   const context = await loadContext(silent, dry, loaded);
@@ -107,7 +107,7 @@ async function prepare(
     () => timers.sleep(0, signal),
   );
   for (const objection of objections) log("warn", objection.trim());
-  return { phase, rank, size, rehearsal };
+  return { phase, division: context.division, rehearsal };
 }
 
 /** The first phase without final figures. */

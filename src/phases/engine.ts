@@ -85,6 +85,8 @@ export interface Engine {
   readonly form: KernelForm;
   /** Hash of images and labels, to be equal on all ranks. */
   readonly dataHash: string;
+  /** This rank's images of a global batch. */
+  readonly share: number;
   /**
    * Runs a phase to its end, from the phase's newest checkpoint when there is
    * one. All ranks call it with the same name.

@@ -28,8 +28,8 @@ export class Evaluator {
     },
   ) {
     const { model, input, feature, part, onBatch } = options;
-    const { split, data, trainStore, testStore, device, communicator } =
-      context;
+    const { split, data, trainStore, testStore, device } = context;
+    const { communicator, division } = context;
     const test = part === "test";
     const indices = test ? split.test : split.validation;
     const { labels } = test ? data.test : data.train;
@@ -39,6 +39,7 @@ export class Evaluator {
     this.#inference = new Inference({
       device,
       communicator,
+      division,
       model,
       input,
       feature,

@@ -2,7 +2,7 @@ import type { Device, Tensor } from "../gpu/mod.ts";
 import { copyRows, softmaxForward, softmaxLinear } from "../ops/mod.ts";
 import {
   type Communicator,
-  shareOffsets,
+  type Division,
   type StepProgram,
 } from "../training/mod.ts";
 import type { GradientSum } from "./losses.ts";
@@ -34,7 +34,7 @@ export class FairnessLoss {
 
   /** Records the exchange: `record` yields the logits of each micro-batch in turn. */
   gather(record: (index: number, use: (logits: Tensor) => void) => void): void {
-    const { step, batch, rows, classes, communicator } = this.#options;
+    const { step, batch, rows, classes, division } = this.#options;
     const { program } = step;
     const logits = program.scratch([rows.unlabelled, classes]);
     batch.ranges.forEach((_, index) => {
@@ -54,7 +54,7 @@ export class FairnessLoss {
     program.release(logits);
     step.gatherToHost(
       probabilities,
-      shareOffsets(rows.globalUnlabelled, communicator.size),
+      division.offsets(rows.globalUnlabelled),
       (gathered) => this.#write(gathered),
     );
     program.release(probabilities);
@@ -119,4 +119,5 @@ export interface FairnessOptions {
   classes: number;
   weight: number;
   communicator: Communicator;
+  division: Division;
 }

@@ -10,44 +10,46 @@ const FORMS: readonly KernelForm[] = ["register", "tiled"];
 /** Raised when kernels change so much that the other form may have become the faster one. */
 const KERNELS = 2;
 
+type FormOptions = Pick<EngineOptions, "env" | "runFolder" | "cacheFolder"> & {
+  config: { mixed: boolean };
+};
+
 /**
  * Which kernels all ranks use: those that rank 0's adapter was measured to run
- * faster. The measurement is kept for the adapter; a resumed run uses the form
- * that it began with, since forms differ in the last bits.
+ * faster, or on mixed adapters each rank its own. The measurement is kept for the
+ * adapter; a resumed run uses the form that it began with, since forms differ in
+ * the last bits.
  *
  * @param identity Of the adapter, where it is open already.
  */
 export async function agreeOnForm(
-  options: Pick<
-    EngineOptions,
-    "communicator" | "env" | "log" | "runFolder" | "cacheFolder"
-  >,
+  options: FormOptions & Pick<EngineOptions, "communicator" | "log">,
   identity?: string,
 ): Promise<KernelForm> {
-  const { communicator, env, runFolder } = options;
+  const { communicator, config, env } = options;
+  const { rank } = communicator;
+  const own = async () => {
+    const path = formPath({ ...options, rank });
+    const before = await readForm(env.disk, path);
+    if (before !== undefined) return before;
+    const form = await measuredForm(options, identity ?? await ownIdentity());
+    await env.disk.write(path, `${form}\n`);
+    return form;
+  };
+  if (config.mixed) return await own();
   const shared = communicator.allocate(1);
-  if (communicator.rank === 0) {
-    const path = formPath(runFolder);
-    let form = await readForm(env.disk, path);
-    if (form === undefined) {
-      form = await measuredForm(options, identity ?? await ownIdentity());
-      await env.disk.write(path, `${form}\n`);
-    }
-    shared[0] = FORMS.indexOf(form);
-  }
+  if (rank === 0) shared[0] = FORMS.indexOf(await own());
   await communicator.broadcast(shared, 0);
   return FORMS[shared[0]!]!;
 }
 
 /** The form that the ranks will agree on if this adapter is rank 0's and was measured. */
 export async function knownForm(
-  { env, runFolder, cacheFolder }: Pick<
-    EngineOptions,
-    "env" | "runFolder" | "cacheFolder"
-  >,
+  options: FormOptions & { rank: number },
   identity: string,
 ): Promise<KernelForm | undefined> {
-  return await readForm(env.disk, formPath(runFolder)) ??
+  const { env, cacheFolder } = options;
+  return await readForm(env.disk, formPath(options)) ??
     await readForm(env.disk, cachePath(cacheFolder, identity));
 }
 
@@ -69,8 +71,10 @@ async function measuredForm(
   return form;
 }
 
-function formPath(runFolder: string): string {
-  return `${runFolder}/kernel_form`;
+function formPath(
+  { config, runFolder, rank }: FormOptions & { rank: number },
+): string {
+  return `${runFolder}/kernel_form${config.mixed ? `.rank-${rank}` : ""}`;
 }
 
 function formsFolder(cacheFolder: string): string {

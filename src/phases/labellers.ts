@@ -12,7 +12,8 @@ export class Labellers {
   readonly #kind: "mean" | "vote";
 
   constructor(context: Context, labellers: readonly FrozenModel[]) {
-    const { config, split, communicator, device, trainStore } = context;
+    const { config, split, communicator, division } = context;
+    const { device, trainStore } = context;
     this.#kind = config.phases.selfTrain.combine;
     this.#classes = context.data.classNames.length;
     this.#inputs = labellers.map(({ normalisation }) =>
@@ -25,6 +26,7 @@ export class Labellers {
         feature,
         device,
         communicator,
+        division,
         store: trainStore,
         indices: split.unlabelled,
         onBatch: () => context.onStep("selfTrain", -1),

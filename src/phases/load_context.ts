@@ -2,6 +2,7 @@ import { loadSplitData, type SplitData, splitToJson } from "../data/mod.ts";
 import { ConfigError } from "../env/mod.ts";
 import type { Device } from "../gpu/mod.ts";
 import { ImageStore } from "../ops/mod.ts";
+import { Division } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { EngineOptions } from "./engine.ts";
 import { normalisationOf } from "./normalisation.ts";
@@ -57,6 +58,7 @@ export async function loadContext(
   return {
     ...options,
     device,
+    division: Division.even(options.communicator),
     data,
     dataHash,
     split,

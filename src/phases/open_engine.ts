@@ -1,3 +1,4 @@
+import { divideBySpeed } from "./divide_by_speed.ts";
 import type { EarlyStart } from "./early_start.ts";
 import type { Engine, EngineOptions, PhaseName } from "./engine.ts";
 import { agreeOnForm } from "./kernel_form.ts";
@@ -25,14 +26,15 @@ export async function openEngine(
       ...await loadContext(options, device, images),
       ...(rehearsed === undefined ? {} : { rehearsed }),
     };
+    context.division = await divideBySpeed(context);
+    const [first, end] = context.division.own(options.config.globalBatch);
     return {
       adapter: device.adapter,
       form: device.form,
       dataHash: context.dataHash,
+      share: end - first,
       runPhase: (name: PhaseName) => runPhase(context, name),
-      async rejoin() {
-        context.communicator = await goOnWithout(context, undefined);
-      },
+      rejoin: () => goOnWithout(context, undefined),
       [Symbol.dispose]: () => device[Symbol.dispose](),
     };
   } catch (error) {

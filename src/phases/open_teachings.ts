@@ -1,6 +1,6 @@
 import { augmentOf, isRandom, mixes, weakPolicy } from "../augment/mod.ts";
 import type { Program } from "../gpu/mod.ts";
-import { type RowRange, shareOf, splitRows } from "../training/mod.ts";
+import { type RowRange, splitRows } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { FrozenModel } from "./further_models.ts";
 import { TeacherCache } from "./teacher_cache.ts";
@@ -23,9 +23,8 @@ export async function openTeachers(
   reads: TeacherReads,
 ): Promise<OpenTeacher[]> {
   const cached = mayCache(context);
-  const { config, communicator, onStep } = context;
-  const { rank, size } = communicator;
-  const [first, end] = shareOf(config.globalBatch, rank, size);
+  const { config, division, onStep } = context;
+  const [first, end] = division.own(config.globalBatch);
   const opened: OpenTeacher[] = [];
   for (const teacher of teachers) {
     const cache = !cached ? undefined : await TeacherCache.open(context, {

@@ -1,6 +1,7 @@
 import { toMetadata } from "../classifier/mod.ts";
 import type { ParameterSet } from "../model/mod.ts";
 import { loadCheckpoint, RunFolder, saveCheckpoint } from "../run/mod.ts";
+import { takeFromOwners } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import { describeModel } from "./describe_model.ts";
 import type { PhaseSummary } from "./engine.ts";
@@ -51,6 +52,9 @@ export async function savePhase(
   const { communicator, env, runFolder, config } = context;
   const { phase, model, optimizer } = recipe;
   const missing = summary ? [] : await recipe.step.gatherMissing(communicator);
+  if (config.mixed && !summary) {
+    await takeFromOwners(context.device, communicator, optimizer.moments);
+  }
   if (communicator.rank === 0) {
     const parts: Parameters<typeof saveCheckpoint>[2]["parts"] = {
       // A finished phase keeps the chosen model; before, the one in training.

@@ -2,7 +2,7 @@ import type { Env } from "../env/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Device, MemoryUse } from "../gpu/mod.ts";
 import { countParameters } from "../model/mod.ts";
-import { shareOf } from "../training/mod.ts";
+import { Division, shareOf } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import { type PhaseName, PHASES } from "./engine.ts";
 import { loadContext, loadImages } from "./load_context.ts";
@@ -72,7 +72,8 @@ export async function planRun(
     if (phase === "teacher" && config.phases.teacher.images === 0) continue;
     let planned: PhasePlan | undefined;
     for (const sharers of equalShares(config.globalBatch, ranks)) {
-      const context = { ...loaded, ...options(sharers[0]!) };
+      const division = Division.even({ rank: sharers[0]!, size: ranks });
+      const context = { ...loaded, ...options(sharers[0]!), division };
       const { rank, ...rest } = await planPhase(context, phase);
       planned ??= { ...rest, ranks: [] };
       planned.ranks.push({ ...rank, ranks: sharers });
@@ -97,12 +98,8 @@ async function planPhase(
   context: Context,
   name: PhaseName,
 ): Promise<Omit<PhasePlan, "ranks"> & { rank: Omit<RankPlan, "ranks"> }> {
-  const { device, communicator, config } = context;
-  const [first, end] = shareOf(
-    config.globalBatch,
-    communicator.rank,
-    communicator.size,
-  );
+  const { device, config } = context;
+  const [first, end] = context.division.own(config.globalBatch);
   const { microBatch, scratch } = await rehearse(context, name);
   device.memory.restart();
   using phase = await openPhase({ ...context, microBatch, scratch }, name);

@@ -18,6 +18,7 @@ import {
   stepSchedule,
 } from "../training/mod.ts";
 import type { CollapseGuard } from "./collapse_guard.ts";
+import type { Context } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
 
 /** A phase's training: the recorded step and what the host feeds it. */
@@ -159,6 +160,24 @@ function bucketBytes(gradients: readonly Tensor[]): number {
 
 function totalBytes(tensors: readonly Tensor[]): number {
   return tensors.reduce((sum, { length }) => sum + length * 4, 0);
+}
+
+/** Records the update that follows the gradients, and ends the step. */
+export async function recordUpdate(
+  { config }: Context,
+  { step, optimizer, model, gradients }: Pick<
+    Recipe,
+    "step" | "optimizer" | "model" | "gradients"
+  >,
+): Promise<void> {
+  optimizer.record(
+    step.program,
+    model.parameters,
+    gradients,
+    step.uniform.tensor,
+    config.mixed ? (computed) => step.takeFromOwners(computed) : undefined,
+  );
+  await step.finish(optimizer.norm);
 }
 
 /** Steps since training began, or began anew. */

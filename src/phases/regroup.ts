@@ -1,5 +1,5 @@
 import { listCheckpoints } from "../run/mod.ts";
-import type { Communicator } from "../training/mod.ts";
+import { type Communicator, Division } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
 
@@ -13,7 +13,7 @@ export interface Unfinished {
 }
 
 /**
- * After a failed exchange: joins the ranks that are left, and sees to it that a
+ * After a failed exchange: the context's ranks become those that are left, and a
  * checkpoint holds the newest step that one of them has finished. In the middle
  * of a step some may have finished it and others not; nobody's parameters are in
  * between, since a step changes them when all sums are there.
@@ -24,18 +24,36 @@ export async function goOnWithout(
   context: Context,
   error: unknown,
   work?: Unfinished,
-): Promise<Communicator> {
+): Promise<undefined> {
   for (let cause = error;;) {
     const left = await context.regroup?.(cause);
     if (left === undefined) throw cause;
     try {
       await keepNewest(context, left, work);
-      return left;
+      context.division = await divideAgain(context, left);
+      context.communicator = left;
+      return undefined;
     } catch (next) {
       // Another one may be lost while they meet.
       cause = next;
     }
   }
+}
+
+/** The division as it was, without those that are lost. */
+async function divideAgain(
+  { communicator: before, config, division }: Context,
+  left: Communicator,
+): Promise<Division> {
+  const { rank, size } = left;
+  if (!config.mixed) return Division.even(left);
+  const weights = left.allocate(size);
+  weights[rank] = division.weights[before.rank]!;
+  await left.allGather(
+    weights,
+    Array.from({ length: size + 1 }, (_, r) => r),
+  );
+  return new Division(rank, [...weights]);
 }
 
 async function keepNewest(

@@ -5,7 +5,7 @@ import {
   relationalDistance,
   scaleBy,
 } from "../ops/mod.ts";
-import { shareOffsets, type StepProgram } from "../training/mod.ts";
+import type { StepProgram } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { DistillSchedule } from "./distill_schedule.ts";
 import { GradientSum, recordSum } from "./losses.ts";
@@ -17,7 +17,7 @@ import type { Teaching } from "./teaching.ts";
  * loss; rank 0 alone counts its value.
  */
 export function recordRelational(
-  { config, communicator }: Context,
+  { config, communicator, division }: Context,
   { step, teachings, schedule, students, teachers, output }: {
     step: StepProgram;
     teachings: readonly Teaching[];
@@ -31,8 +31,8 @@ export function recordRelational(
   },
 ): void {
   const { program } = step;
-  const { rank, size } = communicator;
-  const offsets = shareOffsets(config.globalBatch, size);
+  const { rank } = communicator;
+  const offsets = division.offsets(config.globalBatch);
   const studentRows = step.gather(students, offsets);
   const teacherRows = teachings.map((teaching, i) =>
     teaching.allFeatures(step, teachers[i], offsets)

@@ -6,12 +6,7 @@ import {
   OutOfMemoryError,
 } from "../gpu/mod.ts";
 import type { Vit } from "../model/mod.ts";
-import {
-  type Communicator,
-  largestFitting,
-  shareOf,
-  silentCommunicator,
-} from "../training/mod.ts";
+import { largestFitting, silentCommunicator } from "../training/mod.ts";
 import type { Context, Rehearsal } from "./context.ts";
 import { goOnWithout } from "./regroup.ts";
 import type { PhaseName, PhaseOutcome } from "./engine.ts";
@@ -25,17 +20,16 @@ export async function runPhase(
   name: PhaseName,
 ): Promise<PhaseOutcome> {
   while (true) {
-    const end = await runAsLongAsAllLive(context, name);
-    if ("state" in end) return end;
-    context.communicator = end;
+    const outcome = await runAsLongAsAllLive(context, name);
+    if (outcome !== undefined) return outcome;
   }
 }
 
-/** Builds a phase's recipe, runs it and frees its memory. */
+/** Builds a phase's recipe, runs it and frees its memory; no outcome when a rank was lost. */
 async function runAsLongAsAllLive(
   context: Context,
   name: PhaseName,
-): Promise<PhaseOutcome | Communicator> {
+): Promise<PhaseOutcome | undefined> {
   const rehearsal = done(context, name) ?? await rehearse(context, name);
   const { microBatch, scratch } = rehearsal;
   const { device, log } = context;
@@ -43,7 +37,7 @@ async function runAsLongAsAllLive(
   try {
     const opened = await openPhase({ ...context, microBatch, scratch }, name)
       .catch((error) => goOnWithout(context, error));
-    if (!("loop" in opened)) return opened;
+    if (opened === undefined) return undefined;
     using phase = opened;
     device.check();
     log("info", "memory of a phase", {
@@ -73,11 +67,10 @@ async function runAsLongAsAllLive(
 
 /** The rehearsal of this phase with these ranks, if there was one. */
 function done(
-  { rehearsed, communicator: { rank, size } }: Context,
+  { rehearsed, division }: Context,
   phase: PhaseName,
 ): Rehearsal | undefined {
-  return rehearsed?.phase === phase && rehearsed.rank === rank &&
-      rehearsed.size === size
+  return rehearsed?.phase === phase && division.equals(rehearsed.division)
     ? rehearsed.rehearsal
     : undefined;
 }
@@ -161,8 +154,7 @@ export async function rehearse(
   }
 }
 
-function rowsOf({ config, communicator }: Context, microBatch: number): number {
-  const { rank, size } = communicator;
-  const [first, end] = shareOf(config.globalBatch, rank, size);
+function rowsOf({ config, division }: Context, microBatch: number): number {
+  const [first, end] = division.own(config.globalBatch);
   return microBatch > 0 ? Math.min(microBatch, end - first) : end - first;
 }

@@ -15,7 +15,7 @@ import { Optimizer, PatchInput, StepProgram } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import { classificationValue, RowFigures } from "./losses.ts";
 import { type StepLabels, Unlabelled } from "./pseudo_labels.ts";
-import { GradientBuckets, type Recipe } from "./recipe.ts";
+import { GradientBuckets, type Recipe, recordUpdate } from "./recipe.ts";
 import { SelfTrainBatch } from "./self_train_batch.ts";
 import { recordLabels } from "./self_train_labeller.ts";
 import { SelfTrainLosses } from "./self_train_losses.ts";
@@ -111,6 +111,7 @@ export async function selfTrainRecipe(
       classes: model.config.classes,
       weight: method.fairness,
       communicator,
+      division: context.division,
     })
     : undefined;
   const losses = new SelfTrainLosses(device, {
@@ -192,8 +193,7 @@ export async function selfTrainRecipe(
   figures.finish();
   buckets.finish();
   program.section("update");
-  optimizer.record(program, model.parameters, gradients, step.uniform.tensor);
-  await step.finish(optimizer.norm);
+  await recordUpdate(context, { step, optimizer, model: model, gradients });
 
   const sampler = new Sampler(split.labelled, config.seed, STREAMS.selfTrain);
   const chosen = new Uint32Array(rows.globalLabelled);

@@ -6,7 +6,7 @@ import {
   vitForward,
 } from "../model/mod.ts";
 import { copyRows, softmaxForward } from "../ops/mod.ts";
-import { shareOffsets, type StepProgram } from "../training/mod.ts";
+import type { StepProgram } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { Unlabelled } from "./pseudo_labels.ts";
 import type { SelfTrainBatch } from "./self_train_batch.ts";
@@ -33,7 +33,7 @@ export interface LabellerArgs {
  * @returns The logits of the weak views.
  */
 export function recordLabels(
-  { communicator }: Context,
+  { division }: Context,
   args: LabellerArgs,
 ): Tensor {
   const { step, batch, rows, method, unlabelled } = args;
@@ -49,7 +49,7 @@ export function recordLabels(
     softmaxForward(program, { input: logits, output: probabilities });
     step.gatherToHost(
       probabilities,
-      shareOffsets(count, communicator.size),
+      division.offsets(count),
       then,
     );
     program.release(probabilities);

@@ -1,4 +1,4 @@
-import { type RowRange, shareOf } from "../training/mod.ts";
+import type { RowRange } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 
 /** Rows of one rank: labelled first, then unlabelled. */
@@ -14,22 +14,18 @@ export interface SelfTrainRows {
 
 /** The share of a rank in both kinds of rows, by `phases.selfTrain.unlabelledRatio`. */
 export function selfTrainRows(
-  { config, communicator }: Context,
+  { config, communicator, division }: Context,
 ): SelfTrainRows {
   const { globalBatch } = config;
   const { unlabelledRatio } = config.phases.selfTrain;
-  const { rank, size } = communicator;
+  const { size } = communicator;
   const globalLabelled = Math.min(
     globalBatch - size,
     Math.max(size, Math.round(globalBatch / (1 + unlabelledRatio))),
   );
   const globalUnlabelled = globalBatch - globalLabelled;
-  const [firstLabelled, endLabelled] = shareOf(globalLabelled, rank, size);
-  const [firstUnlabelled, endUnlabelled] = shareOf(
-    globalUnlabelled,
-    rank,
-    size,
-  );
+  const [firstLabelled, endLabelled] = division.own(globalLabelled);
+  const [firstUnlabelled, endUnlabelled] = division.own(globalUnlabelled);
   return {
     globalLabelled,
     globalUnlabelled,

@@ -14,7 +14,6 @@ import {
   type Normalisation,
   Optimizer,
   PatchInput,
-  shareOf,
   splitRows,
   StepProgram,
 } from "../training/mod.ts";
@@ -25,7 +24,7 @@ import {
   classificationValue,
   RowFigures,
 } from "./losses.ts";
-import { GradientBuckets, type Recipe } from "./recipe.ts";
+import { GradientBuckets, type Recipe, recordUpdate } from "./recipe.ts";
 import { microBatches } from "./step_images.ts";
 
 /** What differs between the phases that learn from labels alone. */
@@ -55,11 +54,7 @@ export async function supervisedRecipe(
   const { device, communicator, config, env } = context;
   const { phase, model, feature, frozen } = options;
   const { globalBatch } = config;
-  const [first, end] = shareOf(
-    globalBatch,
-    communicator.rank,
-    communicator.size,
-  );
+  const [first, end] = context.division.own(globalBatch);
   const size = end - first;
   const gradients = new ParameterSet(
     device,
@@ -171,8 +166,7 @@ export async function supervisedRecipe(
   figures.finish();
   buckets.finish();
   program.section("update");
-  optimizer.record(program, model.parameters, gradients, step.uniform.tensor);
-  await step.finish(optimizer.norm);
+  await recordUpdate(context, { step, optimizer, model: model, gradients });
 
   const sampler = new Sampler(options.indices, config.seed, STREAMS[phase]);
   return {

@@ -120,12 +120,13 @@ export function knownFeatures(
   { evaluated, input, feature }: Recipe,
   onBatch: () => void,
 ): Inference | undefined {
-  const { device, communicator, trainStore } = context;
+  const { device, communicator, division, trainStore } = context;
   const known = knownImages(context);
   if (known.length > MOST_KNOWN) return undefined;
   return new Inference({
     device,
     communicator,
+    division,
     model: evaluated,
     input,
     feature,

@@ -15,13 +15,15 @@ import {
 import type { ImageStore } from "../ops/mod.ts";
 import { Batch, NO_IMAGE } from "./batch.ts";
 import type { Communicator } from "./communicator.ts";
-import { shareOf, shareOffsets } from "./division.ts";
+import { Division } from "./division.ts";
 import type { PatchInput } from "./input.ts";
 
 /** What {@linkcode Inference} needs. */
 export interface InferenceOptions {
   device: Device;
   communicator: Communicator;
+  /** Default: every rank computes as many images. */
+  division?: Division;
   model: Vit;
   input: PatchInput;
   feature: FeatureKind;
@@ -44,6 +46,7 @@ const BATCH = 128;
  */
 export class Inference {
   readonly #options: InferenceOptions;
+  readonly #division: Division;
   readonly #program: Program;
   readonly #batch: Batch;
   readonly #views: Views;
@@ -58,6 +61,7 @@ export class Inference {
     const { device, communicator } = options;
     const size = fittingBatch(options);
     this.#options = options;
+    this.#division = options.division ?? Division.even(communicator);
     const pass = recordPass(device, options, size);
     this.#program = pass.program;
     this.#batch = pass.batch;
@@ -79,8 +83,7 @@ export class Inference {
     if (!this.#ready) await this.#readback.prepare();
     this.#ready = true;
     const { size } = this.#batch;
-    const { rank, size: ranks } = communicator;
-    const [start, end] = shareOf(indices.length, rank, ranks);
+    const [start, end] = this.#division.own(indices.length);
     const chosen = new Uint32Array(size);
     const logits = new Float32Array(this.#heads * size * width);
     for (let first = start; first < end; first += size) {
@@ -101,7 +104,7 @@ export class Inference {
     }
     await communicator.allGather(
       this.#rows,
-      shareOffsets(indices.length, ranks).map((row) => row * width),
+      this.#division.offsets(indices.length).map((row) => row * width),
     );
     return this.#rows;
   }

@@ -12,12 +12,13 @@ export {
   soloCommunicator,
   type Summands,
 } from "./communicator.ts";
-export { shareOf, shareOffsets } from "./division.ts";
+export { Division, shareOf, shareOffsets } from "./division.ts";
 export { Inference, type InferenceOptions } from "./inference.ts";
 export { largestFitting } from "./largest_fitting.ts";
 export { inGroup, PassGradients } from "./pass_gradients.ts";
 export { CONSTANTS, type Normalisation, PatchInput } from "./input.ts";
 export { LossScale, type LossScaleOptions } from "./loss_scale.ts";
+export { takeFromOwners } from "./owned_state.ts";
 export { Optimizer, type OptimizerOptions } from "./optimizer.ts";
 export type { RankTimes } from "./rank_times.ts";
 export { ReplicaCheck, ReplicaMismatchError } from "./replica_check.ts";

@@ -13,6 +13,7 @@ import {
   updateLossScale,
 } from "../ops/mod.ts";
 import type { Wire } from "./wire.ts";
+import type { Computed } from "./owned_state.ts";
 import { LossScale, type LossScaleOptions } from "./loss_scale.ts";
 
 /** As in the configuration, `phases.*.optimizer`. */
@@ -106,6 +107,15 @@ export class Optimizer {
     );
   }
 
+  /** The moments, which {@linkcode Optimizer.record} does not settle. */
+  get moments(): Computed {
+    return {
+      sets: this.#moments.map(({ tensors }) =>
+        this.#trained.map((i) => tensors[i]!)
+      ),
+    };
+  }
+
   /** Forgets the gradients so far. */
   reset(): void {
     for (const set of this.#moments) set.clear();
@@ -126,12 +136,17 @@ export class Optimizer {
     return this.lossScale?.recordOne(program, gradient) ?? gradient;
   }
 
-  /** Records norm, update and average, after the gradients are complete. */
+  /**
+   * Records norm, update and average, after the gradients are complete. `settle`
+   * is called when they are recorded, with what they compute, and may record other
+   * values for it.
+   */
   record(
     program: Program,
     parameters: ParameterSet,
     gradients: ParameterSet,
     step: Tensor,
+    settle?: (computed: Computed) => void,
   ): void {
     const { options, norm } = this;
     const layers = Math.max(...this.#segments.map(({ layer }) => layer));
@@ -176,6 +191,15 @@ export class Optimizer {
           momentumFactor: options.momentum,
         });
       }
+    }
+    if (settle !== undefined) {
+      const of = (set: ParameterSet) =>
+        this.#trained.map((i) => set.tensors[i]!);
+      settle({
+        common: [norm, ...(this.lossScale ? [this.lossScale.state] : [])],
+        sets: [parameters, ...(this.average ? [this.average] : [])].map(of),
+      });
+      parameters.recordCopies(program, this.#trained);
     }
     this.average?.recordCopies(program, this.#trained);
   }

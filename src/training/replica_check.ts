@@ -48,7 +48,7 @@ export class ReplicaCheck {
         } hold other parameters than rank 0`,
         {
           hint:
-            "all ranks need the same driver and adapter; see `deno task doctor`",
+            "all ranks need the same driver and adapter (deno task doctor shows them), or train --mixed",
         },
       );
     }

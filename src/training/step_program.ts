@@ -12,6 +12,7 @@ import type { Communicator } from "./communicator.ts";
 import { BlockBucket } from "./block_bucket.ts";
 import { type Bucket, ExactBucket, Gather } from "./exchange.ts";
 import { recordGradientBucket } from "./gradient_bucket.ts";
+import { type Computed, OwnedState } from "./owned_state.ts";
 import { RankTable, type RankTimes } from "./rank_times.ts";
 import { StepLog } from "./step_log.ts";
 import { StepMetrics } from "./step_metrics.ts";
@@ -23,7 +24,7 @@ import { StepUniform, type StepValues } from "./step_uniform.ts";
 type Exchange =
   | { kind: "bucket"; buckets: readonly Bucket[] }
   | { kind: "await" }
-  | { kind: "gather"; gather: Gather; then: (rows: Float32Array) => void };
+  | { kind: "gather"; gather: Gather | OwnedState; then: () => void };
 
 /** What {@linkcode StepProgram.run} needs for one step. */
 export interface StepRequest {
@@ -163,8 +164,10 @@ export class StepProgram {
       local,
       rows: offsets,
     });
-    this.#readbacks.push(gather.readback);
-    this.#exchanges.set(this.program.cut(), { kind: "gather", gather, then });
+    this.#gather(
+      gather,
+      () => then(gather.shared as unknown as Float32Array),
+    );
   }
 
   /** The gradients in `tensors` are complete: sums them over ranks. */
@@ -195,6 +198,16 @@ export class StepProgram {
       if (exchange.kind !== "bucket") continue;
       for (const bucket of exchange.buckets) bucket.recordSums(program);
     }
+  }
+
+  /**
+   * From here on all ranks have the owners' values of what is recorded so far to be
+   * computed.
+   */
+  takeFromOwners(computed: Computed): void {
+    if (!this.distributed) return;
+    const state = new OwnedState(this.program, this.#communicator, computed);
+    this.#gather(state, () => state.write());
   }
 
   /** Call once, when everything is recorded; `norm` is the optimizer's. */
@@ -259,7 +272,7 @@ export class StepProgram {
         this.#wait(gather.readback);
         gather.take();
         await wait(gather.run());
-        then(gather.shared as unknown as Float32Array);
+        then();
       } else if (exchange?.kind === "await") {
         if (next) await this.#runAhead(values, next);
         for (const { bucket, done } of sums.splice(0)) {
@@ -319,6 +332,11 @@ export class StepProgram {
     for (const bucket of this.#blockBuckets()) bucket[Symbol.dispose]();
     for (const readback of this.#readbacks) readback[Symbol.dispose]();
     this.#log[Symbol.dispose]();
+  }
+
+  #gather(gather: Gather | OwnedState, then: () => void): void {
+    this.#readbacks.push(gather.readback);
+    this.#exchanges.set(this.program.cut(), { kind: "gather", gather, then });
   }
 
   #gradients(tensors: readonly Tensor[]): Bucket[] {

@@ -253,6 +253,7 @@ class StubRank {
         uuid: `00000000-0000-0000-0000-${`${rank}`.padStart(12, "0")}`,
         vendor: 0,
         device: 0,
+        driver: "00000000-0000-0000-0000-000000000000",
       },
       deno: "stub",
       version: "v",
@@ -265,6 +266,7 @@ class StubRank {
       adapter: { name: "stub", vendor: 0, device: 0, cpu: true },
       form: "register",
       data: "d",
+      share: 1,
     }, never);
     await orders.next();
     this.#life.startPhase("teacher");

@@ -12,6 +12,7 @@ Deno.test("agreeOnForm() measures an adapter once and then reads the cache", asy
       await Deno.mkdir(`${folder}/${name}`);
       return await agreeOnForm({
         communicator: soloCommunicator(),
+        config: { mixed: false },
         env: realEnv,
         log: (_, message) => messages.push(message),
         runFolder: `${folder}/${name}`,
@@ -37,12 +38,26 @@ Deno.test("agreeOnForm() measures an adapter once and then reads the cache", asy
     strictEqual(
       await agreeOnForm({
         communicator: soloCommunicator(),
+        config: { mixed: false },
         env: realEnv,
         log: () => {},
         runFolder: `${folder}/run`,
         cacheFolder: `${folder}/cache`,
       }),
       form,
+    );
+    // On mixed adapters each rank has its own.
+    await agreeOnForm({
+      communicator: soloCommunicator(),
+      config: { mixed: true },
+      env: realEnv,
+      log: () => {},
+      runFolder: `${folder}/run`,
+      cacheFolder: `${folder}/cache`,
+    });
+    strictEqual(
+      await Deno.readTextFile(`${folder}/run/kernel_form.rank-0`),
+      `${other}\n`,
     );
     await Deno.writeTextFile(path, "neither\n");
     strictEqual(await run("fourth"), form);

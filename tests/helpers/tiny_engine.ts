@@ -2,6 +2,7 @@ import { LinkCommunicator } from "../../cluster/communicator/mod.ts";
 import { MemoryNetwork } from "../../cluster/links/mod.ts";
 import { type Config, parseConfig } from "../../src/config/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
+import type { KernelForm } from "../../src/gpu/mod.ts";
 import {
   openEngine,
   type PhaseName,
@@ -54,6 +55,8 @@ export async function runTiny(
     config?: Record<string, unknown>;
     /** Asks to stop after this many calls on rank 0. */
     stopAfter?: number;
+    /** Of the kernels of each rank; default: all alike. */
+    forms?: readonly KernelForm[];
     /** Default: `cache` beside `folder`. */
     cacheFolder?: string;
   },
@@ -86,7 +89,7 @@ export async function runTiny(
         runFolder: folder,
         cacheFolder: options.cacheFolder ?? `${folder}/../cache`,
         // Measuring it would open two more devices for each engine.
-        form: "register",
+        form: options.forms?.[rank] ?? "register",
         stopRequested: () =>
           rank === 0 && options.stopAfter !== undefined &&
           ++asked >= options.stopAfter,

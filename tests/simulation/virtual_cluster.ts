@@ -200,6 +200,7 @@ export class VirtualCluster {
         uuid: "00000000-0000-0000-0000-000000000001",
         vendor: 1,
         device: 1,
+        driver: "00000000-0000-0000-0000-000000000002",
       },
     };
     this.#report(rank, hello, () => {
@@ -210,6 +211,7 @@ export class VirtualCluster {
           adapter: { name: "gpu", vendor: 1, device: 1, cpu: false },
           form: "tiled" as const,
           data: "d",
+          share: 1,
         };
         this.#report(rank, ready, () => {
           if (rank.phase === undefined) rank.activity = "idle";

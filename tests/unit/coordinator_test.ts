@@ -22,9 +22,10 @@ type Unclocked<T> = T extends unknown ? Omit<T, "at"> : never;
 function play(
   size: number,
   events: readonly Unclocked<ClusterEvent>[],
-  { phases = ["teacher"], allowShared = false }: {
+  { phases = ["teacher"], ...options }: {
     phases?: readonly PhaseName[];
     allowShared?: boolean;
+    mixed?: boolean;
   } = {},
 ) {
   let state: State = initialState({
@@ -33,7 +34,7 @@ function play(
     phases,
     version: "v1",
     config: "c1",
-    allowShared,
+    ...options,
   });
   const actions: Action[] = [];
   for (const event of events) {
@@ -54,6 +55,7 @@ function gpuOf(id: number, kind: Gpu["kind"] = "discrete"): Gpu {
     uuid: `00000000-0000-0000-0000-${last}`,
     vendor: 1,
     device: 1,
+    driver: "00000000-0000-0000-0000-00000000000a",
   };
 }
 
@@ -80,9 +82,10 @@ function ready(rank: number, form: "register" | "tiled", data = "d1") {
     ready: {
       kind: "ready" as const,
       rank,
-      adapter: { name: `gpu ${rank}`, vendor: 1, device: 1, cpu: false },
+      adapter: { name: "gpu", vendor: 1, device: 1, cpu: false },
       form,
       data,
+      share: 8,
     },
   };
 }
@@ -134,16 +137,33 @@ Deno.test("advance() ends the run when two ranks of a machine share a GPU", () =
 Deno.test("advance() ends the run when a rank opens another device than its proof", () => {
   const other = hello(0, { gpu: { ...gpuOf(0), device: 2 } });
   const { state } = play(1, [other, ready(0, "tiled")]);
-  match(state.failure!.cause, /it opened gpu 0, .* proof \(GPU-0.*VK-10/);
+  match(state.failure!.cause, /it opened gpu, .* proof \(GPU-0.*VK-10/);
 });
 
 Deno.test("advance() ends the run when ranks have other kernels or data", () => {
   const joined = [hello(0), hello(1), ready(0, "tiled")];
   const form = play(2, [...joined, ready(1, "register")]).state;
-  match(form.failure!.cause, /register \(gpu 1\), rank 0 tiled \(gpu 0\)/);
+  match(form.failure!.cause, /kernels register.*, rank 0 .*kernels tiled/);
   const data = play(2, [...joined, ready(1, "tiled", "d2")]).state;
   match(data.failure!.cause, /d2, rank 0 d1/);
   strictEqual(data.failure!.exitCode, 2);
+});
+
+Deno.test("advance() ends the run when drivers differ, unless it is mixed", () => {
+  const driver = "00000000-0000-0000-0000-00000000000b";
+  const events = [
+    hello(0),
+    hello(1, { gpu: { ...gpuOf(1), driver } }),
+    ready(0, "tiled"),
+    ready(1, "register"),
+  ];
+  const { failure } = play(2, events).state;
+  const { rank, exitCode, hint } = failure!;
+  deepStrictEqual([rank, exitCode], [1, 2]);
+  match(hint!, /--mixed/);
+  const mixed = play(2, events, { mixed: true }).state;
+  strictEqual(mixed.failure, undefined);
+  strictEqual(mixed.stage, "running");
 });
 
 function outcome(rank: number) {
