@@ -1,10 +1,6 @@
 import type { Device, Tensor } from "../gpu/mod.ts";
 import { copyRows, softmaxForward, softmaxLinear } from "../ops/mod.ts";
-import {
-  type Communicator,
-  type Division,
-  type StepProgram,
-} from "../training/mod.ts";
+import type { Communicator, Division, StepProgram } from "../training/mod.ts";
 import type { GradientSum } from "./losses.ts";
 import { fairness, type FreeMatchRule } from "./rules/mod.ts";
 import type { SelfTrainBatch } from "./self_train_batch.ts";
