@@ -1,4 +1,3 @@
-import { nearest } from "../src/config/mod.ts";
 import { ConfigError, realEnv, SignetError } from "../src/env/mod.ts";
 import { overview, VERBS } from "./commands/table.ts";
 import { Console } from "./console.ts";
@@ -16,6 +15,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const entry = Object.hasOwn(VERBS, verb) ? VERBS[verb] : undefined;
   if (entry === undefined) {
     const known = Object.keys(VERBS).filter((name) => !VERBS[name]!.hidden);
+    const { nearest } = await import("../src/config/mod.ts");
     const meant = nearest(verb, known);
     throw new ConfigError(`Cannot run "${verb}": unknown verb`, {
       hint: meant === undefined

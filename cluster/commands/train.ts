@@ -1,7 +1,6 @@
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
-import { decideShipped } from "../../src/phases/mod.ts";
+import { decideShipped } from "../../src/phases/verdict.ts";
 import { writeTrace } from "../../src/run/mod.ts";
-import { writeReport } from "../../src/report/mod.ts";
 import { Console } from "../console.ts";
 import {
   describeFailure,
@@ -23,7 +22,13 @@ import { showProfile } from "./profile_table.ts";
 import { exportGpuWish, GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { TrainConsole } from "./train_console.ts";
-import { chooseWorld, joinAsRank, type TimeLimit } from "./train_world.ts";
+import { codeHash } from "../version.ts";
+import {
+  beginSurvey,
+  chooseWorld,
+  joinAsRank,
+  type TimeLimit,
+} from "./train_world.ts";
 import project from "../../deno.json" with { type: "json" };
 
 const HELP = `Usage: train [CONFIG] [key=value…] [options]
@@ -131,12 +136,15 @@ export async function train(args: readonly string[]): Promise<number> {
   const request = requestOf(options);
   const guest = await joinAsRank(options);
   if (guest !== undefined) return guest;
-  const choice = await chooseRun(realEnv, request);
   const gpus = gpuWishOf(options);
   exportGpuWish(gpus);
+  // Another process lists the devices meanwhile.
+  const survey = beginSurvey(options, gpus);
+  const code = codeHash(realEnv.disk);
+  const choice = await chooseRun(realEnv, request);
   const world = await chooseWorld(
     options,
-    { config: choice.config, gpus },
+    { config: choice.config, gpus, survey },
     (line) => terminal.urgent(line),
   );
   const { size, starter, requeue } = world;
@@ -153,6 +161,7 @@ export async function train(args: readonly string[]): Promise<number> {
     choice,
     size,
     version: project.version,
+    code,
     server: serverRequestOf((name) => options.string(name)),
     ...(starter === undefined ? {} : { starter }),
     gpus,
@@ -170,6 +179,7 @@ export async function train(args: readonly string[]): Promise<number> {
   const again = requeue && end.failure !== undefined &&
     end.progressed && isLoss(end.failure);
   if (again) end.code = REQUEUE;
+  const { writeReport } = await import("../../src/report/mod.ts");
   const report = await writeReport(realEnv.disk, choice.folder);
   if (end.failure !== undefined) {
     const about = { ...end, runFolder: choice.folder };

@@ -92,7 +92,11 @@ function ownPlace(options: Options) {
 /** Who starts how many ranks, from the options, the environment and SLURM. */
 export async function chooseWorld(
   options: Options,
-  { config, gpus }: { config: Config; gpus: GpuWish },
+  { config, gpus, survey }: {
+    config: Config;
+    gpus: GpuWish;
+    survey: Promise<Survey> | undefined;
+  },
   say: (line: string) => void,
 ): Promise<World> {
   const launcher = launcherOf(options);
@@ -149,11 +153,11 @@ export async function chooseWorld(
           "Cannot use --cores-per-rank 0: a rank needs a core",
         );
       }
-      const { size, survey } = await lookHere(config, gpus);
+      const seen = (await survey)!;
       return {
-        size,
+        size: await sizeHere(seen, config, gpus),
         starter: localStarter({
-          survey,
+          survey: seen,
           ...(coresPerRank === undefined ? {} : { coresPerRank }),
         }),
         requeue: false,
@@ -163,20 +167,37 @@ export async function chooseWorld(
   }
 }
 
-/** How many ranks this machine takes, and on what. */
-async function lookHere(
+/**
+ * Looks what this machine computes on, where it is to start the ranks. What is
+ * wrong shows when it is awaited.
+ */
+export function beginSurvey(
+  options: Options,
+  gpus: GpuWish,
+): Promise<Survey> | undefined {
+  const launcher = launcherOf(options);
+  if (launcher !== "local" && launcher !== "auto") return undefined;
+  if (ownPlace(options) !== undefined) return undefined;
+  const survey = surveyHere(gpus);
+  survey.catch(() => {});
+  return survey;
+}
+
+function surveyHere({ adapter: wish }: GpuWish): Promise<Survey> {
+  return surveyGpus(realEnv, { wish, lookup: (name) => Deno.env.get(name) });
+}
+
+/** How many ranks this machine takes. */
+async function sizeHere(
+  survey: Survey,
   config: Config,
   gpus: GpuWish,
-): Promise<{ size: number; survey: Survey }> {
-  const survey = await surveyGpus(realEnv, {
-    wish: gpus.adapter,
-    lookup: (name) => Deno.env.get(name),
-  });
+): Promise<number> {
   const size = config.ranks === "auto"
     ? autoSize(survey.usable.length, config.globalBatch)
     : config.ranks;
   await checkPlaces(realEnv.disk, survey, { ...gpus, localSize: size });
-  return { size, survey };
+  return size;
 }
 
 /** A rank for each GPU; on a CPU adapter two, which share it. */

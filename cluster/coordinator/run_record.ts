@@ -1,9 +1,6 @@
 import type { Env } from "../../src/env/mod.ts";
-import {
-  decideShipped,
-  type PhaseName,
-  type PhaseSummary,
-} from "../../src/phases/mod.ts";
+import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
+import { decideShipped } from "../../src/phases/verdict.ts";
 import type { RunFolder } from "../../src/run/mod.ts";
 import type { WireCounts } from "../protocol.ts";
 import type { JournalRecord } from "./state.ts";

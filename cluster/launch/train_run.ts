@@ -4,7 +4,7 @@ import {
   type PhaseName,
   PHASES,
   type PhaseSummary,
-} from "../../src/phases/mod.ts";
+} from "../../src/phases/engine.ts";
 import { listCheckpoints, RunFolder } from "../../src/run/mod.ts";
 import {
   Coordinator,
@@ -18,7 +18,7 @@ import {
 } from "../coordinator/mod.ts";
 import { connectControl } from "../links/mod.ts";
 import { subjectsOf } from "../protocol.ts";
-import { codeHash, hashOf } from "../version.ts";
+import { hashOf } from "../version.ts";
 import { cacheFolderOf } from "./cache_folder.ts";
 import { meetingFile, writeShared } from "./meeting.ts";
 import type { RunChoice } from "./run_choice.ts";
@@ -42,6 +42,8 @@ export interface TrainRunOptions {
   size: number;
   /** Signet's version. */
   version: string;
+  /** Hash of the code that ranks must have. */
+  code: Promise<string>;
   server: ServerRequest;
   /** How the ranks come to be; by default as processes of this machine. */
   starter?: Starter;
@@ -124,7 +126,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const before = await checkpoints();
   const earlier = await folder.readJson("run.json");
   const life = env.randomBytes(6).toHex();
-  const version = await codeHash(env.disk);
+  const version = await options.code;
   const record = new RunRecord(env, {
     folder,
     phases,

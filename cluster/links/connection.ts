@@ -1,4 +1,4 @@
-import { connect, type NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { EnvironmentError } from "../../src/env/mod.ts";
 import { authenticatorOf, type Credentials, nameOf } from "./credentials.ts";
 
@@ -40,11 +40,13 @@ export async function openConnection(
   name: string,
 ): Promise<NatsConnection> {
   forgiveSocketErrors();
+  // A rank's main thread, which leaves connections to its worker, never loads it.
+  const { connect } = await import("@nats-io/transport-node");
   try {
     return await connect({
       servers: credentials.url,
       name,
-      authenticator: authenticatorOf(credentials),
+      authenticator: await authenticatorOf(credentials),
       // With an authority known, a server without TLS is not the right one.
       ...(credentials.ca === undefined ? {} : { tls: { ca: credentials.ca } }),
       inboxPrefix: credentials.inbox,

@@ -3,7 +3,6 @@ import type {
   NatsConnection,
   Subscription,
 } from "@nats-io/transport-node";
-import { errors } from "@nats-io/transport-node";
 import { MAX_CONTROL_BYTES } from "../protocol.ts";
 import { closeConnection, openConnection } from "./connection.ts";
 import type { Credentials } from "./credentials.ts";
@@ -149,6 +148,7 @@ class NatsControl implements Control {
       });
       return this.#parse(reply);
     } catch (cause) {
+      const { errors } = await import("@nats-io/transport-node");
       const nobody = cause instanceof errors.RequestError &&
         cause.isNoResponders();
       throw new NoAnswerError(subject, nobody ? "nobody" : "silent", {

@@ -1,9 +1,4 @@
-import {
-  type Authenticator,
-  jwtAuthenticator,
-  nkeyAuthenticator,
-  usernamePasswordAuthenticator,
-} from "@nats-io/transport-node";
+import type { Authenticator } from "@nats-io/transport-node";
 import { ConfigError, EnvironmentError } from "../../src/env/mod.ts";
 
 /** How to reach the NATS server of a run, and as whom. */
@@ -102,14 +97,17 @@ export async function readIdentity(path: string): Promise<Identity> {
 }
 
 /** Answers a server's challenge, for both clients. */
-export function authenticatorOf(
+export async function authenticatorOf(
   { user, password, seed, jwt }: Identity,
-): Authenticator {
-  if (seed === undefined) return usernamePasswordAuthenticator(user, password);
+): Promise<Authenticator> {
+  const nats = await import("@nats-io/transport-node");
+  if (seed === undefined) {
+    return nats.usernamePasswordAuthenticator(user, password);
+  }
   const bytes = new TextEncoder().encode(seed);
   return jwt === undefined
-    ? nkeyAuthenticator(bytes)
-    : jwtAuthenticator(jwt, bytes);
+    ? nats.nkeyAuthenticator(bytes)
+    : nats.jwtAuthenticator(jwt, bytes);
 }
 
 /** Names the user in messages. */

@@ -152,10 +152,11 @@ export class NatsWire {
       this.maxPayload = info.max_payload;
       const writer = new SocketWriter(this.#socket, QUEUE_BYTES);
       this.#writer = writer;
+      const authenticate = await authenticatorOf(credentials);
       const hello = JSON.stringify({
         verbose: false,
         pedantic: false,
-        ...authenticatorOf(credentials)(info.nonce),
+        ...authenticate(info.nonce),
         name,
         lang: "deno",
         version: "1",

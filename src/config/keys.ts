@@ -21,10 +21,15 @@ interface Node {
   default?: unknown;
 }
 
-const root = configJsonSchema() as Node;
+let made: Node | undefined;
+
+/** Made when it is asked for: most processes need no key's description. */
+function root(): Node {
+  return made ??= configJsonSchema() as Node;
+}
 
 function nodeAt(path: readonly string[]): Node | undefined {
-  let node: Node | undefined = root;
+  let node: Node | undefined = root();
   for (const part of path) {
     if (!node?.properties || !Object.hasOwn(node.properties, part)) {
       return undefined;
@@ -72,6 +77,6 @@ export function configKeys(): ConfigKey[] {
       }
     }
   }
-  visit(root, []);
+  visit(root(), []);
   return keys;
 }

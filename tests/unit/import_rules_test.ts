@@ -57,8 +57,12 @@ Deno.test("cluster/ imports nothing from tests/ or bench/", () => {
   deepStrictEqual(arrows(wrong), []);
 });
 
-/** Interfaces alone: whoever needs no more must not load a whole engine. */
-const CONTRACTS = ["src/phases/engine.ts", "src/training/communicator.ts"];
+/** Whoever needs no more must not load a whole engine. */
+const CONTRACTS = [
+  "src/phases/engine.ts",
+  "src/phases/verdict.ts",
+  "src/training/communicator.ts",
+];
 
 Deno.test("a folder is entered through its mod.ts", () => {
   const entered = new Set(
