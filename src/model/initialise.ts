@@ -7,9 +7,11 @@ const PURPOSE = 0x1217;
 
 /**
  * Initial values of a ViT as in the original JAX code: Xavier for linear
- * layers, LeCun for the patch embedding, 0.02 for tokens and positions, 0 for
- * biases and the last layers of heads, 1 for LayerNorm gains; the hidden layers
- * of heads as He et al. for ReLU. Normal, cut at two deviations.
+ * layers, LeCun for the patch embedding, 0.02 for tokens, 0 for biases and the
+ * last layers of heads, 1 for LayerNorm gains; the hidden layers of heads as He
+ * et al. for ReLU. Normal, cut at two deviations. Positions are as large as half
+ * of what the patch embedding gives, not 0.02: blocks tell places apart at once
+ * instead of after a hundred steps.
  */
 export function initialValues(
   segments: readonly Segment[],
@@ -41,7 +43,8 @@ function deviationOf(
   shape: readonly number[],
   isLast: boolean,
 ): number {
-  if (/token$|pos_embed$/.test(name)) return 0.02;
+  if (name.endsWith("token")) return 0.02;
+  if (name.endsWith("pos_embed")) return 0.5;
   const [outputs = 1, ...inputs] = shape;
   const fanIn = inputs.reduce((product, size) => product * size, 1);
   if (shape.length < 2) return 0;
