@@ -90,10 +90,10 @@ export async function plan(args: readonly string[]): Promise<number> {
     );
   }
   const made = await planRun({ env: realEnv, config, ranks, device });
-  const time = await planTime(realEnv, made, options, {
-    wire: config.wire,
-    arguments: [...(path === undefined ? [] : [path]), ...overrides],
-  });
+  const time = await planTime(realEnv, made, options, [
+    ...(path === undefined ? [] : [path]),
+    ...overrides,
+  ]);
   if (options.boolean("json")) {
     const { name } = device.adapter;
     const { form } = device;

@@ -23,9 +23,6 @@ import type { Options } from "./options.ts";
 const STEPS = 6;
 const WARM_UP = 2;
 
-/** Bytes on the wire for a byte of f32. */
-const WIRE_SHARE = { f32: 1, bf16: 0.5, f16: 0.5, int8: 0.25 + 1 / 1024 };
-
 /** Of the network, unless `--link` tells. */
 const LINK = "10Gbit";
 /** Between ranks of one node. */
@@ -53,15 +50,17 @@ export interface PlanTime {
  * The time of a run: at the pace that `--images-per-second` gives, or predicted from
  * `--step-ms` of one rank alone, or from `--measure`, which trains a few steps of
  * a rank's share on this adapter.
+ *
+ * @param config Arguments of `train` for the same configuration.
  */
 export async function planTime(
   env: Env,
   plan: Plan,
   options: Options,
-  request: { wire: keyof typeof WIRE_SHARE; arguments: readonly string[] },
+  config: readonly string[],
 ): Promise<PlanTime> {
   const limit = options.string("time-limit");
-  const time = await paceOf(env, plan, options, request);
+  const time = await paceOf(env, plan, options, config);
   if (limit === undefined) return time;
   if (time.seconds === undefined) {
     throw new ConfigError(
@@ -80,10 +79,7 @@ async function paceOf(
   env: Env,
   plan: Plan,
   options: Options,
-  { wire, arguments: config }: {
-    wire: keyof typeof WIRE_SHARE;
-    arguments: readonly string[];
-  },
+  config: readonly string[],
 ): Promise<PlanTime> {
   const pace = options.number("images-per-second");
   const stepMs = options.string("step-ms");
@@ -118,7 +114,8 @@ async function paceOf(
     const time = stepTime({
       computeMs,
       bucketBytes: phase.bucket_bytes,
-      wireShare: WIRE_SHARE[wire],
+      // The plan counts what is sent, of whatever type.
+      wireShare: 1,
       accumulate: 1,
       overlap: true,
       cpuMsPerByte: 0,
