@@ -7,7 +7,7 @@ import {
   reluBackward,
   reluForward,
 } from "../ops/mod.ts";
-import type { Regularisation } from "./block.ts";
+import type { Regularisation } from "./branch.ts";
 import type { NamedTensors } from "./parameter_set.ts";
 import type { Vit } from "./vit.ts";
 import { headLayerNames, type HeadName } from "./vit_config.ts";

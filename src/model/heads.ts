@@ -1,6 +1,6 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { poolTokens, poolTokensBackward } from "../ops/mod.ts";
-import type { Regularisation } from "./block.ts";
+import type { Regularisation } from "./branch.ts";
 import { headBackward, headForward, type HeadPass } from "./head_layers.ts";
 import type { NamedTensors } from "./parameter_set.ts";
 import type { Vit, VitActivations } from "./vit.ts";

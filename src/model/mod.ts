@@ -20,7 +20,8 @@ export {
   ParameterSet,
 } from "./parameter_set.ts";
 export { initialValues } from "./initialise.ts";
-export type { ClassAttention, Regularisation } from "./block.ts";
+export type { ClassAttention } from "./block.ts";
+export type { Regularisation } from "./branch.ts";
 export {
   type Vit,
   type VitActivations,

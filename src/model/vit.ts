@@ -13,8 +13,8 @@ import {
   blockForward,
   type BlockKept,
   type ClassAttention,
-  type Regularisation,
 } from "./block.ts";
+import type { Regularisation } from "./branch.ts";
 import type { NamedTensors, ParameterSet } from "./parameter_set.ts";
 import { gridOf, tokensOf, type VitConfig } from "./vit_config.ts";
 

@@ -1,85 +1,38 @@
 import { deepStrictEqual, throws } from "node:assert";
-import {
-  Device,
-  type KernelForm,
-  type RealType,
-  type Tensor,
-} from "../../src/gpu/mod.ts";
+import { Device, type KernelForm } from "../../src/gpu/mod.ts";
 import {
   argmaxRows,
-  classAttention,
-  classAttentionBackward,
   combineLogits,
   consistencyMse,
   crossEntropy,
   distillKl,
   entropy,
-  featureMse,
-  scaleBy,
   softCrossEntropy,
   softmaxBackward,
   softmaxForward,
   softmaxLinear,
 } from "../../src/ops/mod.ts";
 import {
-  classAttentionReference,
   combineLogitsReference,
   consistencyMseReference,
   crossEntropyReference,
   distillKlReference,
   entropyReference,
-  featureMseReference,
-  type RowLoss,
   softCrossEntropyReference,
   softmaxBackwardReference,
   softmaxLinearReference,
   softmaxReference,
 } from "../../src/reference/mod.ts";
-import { assertClose, gaussian, stored, uniform } from "../helpers/mod.ts";
+import {
+  assertClose,
+  checkLoss,
+  gaussian,
+  rowWeightsOf,
+  uniform,
+} from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
 const SHAPES = [[1, 1], [5, 10], [9, 67], [3, 1000]] as const;
-
-/** Compares loss and gradient of one op, plain and accumulated onto a gradient of ones. */
-async function checkLoss(
-  device: Device,
-  expected: RowLoss,
-  { scale, type = "f32" }: { scale: number; type?: RealType },
-  record: (
-    out: { loss: Tensor; gradient: Tensor; accumulate: boolean },
-  ) => void,
-): Promise<void> {
-  const { length } = expected.gradient;
-  for (const accumulate of [false, true]) {
-    const loss = device.tensor([expected.loss.length]);
-    const gradient = device.tensor(
-      [length],
-      new Float32Array(length).fill(accumulate ? 1 : NaN),
-      type,
-    );
-    record({ loss, gradient, accumulate });
-    assertClose(
-      await device.read(loss),
-      expected.loss,
-      { atol: 2e-6, rtol: 2e-6 },
-      "loss",
-    );
-    assertClose(
-      await device.read(gradient),
-      expected.gradient.map((g) => g * scale + (accumulate ? 1 : 0)),
-      type === "f32" ? { atol: 4e-7, rtol: 1e-5 } : { atol: 1e-6, rtol: 6e-4 },
-      "gradient",
-    );
-  }
-}
-
-/** Row weights with zeros among them. */
-function weightsFor(rows: number): Float32Array<ArrayBuffer> {
-  return Float32Array.from(
-    { length: rows },
-    (_, r) => r % 4 === 1 ? 0 : 0.5 + r / 4,
-  );
-}
 
 for (const form of FORMS) {
   Deno.test(`softmax, losses and argmax match the float64 reference in ${form} form`, async (t) => {
@@ -87,7 +40,7 @@ for (const form of FORMS) {
     for (const [rows, cols] of SHAPES) {
       const z = gaussian(rows * cols, { seed: 1, scale: 4 });
       const other = gaussian(rows * cols, { seed: 2, scale: 4 });
-      const w = weightsFor(rows);
+      const w = rowWeightsOf(rows);
       const shape = [rows, cols];
       const logits = device.tensor(shape, z);
       const teacher = device.tensor(shape, other);
@@ -323,117 +276,6 @@ for (const form of FORMS) {
       device.run((program) => argmaxRows(program, { logits, labels }));
       deepStrictEqual([...await device.readU32(labels)], [1, 0]);
     });
-
-    await t.step("scaleBy() reads the factor when it runs", async () => {
-      const input = device.tensor([70], gaussian(70, { seed: 8 }));
-      const output = device.tensor([70]);
-      const factor = device.tensor([1]);
-      device.write(factor, new Float32Array([0.25]));
-      device.run((program) => {
-        scaleBy(program, { input, factor, output });
-        scaleBy(program, { input, factor, output, accumulate: true });
-      });
-      const expected = (await device.read(input)).map((value) => value / 2);
-      assertClose(await device.read(output), expected, { rtol: 1e-6 });
-    });
-
-    for (
-      const [batch, tokens, heads, headDim, prefix, type] of [
-        [2, 5, 3, 4, 1, "f32"],
-        [1, 70, 2, 33, 2, "f32"],
-        [2, 5, 3, 4, 2, "f16"],
-      ] as const
-    ) {
-      await t.step(
-        `classAttention() [${batch}, ${tokens}, ${heads}, ${headDim}], ${type}`,
-        async () => {
-          const dim = heads * headDim;
-          const length = batch * tokens * 3 * dim;
-          const values = stored(gaussian(length, { seed: 9 }), type);
-          const dValues = gaussian(batch * (tokens - prefix), { seed: 10 });
-          const qkv = device.tensor([batch * tokens, 3 * dim], values, type);
-          const dQkv = device.tensor(
-            [batch * tokens, 3 * dim],
-            new Float32Array(length).fill(1),
-            type,
-          );
-          const map = device.tensor([batch, tokens - prefix]);
-          const args = {
-            qkv,
-            map,
-            weights: device.tensor([batch * heads, tokens]),
-            batch,
-            tokens,
-            heads,
-            prefix,
-          };
-          const dMap = device.tensor(map.shape, dValues);
-          device.run((program) => {
-            classAttention(program, args);
-            classAttentionBackward(program, { ...args, dMap, dQkv });
-          });
-          const expected = classAttentionReference(values, dValues, {
-            batch,
-            tokens,
-            heads,
-            headDim,
-            prefix,
-          });
-          assertClose(await device.read(map), expected.map, { atol: 1e-5 });
-          assertClose(
-            await device.read(dQkv),
-            expected.gradient.map((value) => 1 + value),
-            { atol: type === "f32" ? 3e-6 : 2e-3 },
-          );
-        },
-      );
-    }
-
-    for (
-      const [batch, m, ds, n, dt, type] of [
-        [3, 6, 8, 5, 20, "f32"],
-        [2, 17, 33, 17, 33, "f32"],
-        [1, 1, 3, 7, 2, "f32"],
-        [2, 5, 70, 9, 64, "f32"],
-        [3, 6, 8, 5, 20, "f16"],
-        [1, 1, 3, 7, 2, "f16"],
-      ] as const
-    ) {
-      await t.step(
-        `featureMse() [${m}, ${ds}] from [${n}, ${dt}], ${type}`,
-        async () => {
-          const s = stored(gaussian(batch * m * ds, { seed: 5 }), type);
-          const u = stored(gaussian(batch * n * dt, { seed: 6 }), type);
-          const w = weightsFor(batch);
-          const student = device.tensor([batch * m, ds], s, type);
-          const teacher = device.tensor([batch * n, dt], u, type);
-          const rowWeights = device.tensor([batch], w);
-          await checkLoss(
-            device,
-            featureMseReference(s, u, w, {
-              studentTokens: m,
-              studentDim: ds,
-              teacherTokens: n,
-              teacherDim: dt,
-            }),
-            { scale: 2, type },
-            ({ loss, gradient, accumulate }) =>
-              device.run((program) =>
-                featureMse(program, {
-                  student,
-                  teacher,
-                  batch,
-                  rowWeights,
-                  scale: 2,
-                  loss,
-                  dStudent: gradient,
-                  accumulate,
-                })
-              ),
-          );
-        },
-      );
-    }
   });
 }
 

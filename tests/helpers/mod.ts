@@ -1,4 +1,5 @@
 export { assertClose, type Tolerance } from "./assert_close.ts";
+export { checkLoss, rowWeightsOf } from "./check_loss.ts";
 export { fromBfloat16, toBfloat16 } from "./narrow.ts";
 export { gaussian, stored, uniform } from "./random.ts";
 export { writeTinyCifar } from "./tiny_data.ts";
