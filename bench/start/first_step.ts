@@ -16,7 +16,7 @@ export interface Start {
   readonly loss: number;
 }
 
-/** Cold and warm starts in turn, each pair with a shader cache of its own. */
+/** Cold and warm starts in turn, each pair with caches of its own. */
 export async function* startsOf(runs: number): AsyncGenerator<Start> {
   const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/signet-start-${Deno.pid}`;
   await realEnv.disk.makeFolder(folder);
@@ -26,8 +26,9 @@ export async function* startsOf(runs: number): AsyncGenerator<Start> {
       for (const kind of ["cold", "warm"] as const) {
         const started = await startTraining({
           images: `${folder}/images`,
-          cache: `${folder}/shaders-${run}`,
-          runFolder: `${folder}/run-${run}-${kind}`,
+          cache: `${folder}/${run}/shaders`,
+          // What was measured of the adapter is kept beside it.
+          runFolder: `${folder}/${run}/${kind}`,
         });
         yield { kind, ...started };
       }

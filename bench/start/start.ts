@@ -13,8 +13,8 @@ export const start: Verb = {
   help: `Usage: bench start [options]
 
 Starts \`train\` with the default model on one rank and generated images, and
-takes the time until it reports its first step: with an empty shader cache, then
-with the one that this left.
+takes the time until it reports its first step: when no shader is compiled and the
+adapter's kernel form not measured, then with what this start has left.
 
   --runs N           starts of each kind, default 3
 `,

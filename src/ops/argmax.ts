@@ -1,9 +1,10 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import wgsl from "./argmax.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("argmax", wgsl);
+const kernel = defineRowKernel("argmax", wgsl, [logitRow]);
 
 /**
  * Records the predicted class of each row of `logits` `[rows, classes]`, ties

@@ -24,36 +24,27 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let asked = row_of(group.y * groups.x + group.x, local);
-  let row = min(asked, params.rows - 1u);
-  let lane = lane_of(local);
   let cols = params.cols;
-  let start = row * cols;
-
-  var top = -3.4e38;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    top = max(top, logits[start + c]);
-  }
-  top = row_max(lane, top);
+  let own = logit_row(group, groups, local);
   // The smallest index by the largest negative: one reduction serves both.
   var first = -f32(cols - 1u);
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    if (logits[start + c] == top) {
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    if (logits[own.start + c] == own.top) {
       first = max(first, -f32(c));
     }
   }
-  first = row_max(lane, first);
+  first = row_max(own.lane, first);
   var total = 0.0;
   if (HAS_CONFIDENCE) {
-    for (var c = lane; c < cols; c += ROW_LANES) {
-      total += exp(logits[start + c] - top);
+    for (var c = own.lane; c < cols; c += ROW_LANES) {
+      total += exp(logits[own.start + c] - own.top);
     }
-    total = row_sum(lane, total);
+    total = row_sum(own.lane, total);
   }
-  if (asked < params.rows && lane == 0u) {
-    labels[row] = u32(-first);
+  if (own.exists && own.lane == 0u) {
+    labels[own.row] = u32(-first);
     if (HAS_CONFIDENCE) {
-      confidence[row] = 1.0 / total;
+      confidence[own.row] = 1.0 / total;
     }
   }
 }

@@ -1,9 +1,10 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import wgsl from "./combine_logits.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("combine_logits", wgsl);
+const kernel = defineRowKernel("combine_logits", wgsl, [logitRow]);
 
 /**
  * Records the prediction of several models together as logits `[rows, classes]`: the

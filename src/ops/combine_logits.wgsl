@@ -26,43 +26,34 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let asked = row_of(group.y * groups.x + group.x, local);
-  let row = min(asked, params.rows - 1u);
-  let lane = lane_of(local);
   let cols = params.cols;
-  let start = row * cols;
-
-  var top = -3.4e38;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    top = max(top, logits[start + c]);
-  }
-  top = row_max(lane, top);
+  let own = logit_row(group, groups, local);
   var total = 0.0;
   // Counted down, so that the largest is the first class.
   var first = -f32(cols);
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    total += exp(logits[start + c] - top);
-    if (logits[start + c] == top) {
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    total += exp(logits[own.start + c] - own.top);
+    if (logits[own.start + c] == own.top) {
       first = max(first, -f32(c));
     }
   }
-  total = row_sum(lane, total);
-  first = row_max(lane, first);
-  if (asked >= params.rows) {
+  total = row_sum(own.lane, total);
+  first = row_max(own.lane, first);
+  if (!own.exists) {
     return;
   }
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    var part = exp(logits[start + c] - top) / total;
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    var part = exp(logits[own.start + c] - own.top) / total;
     if (VOTE) {
       part = select(0.0, 1.0, f32(c) == -first);
     }
     var value = params.share * part;
     if (ACCUMULATE) {
-      value += sum[start + c];
+      value += sum[own.start + c];
     }
     if (LAST) {
       value = log(max(value, 1e-6));
     }
-    sum[start + c] = value;
+    sum[own.start + c] = value;
   }
 }

@@ -1,11 +1,12 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import hard from "./cross_entropy.wgsl" with { type: "text" };
 import soft from "./soft_cross_entropy.wgsl" with { type: "text" };
 
 const hardKernel = defineRowKernel("cross_entropy", hard);
-const softKernel = defineRowKernel("soft_cross_entropy", soft);
+const softKernel = defineRowKernel("soft_cross_entropy", soft, [logitRow]);
 
 /** Arguments of {@linkcode crossEntropy}. */
 export interface CrossEntropyArgs {

@@ -1,9 +1,10 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import wgsl from "./entropy.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("entropy", wgsl);
+const kernel = defineRowKernel("entropy", wgsl, [logitRow]);
 
 /** Arguments of {@linkcode entropy}; logits are `[rows, classes]`. */
 export interface EntropyArgs {

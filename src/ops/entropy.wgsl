@@ -28,47 +28,38 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let asked = row_of(group.y * groups.x + group.x, local);
-  let row = min(asked, params.rows - 1u);
-  let lane = lane_of(local);
   let cols = params.cols;
-  let start = row * cols;
-  let weight = row_weights[row];
-
-  var top = -3.4e38;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    top = max(top, logits[start + c]);
-  }
-  top = row_max(lane, top);
+  let own = logit_row(group, groups, local);
+  let weight = row_weights[own.row];
   var total = 0.0;
   var score = 0.0;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    let z = logits[start + c] - top;
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    let z = logits[own.start + c] - own.top;
     total += exp(z);
     score += exp(z) * z;
   }
-  total = row_sum(lane, total);
-  score = row_sum(lane, score);
-  if (asked >= params.rows) {
+  total = row_sum(own.lane, total);
+  score = row_sum(own.lane, score);
+  if (!own.exists) {
     return;
   }
 
   // log p_c = z_c - log total, so H = log total - sum_c p_c z_c.
   let log_total = log(total);
   let entropy = log_total - score / total;
-  if (lane == 0u) {
-    loss[row] = select(weight * entropy, 0.0, weight == 0.0);
+  if (own.lane == 0u) {
+    loss[own.row] = select(weight * entropy, 0.0, weight == 0.0);
   }
   if (HAS_GRADIENT) {
     let factor = params.scale * weight;
-    for (var c = lane; c < cols; c += ROW_LANES) {
-      let z = logits[start + c] - top;
+    for (var c = own.lane; c < cols; c += ROW_LANES) {
+      let z = logits[own.start + c] - own.top;
       let p = exp(z) / total;
       var gradient = select(-factor * p * (z - log_total + entropy), 0.0, weight == 0.0);
       if (ACCUMULATE) {
-        gradient += d_logits[start + c];
+        gradient += d_logits[own.start + c];
       }
-      d_logits[start + c] = gradient;
+      d_logits[own.start + c] = gradient;
     }
   }
 }

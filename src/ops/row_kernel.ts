@@ -18,11 +18,17 @@ export interface RowKernel {
   readonly tiled: Kernel;
 }
 
-/** A kernel written with the functions of `common/row_*.wgsl`. */
-export function defineRowKernel(name: string, wgsl: string): RowKernel {
+/** A kernel written with the functions of `common/row_*.wgsl`, and others of `common`. */
+export function defineRowKernel(
+  name: string,
+  wgsl: string,
+  common: readonly string[] = [],
+): RowKernel {
+  const register = [registerRows, ...common];
+  const tiled = [tiledRows, ...common];
   return {
-    register: defineKernel(`${name}_register`, wgsl, [registerRows]),
-    tiled: defineKernel(`${name}_tiled`, wgsl, [tiledRows]),
+    register: defineKernel(`${name}_register`, wgsl, register),
+    tiled: defineKernel(`${name}_tiled`, wgsl, tiled),
   };
 }
 

@@ -1,9 +1,10 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import wgsl from "./softmax_linear.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("softmax_linear", wgsl);
+const kernel = defineRowKernel("softmax_linear", wgsl, [logitRow]);
 
 /** Arguments of {@linkcode softmaxLinear}; logits are `[rows, classes]`. */
 export interface SoftmaxLinearArgs {

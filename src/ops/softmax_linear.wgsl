@@ -29,42 +29,33 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let asked = row_of(group.y * groups.x + group.x, local);
-  let row = min(asked, params.rows - 1u);
-  let lane = lane_of(local);
   let cols = params.cols;
-  let start = row * cols;
-  let weight = row_weights[row];
-
-  var top = -3.4e38;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    top = max(top, logits[start + c]);
-  }
-  top = row_max(lane, top);
+  let own = logit_row(group, groups, local);
+  let weight = row_weights[own.row];
   var total = 0.0;
   var score = 0.0;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    let e = exp(logits[start + c] - top);
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    let e = exp(logits[own.start + c] - own.top);
     total += e;
     score += e * factors[c];
   }
-  total = row_sum(lane, total);
-  score = row_sum(lane, score);
-  if (asked >= params.rows) {
+  total = row_sum(own.lane, total);
+  score = row_sum(own.lane, score);
+  if (!own.exists) {
     return;
   }
 
   let mean = score / total;
-  if (lane == 0u) {
-    loss[row] = select(weight * mean, 0.0, weight == 0.0);
+  if (own.lane == 0u) {
+    loss[own.row] = select(weight * mean, 0.0, weight == 0.0);
   }
   let factor = params.scale * weight;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    let p = exp(logits[start + c] - top) / total;
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    let p = exp(logits[own.start + c] - own.top) / total;
     var gradient = select(factor * p * (factors[c] - mean), 0.0, weight == 0.0);
     if (ACCUMULATE) {
-      gradient += d_logits[start + c];
+      gradient += d_logits[own.start + c];
     }
-    d_logits[start + c] = gradient;
+    d_logits[own.start + c] = gradient;
   }
 }
