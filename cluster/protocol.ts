@@ -45,8 +45,11 @@ export interface Subjects {
   command(rank: number): string;
   /** The coordinator's own heartbeat, to all ranks. */
   readonly pulse: string;
-  /** Frames of the collectives to a rank. */
-  data(rank: number, lane: number): string;
+  /**
+   * Frames of the collectives to the rank in a place; ranks that have met anew do
+   * so on subjects of their own.
+   */
+  data(place: number, lane: number, generation?: number): string;
 }
 
 export function subjectsOf(run: string): Subjects {
@@ -61,7 +64,8 @@ export function subjectsOf(run: string): Subjects {
     progress: `${base}.ctl.progress`,
     command: (rank) => `${base}.ctl.cmd.${rank}`,
     pulse: `${base}.ctl.pulse`,
-    data: (rank, lane) => `${base}.data.${rank}.${lane}`,
+    data: (place, lane, generation = 1) =>
+      `${base}.data.${generation}.${place}.${lane}`,
   };
 }
 
@@ -272,7 +276,7 @@ export const command = z.strictObject({
     z.strictObject({ kind: z.literal("stop") }),
     /** Nothing is left to do: leave with exit code 0. */
     z.strictObject({ kind: z.literal("leave") }),
-    /** The members, without those that are lost, go on from the step in progress. */
+    /** The members meet, and work on without anybody else. */
     z.strictObject({
       kind: z.literal("regroup"),
       /** Rises each time. */

@@ -29,7 +29,9 @@ const worker = await CommWorker.open({
   rank,
   life: life.words,
 });
-const communicator = life.observe(await worker.join({ size, link: "nats" }));
+const communicator = life.observe(
+  await worker.join({ members: [...Array(size).keys()], link: "nats" }),
+);
 const device = await Device.open({ form });
 
 let steps: Record<How, OurStep> | undefined;

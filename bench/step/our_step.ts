@@ -242,6 +242,7 @@ function contextOf(
     cacheFolder: "",
     dataHash: "",
     microBatch: 0,
+    mostRows: count,
     stopRequested: () => false,
     onProgress: () => {},
     onStep: () => {},

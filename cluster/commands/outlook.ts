@@ -1,10 +1,10 @@
 import type { Config } from "../../src/config/mod.ts";
 import type { Clock } from "../../src/env/mod.ts";
 import type { PhaseName } from "../../src/phases/engine.ts";
+import { type PhaseWork, phaseWork } from "../../src/phases/work.ts";
 import { clockTime } from "../console.ts";
 import type { ProgressMessage } from "../protocol.ts";
 import { forecast, type TimeBudget } from "../slurm/mod.ts";
-import { plannedImages } from "./planned_images.ts";
 
 /** Training is timed for so long before anything is said of its end, in ms. */
 const MEASURE_MS = 20_000;
@@ -24,27 +24,33 @@ export interface OutlookOptions {
 /** When a run will be done that its time limit ends before. */
 export class Outlook {
   readonly #options: OutlookOptions;
-  readonly #images: ReadonlyMap<PhaseName, number>;
+  readonly #work: ReadonlyMap<PhaseName, PhaseWork>;
   readonly #startedAt: number;
-  #first: { phase: PhaseName; step: number; at: number } | undefined;
-  #last: { progress: ProgressMessage; at: number } | undefined;
+  /** Of the phases in progress: their first and their newest news. */
+  readonly #running = new Map<PhaseName, { first: News; last: News }>();
   #told = false;
 
   constructor(options: OutlookOptions) {
     this.#options = options;
-    this.#images = plannedImages(options.config);
+    this.#work = phaseWork(options.config);
     this.#startedAt = options.clock.now();
   }
 
   /** A line for people, once the pace is known. */
   take(progress: ProgressMessage): string | undefined {
     const at = this.#options.clock.now();
-    const { phase, step } = progress;
-    if (this.#first?.phase !== phase) this.#first = { phase, step, at };
-    this.#last = { progress, at };
-    if (this.#told || at - this.#first.at < MEASURE_MS) return undefined;
+    const { phase } = progress;
+    const last = { progress, at };
+    const { first } = this.#running.get(phase) ?? { first: last };
+    this.#running.set(phase, { first, last });
+    if (this.#told || at - first.at < MEASURE_MS) return undefined;
     this.#told = true;
     return this.line();
+  }
+
+  /** A phase is done. */
+  end(phase: PhaseName): void {
+    this.#running.delete(phase);
   }
 
   /** The same line at any later time; nothing before there is a pace. */
@@ -67,18 +73,28 @@ export class Outlook {
   }
 
   #secondsOfTraining(): number | undefined {
-    const [first, last] = [this.#first, this.#last];
-    if (first === undefined || last === undefined) return undefined;
-    const { phase, step, steps } = last.progress;
-    const done = step - first.step;
-    if (done <= 0 || phase !== first.phase) return undefined;
-    const perStep = (last.at - first.at) / 1000 / done;
-    const { globalBatch } = this.#options.config;
-    const phases = [...this.#images.keys()];
-    const later = phases.slice(phases.indexOf(phase) + 1).reduce(
-      (sum, name) => sum + Math.ceil(this.#images.get(name)! / globalBatch),
+    const phases = [...this.#work.keys()];
+    let longest: number | undefined;
+    let perStep = 0;
+    let newest = 0;
+    for (const [phase, { first, last }] of this.#running) {
+      const { step, steps } = last.progress;
+      const done = step - first.progress.step;
+      if (done <= 0) continue;
+      perStep = (last.at - first.at) / 1000 / done;
+      longest = Math.max(longest ?? 0, perStep * (steps - step));
+      newest = Math.max(newest, phases.indexOf(phase));
+    }
+    if (longest === undefined) return undefined;
+    const later = phases.slice(newest + 1).reduce(
+      (sum, name) => sum + this.#work.get(name)!.steps,
       0,
     );
-    return perStep * (steps - step + later);
+    return longest + perStep * later;
   }
+}
+
+interface News {
+  progress: ProgressMessage;
+  at: number;
 }

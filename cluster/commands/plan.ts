@@ -7,6 +7,7 @@ import {
 } from "../../src/gpu/mod.ts";
 import { type Plan, planRun, type RankPlan } from "../../src/phases/mod.ts";
 import { Console, table } from "../console.ts";
+import { splitWish } from "../coordinator/mod.ts";
 import { surveyGpus } from "../gpus/mod.ts";
 import { requestedConfig } from "../launch/mod.ts";
 import { describeTime, planTime } from "./plan_time.ts";
@@ -90,10 +91,10 @@ export async function plan(args: readonly string[]): Promise<number> {
     );
   }
   const made = await planRun({ env: realEnv, config, ranks, device });
-  const time = await planTime(realEnv, made, options, [
-    ...(path === undefined ? [] : [path]),
-    ...overrides,
-  ]);
+  const time = await planTime(realEnv, made, options, {
+    parallel: splitWish(config),
+    arguments: [...(path === undefined ? [] : [path]), ...overrides],
+  });
   if (options.boolean("json")) {
     const { name } = device.adapter;
     const { form } = device;

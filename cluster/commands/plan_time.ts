@@ -4,6 +4,12 @@ import { readMetrics } from "../../src/run/mod.ts";
 import { table } from "../console.ts";
 import { trainQuietly } from "../launch/mod.ts";
 import {
+  chooseSplit,
+  INDEPENDENT,
+  type RankSplit,
+  type Wish,
+} from "../coordinator/mod.ts";
+import {
   linkRate,
   parseBitRate,
   type StepTime,
@@ -43,7 +49,20 @@ export interface PlanTime {
   /** Jobs of `--time-limit`. */
   jobs?: number;
   /** How it was predicted, unless the pace was given. */
-  prediction?: { transport: Transport; link: string; phases: PhaseTime[] };
+  prediction?: {
+    transport: Transport;
+    link: string;
+    phases: PhaseTime[];
+    /** How selfTrain and baseline share the ranks; left out, they run in turn. */
+    split?: RankSplit;
+  };
+}
+
+interface TimeRequest {
+  /** Of the configuration: `parallelPhases`. */
+  parallel: Wish;
+  /** Configuration and overrides, as for `train`. */
+  arguments: readonly string[];
 }
 
 /**
@@ -57,10 +76,10 @@ export async function planTime(
   env: Env,
   plan: Plan,
   options: Options,
-  config: readonly string[],
+  request: TimeRequest,
 ): Promise<PlanTime> {
   const limit = options.string("time-limit");
-  const time = await paceOf(env, plan, options, config);
+  const time = await paceOf(env, plan, options, request);
   if (limit === undefined) return time;
   if (time.seconds === undefined) {
     throw new ConfigError(
@@ -79,7 +98,7 @@ async function paceOf(
   env: Env,
   plan: Plan,
   options: Options,
-  config: readonly string[],
+  { parallel, arguments: config }: TimeRequest,
 ): Promise<PlanTime> {
   const pace = options.number("images-per-second");
   const stepMs = options.string("step-ms");
@@ -124,10 +143,34 @@ async function paceOf(
     const seconds = steps * time.stepMs / 1000;
     return { phase: name, steps, computeMs, ...time, seconds };
   });
+  const inTurn = phases.reduce((sum, phase) => sum + phase.seconds, 0);
+  const split = splitOf(phases, plan.ranks, parallel);
   return {
-    seconds: phases.reduce((sum, phase) => sum + phase.seconds, 0),
-    prediction: { transport, link, phases },
+    seconds: split ? inTurn - split.together + split.apart : inTurn,
+    prediction: {
+      transport,
+      link,
+      phases,
+      ...(split ? { split } : {}),
+    },
   };
+}
+
+/** How phases would share the ranks, if they would. */
+function splitOf(
+  phases: readonly PhaseTime[],
+  ranks: number,
+  wish: Wish,
+): RankSplit | undefined {
+  const [first, second] = INDEPENDENT.map((name) => {
+    const found = phases.find(({ phase }) => phase === name);
+    return found && {
+      steps: found.steps,
+      computeMs: found.stepMs - found.exposedMs,
+      waitMs: found.exposedMs,
+    };
+  });
+  return first && second && chooseSplit(wish, [first, second], ranks);
 }
 
 function transportOf(text: string | undefined): Transport {
@@ -204,6 +247,16 @@ export function describeTime(
           formatDuration(phase.seconds),
         ]),
       ]),
+    );
+  }
+  if (prediction?.split !== undefined) {
+    const { sizes, apart, together } = prediction.split;
+    lines.push(
+      `apart ${INDEPENDENT[0]} on ${sizes[0]} ranks beside ${
+        INDEPENDENT[1]
+      } on ${sizes[1]}: ${formatDuration(apart)} instead of ${
+        formatDuration(together)
+      }`,
     );
   }
   const text = `time  ${

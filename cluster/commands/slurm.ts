@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import type { Config } from "../../src/config/mod.ts";
 import { locateData } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { phaseWork } from "../../src/phases/work.ts";
 import { Console } from "../console.ts";
 import { chooseRun } from "../launch/mod.ts";
 import {
@@ -16,7 +17,6 @@ import {
   timeBudget,
 } from "../slurm/mod.ts";
 import { type Options, parseOptions } from "./options.ts";
-import { plannedImages } from "./planned_images.ts";
 import { checkSize, componentsOf, timeOf } from "./slurm_layout.ts";
 
 const HELP = `Usage: slurm [CONFIG] [key=value…] --nodes N [options]
@@ -207,8 +207,8 @@ function describeTime(
   config: Config,
   { pace, budget, jobs }: { pace: number; budget: TimeBudget; jobs: number },
 ): string {
-  const images = [...plannedImages(config).values()]
-    .reduce((sum, count) => sum + count, 0);
+  const images = [...phaseWork(config).values()]
+    .reduce((sum, { images }) => sum + images, 0);
   const seconds = images / pace;
   const needed = jobsNeeded(seconds, budget);
   const chain = jobs > 1 && needed > jobs

@@ -1,6 +1,7 @@
 import type { Config } from "../../src/config/mod.ts";
 import type { Clock } from "../../src/env/mod.ts";
 import type { PhaseName } from "../../src/phases/engine.ts";
+import { phaseWork } from "../../src/phases/work.ts";
 import { describeStraggler } from "../../src/run/mod.ts";
 import type { Console } from "../console.ts";
 import {
@@ -8,12 +9,12 @@ import {
   type JournalRecord,
   type Observer,
   progressLine,
+  shortProgress,
   wireLine,
 } from "../coordinator/mod.ts";
 import type { RunPlan } from "../launch/mod.ts";
 import type { ProgressMessage, WireCounts } from "../protocol.ts";
 import type { Outlook } from "./outlook.ts";
-import { plannedImages } from "./planned_images.ts";
 
 /** Shows a run while it goes on. */
 export class TrainConsole implements Observer {
@@ -23,10 +24,8 @@ export class TrainConsole implements Observer {
   readonly #ready = new Map<number, { name: string; share: number }>();
   #mixed = false;
   readonly #wires = new Map<number, Partial<WireCounts>>();
-  /** First progress of the phase in this process, for the time that is left. */
-  #first: { step: number; at: number } | undefined;
-  #phase: PhaseName | undefined;
-  #phaseAt = 0;
+  /** Phases in progress. */
+  readonly #running = new Map<PhaseName, RunningPhase>();
   readonly #outlook: Outlook | undefined;
 
   constructor(
@@ -47,11 +46,10 @@ export class TrainConsole implements Observer {
     this.#console.note(
       `run    ${folder}   world ${size}   resume ${resumed ? "yes" : "no"}`,
     );
-    const images = plannedImages(config);
-    const steps = phases.map((phase) => {
-      if (done.includes(phase)) return `${phase} done`;
-      return `${phase} ${Math.ceil(images.get(phase)! / config.globalBatch)}`;
-    });
+    const work = phaseWork(config);
+    const steps = phases.map((phase) =>
+      `${phase} ${done.includes(phase) ? "done" : work.get(phase)!.steps}`
+    );
     const { kind, labelsPerClass } = config.data;
     const labels = labelsPerClass === 0
       ? "all labels"
@@ -92,13 +90,17 @@ export class TrainConsole implements Observer {
         if (this.#ready.size === this.#size) this.#showRanks();
         return;
       case "phase_started":
-        this.#first = undefined;
-        this.#phase = record.phase;
-        this.#phaseAt = this.#clock.now();
+        this.#running.set(record.phase, { since: this.#clock.now() });
+        return;
+      case "divided":
+        console.note(dividedLine(record));
         return;
       case "phase_done": {
         const { summary, phase } = record;
-        const seconds = (this.#clock.now() - this.#phaseAt) / 1000;
+        const since = this.#running.get(phase)?.since ?? this.#clock.now();
+        const seconds = (this.#clock.now() - since) / 1000;
+        this.#running.delete(phase);
+        this.#outlook?.end(phase);
         const accuracy = summary.test_accuracy;
         console.progress(
           `${phase} done`,
@@ -120,11 +122,14 @@ export class TrainConsole implements Observer {
         return;
       case "rank_lost": {
         const { length } = record.members;
-        this.onWarning(
-          `${headline(record.failure)}; ${
+        const { phase } = record.failure;
+        if (length === 0 && phase !== undefined) this.#running.delete(phase);
+        const rest = length === 0
+          ? "its phase waits for other ranks"
+          : `${
             length === 1 ? "1 rank goes" : `${length} ranks go`
-          } on from the step in progress`,
-        );
+          } on from the step in progress`;
+        this.onWarning(`${headline(record.failure)}; ${rest}`);
         return;
       }
       case "wire":
@@ -154,16 +159,25 @@ export class TrainConsole implements Observer {
   }
 
   onProgress(progress: ProgressMessage): void {
-    const { phase, step, steps } = progress;
+    const { phase, step } = progress;
+    const running = this.#running.get(phase);
     // Late news of a phase that is over.
-    if (phase !== this.#phase) return;
+    if (running === undefined) return;
     const now = this.#clock.now();
-    this.#first ??= { step, at: now };
-    const run = step - this.#first.step;
-    const eta = run > 0
-      ? (now - this.#first.at) / run * (steps - step)
-      : undefined;
-    this.#console.progress(phase, progressLine(progress, eta));
+    running.first ??= { step, at: now };
+    running.last = { progress, at: now };
+    const shown = [...this.#running.values()].flatMap((running) => {
+      const { progress } = running.last ?? {};
+      return progress ? [{ progress, eta: etaOf(running) }] : [];
+    });
+    const topic = [...this.#running.keys()].join(" ");
+    this.#console.progress(
+      topic,
+      shown.length === 1
+        ? progressLine(progress, etaOf(running))
+        : shown.map(({ progress, eta }) => shortProgress(progress, eta))
+          .join("  |  "),
+    );
     const pace = this.#outlook?.take(progress);
     if (pace !== undefined) this.#console.note(pace);
   }
@@ -181,6 +195,38 @@ export class TrainConsole implements Observer {
   onWarning(message: string): void {
     this.#console.urgent(`warning: ${message}`);
   }
+}
+
+/** A phase in progress. */
+interface RunningPhase {
+  since: number;
+  /** First progress in this process, for the time that is left. */
+  first?: { step: number; at: number };
+  last?: { progress: ProgressMessage; at: number };
+}
+
+/** Milliseconds to the end of a phase. */
+function etaOf({ first, last }: RunningPhase): number | undefined {
+  if (first === undefined || last === undefined) return undefined;
+  const { step, steps } = last.progress;
+  const run = step - first.step;
+  return run > 0 ? (last.at - first.at) / run * (steps - step) : undefined;
+}
+
+/** `divide selfTrain on ranks 0-4 beside baseline on ranks 5-7: …` */
+function dividedLine(
+  { teams, apart, together }: JournalRecord & { event: "divided" },
+): string {
+  const parts = teams.map(({ phase, members }) => {
+    const [first, last] = [members[0]!, members.at(-1)!];
+    return `${phase} on ${
+      first === last ? `rank ${first}` : `ranks ${first}-${last}`
+    }`;
+  });
+  const gain = together > apart
+    ? `: ${Math.round(100 * (1 - apart / together))} % sooner`
+    : "";
+  return `divide ${parts.join(" beside ")}${gain}`;
 }
 
 /** `llvmpipe x2` */

@@ -25,7 +25,7 @@ export interface CommWorkerOptions {
   onError?(error: Error): void;
 }
 
-const JOIN_DEFAULTS: Omit<JoinOptions, "size"> = {
+const JOIN_DEFAULTS: Omit<JoinOptions, "members"> = {
   link: "auto",
   generation: 1,
   algorithm: "auto",
@@ -41,7 +41,7 @@ const JOIN_DEFAULTS: Omit<JoinOptions, "size"> = {
  * ```ts ignore
  * await using worker = await CommWorker.open({ credentials, rank: 0, life });
  * worker.subscribe(subjects.command(0), obey);
- * const communicator = await worker.join({ size: 2 });
+ * const communicator = await worker.join({ members: [0, 1] });
  * await communicator.barrier();
  * ```
  */
@@ -101,7 +101,7 @@ export class CommWorker implements Messenger, AsyncDisposable {
    * one before, whose communicator is of no use any more.
    */
   async join(
-    options: { size: number } & Partial<JoinOptions>,
+    options: Pick<JoinOptions, "members"> & Partial<JoinOptions>,
   ): Promise<WorkerCommunicator> {
     const choice = await this.#ask({
       kind: "join",
@@ -109,8 +109,8 @@ export class CommWorker implements Messenger, AsyncDisposable {
     });
     this.#link = choice as LinkChoice;
     return new WorkerCommunicator({
-      rank: options.rank ?? this.rank,
-      size: options.size,
+      rank: options.members.indexOf(this.rank),
+      size: options.members.length,
       run: async (call) => {
         await this.#ask({ kind: "collective", call });
       },

@@ -124,7 +124,9 @@ async function open(
 
 async function join(options: JoinOptions): Promise<LinkChoice> {
   const { credentials, rank: name } = opened();
-  const { size, generation, rank = name } = options;
+  const { members, generation } = options;
+  const rank = members.indexOf(name);
+  const size = members.length;
   // The memory of earlier calls is not asked for again.
   memories.clear();
   aborted = undefined;
@@ -134,7 +136,7 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
     rank,
     size,
     name: `rank-${name}-data`,
-    subject: (to, lane) => subjects.data(to, lane),
+    subject: (to, lane) => subjects.data(to, lane, generation),
   });
   const warn = (message: string) => post({ kind: "note", message });
   const link = new DirectLink(viaNats, {

@@ -34,10 +34,8 @@ export interface JoinOptions {
   link: LinkWish;
   /** Folder of how links were measured; left out, nothing is measured. */
   tuning?: string | undefined;
-  /** Number of ranks. */
-  size: number;
-  /** This rank among them, when it is not the one that it began as. */
-  rank?: number;
+  /** Names of the ranks that meet, in the order of their places. */
+  members: readonly number[];
   /** Rises each time the set of ranks changes. */
   generation: number;
   /** How collectives are carried out. */

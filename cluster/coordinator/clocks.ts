@@ -1,5 +1,6 @@
 import { type Heartbeat, HEARTBEAT_MS } from "../protocol.ts";
 import type { Failure, RankState, State } from "./state.ts";
+import { isGone, teamOf } from "./turn.ts";
 
 /** Step times that the median is taken over. */
 const WINDOW = 21;
@@ -9,10 +10,6 @@ function waits(rank: RankState): boolean {
   return rank.beat !== undefined && rank.beat.entered > rank.beat.finished;
 }
 
-function isGone({ exit, lost }: RankState): boolean {
-  return exit !== undefined || lost === true;
-}
-
 /** The lower one, so that a first step with its compilation weighs little. */
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -20,11 +17,13 @@ function median(values: readonly number[]): number {
 }
 
 /** Milliseconds that a rank may go without progress. */
-export function progressLimit(rank: RankState, state: State): number {
+export function progressLimit(state: State, index: number): number {
   const { limits } = state;
+  const rank = state.ranks[index]!;
+  const team = teamOf(state, index);
   // A rank trains, in its own words, once its first step is done.
   const { beat } = rank;
-  return beat?.activity === "training" && beat.phase === state.phases[0]
+  return beat?.activity === "training" && beat.phase === team?.phase
     ? Math.max(limits.step, limits.stepFactor * median(rank.stepTimes))
     : limits.slow;
 }
@@ -114,20 +113,22 @@ export function disconnectedRank(
  * The rank that holds up the others, if any.
  *
  * When one rank hangs, the others hang in their next collective. So a rank that
- * waits there is blamed only when no other is behind it.
+ * waits there is blamed only when no other of its team is behind it.
  */
 export function stuckRank(
   state: State,
   at: number,
 ): Finding | undefined {
-  const busy = state.ranks.map((rank, index) => ({ rank, index }))
-    .filter(({ rank }) => !isGone(rank) && !rank.outcome);
-  const late = busy.filter(({ rank }) =>
-    at - rank.moved > progressLimit(rank, state)
+  const busy = state.ranks
+    .map((rank, index) => ({ rank, index, team: teamOf(state, index) }))
+    .filter(({ rank, team }) => team && !isGone(rank) && !rank.outcome);
+  const late = busy.filter(({ rank, index }) =>
+    at - rank.moved > progressLimit(state, index)
   );
   const culprit = late.find(({ rank }) => !waits(rank)) ??
-    late.find(({ rank }) =>
+    late.find(({ rank, team }) =>
       busy.every((other) =>
+        other.team !== team ||
         (other.rank.beat?.entered ?? 0) >= (rank.beat?.entered ?? 0)
       )
     );

@@ -2,7 +2,7 @@ import type { Failed, Outcome } from "../protocol.ts";
 import { hear } from "./clocks.ts";
 import { fail, killAll, leave, watch } from "./ending.ts";
 import { onHello, onReady } from "./joining.ts";
-import { endPhase } from "./schedule.ts";
+import { endPhases } from "./schedule.ts";
 import type {
   Action,
   ClusterEvent,
@@ -45,7 +45,7 @@ export function advance(
   handle(turn, event);
   watch(turn);
   // The last word may come from one that is not waited for any more.
-  if (state.stage === "running") endPhase(turn);
+  if (state.stage === "running") endPhases(turn);
   return [state, turn.actions];
 }
 
@@ -76,7 +76,7 @@ function handle(turn: Turn, event: ClusterEvent): void {
       if (state.stage !== "running") return;
       rank.heard = at;
       if (event.outcome.command !== rank.phaseCommand) return;
-      if ((event.outcome.generation ?? 1) < state.generation) {
+      if ((event.outcome.generation ?? 1) < rank.generation) {
         return orderPhase(turn, event.outcome.rank);
       }
       if (rank.outcome === undefined) noteWire(turn, event.outcome);
@@ -132,22 +132,24 @@ function onStraggler(
   { phase, step, straggler }: ClusterEvent & { kind: "straggler" },
 ): void {
   const { state } = turn;
-  const known = state.straggler;
+  const known = state.stragglers[phase];
   if (
-    state.stage !== "running" || phase !== state.phases[0] ||
-    (known?.phase === phase && known.rank === straggler.rank &&
-      known.cause === straggler.cause)
+    !state.teams.some((team) => team.phase === phase) ||
+    (known?.rank === straggler.rank && known?.cause === straggler.cause)
   ) return;
-  state.straggler = { ...straggler, phase };
+  state.stragglers = { ...state.stragglers, [phase]: straggler };
   journal(turn, { event: "straggler", phase, step, ...straggler });
 }
 
 function onFailed(turn: Turn, failed: Failed): void {
   const { state, at } = turn;
   answer(turn, { kind: "ok" });
-  if (rankOf(turn, failed.rank)?.lost) return;
+  const from = rankOf(turn, failed.rank);
+  if (from?.lost) return;
   // It waited for one that is lost.
-  if (failed.secondary && (failed.generation ?? 1) < state.generation) return;
+  if (failed.secondary && (failed.generation ?? 1) < (from?.generation ?? 1)) {
+    return;
+  }
   const { rank, phase, step, message, hint, stack, exitCode } = failed;
   const [suspect] = failed.suspects ?? [];
   const failure: Failure = suspect === undefined
@@ -221,7 +223,10 @@ function isDone(state: State, rank: number): boolean {
   if (state.stage === "leaving") return true;
   const outcome = state.ranks[rank]?.outcome;
   if (state.stage !== "running" || outcome === undefined) return false;
-  return outcome.state === "stopped" || state.phases.length === 1;
+  return outcome.state === "stopped" ||
+    state.phases.every((phase) =>
+      state.teams.some((team) => team.phase === phase)
+    );
 }
 
 /**

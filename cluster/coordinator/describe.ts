@@ -94,6 +94,21 @@ export function progressLine(
   ].join("  ");
 }
 
+/** One of several phases in a line. */
+export function shortProgress(
+  progress: ProgressMessage,
+  etaMs: number | undefined,
+): string {
+  const { phase, step, steps, loss, imagesPerSecond } = progress;
+  return [
+    phase,
+    `${step}/${steps}`,
+    `loss ${loss === null ? "not finite" : loss.toFixed(3)}`,
+    `${Math.round(imagesPerSecond)} img/s`,
+    ...(etaMs === undefined ? [] : [`eta ${clockTime(etaMs)}`]),
+  ].join(" ");
+}
+
 function percent(value: number): string {
   return `${(100 * value).toFixed(1)} %`;
 }

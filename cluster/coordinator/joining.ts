@@ -1,6 +1,6 @@
 import type { Hello, Ready } from "../protocol.ts";
 import { fail } from "./ending.ts";
-import { nextPhase } from "./schedule.ts";
+import { nextPhases } from "./schedule.ts";
 import type { State } from "./state.ts";
 import {
   answer,
@@ -113,7 +113,7 @@ export function onReady(turn: Turn, ready: Ready): void {
     });
   }
   if (state.stage === "opening" && state.ranks.every((rank) => rank.ready)) {
-    nextPhase(turn);
+    nextPhases(turn);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Disk, Env } from "../../src/env/mod.ts";
 import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
+import type { Team } from "./rank_split.ts";
 import type { JournalRecord } from "./state.ts";
 
 const NAME = "events.jsonl";
@@ -36,24 +37,46 @@ export class Journal {
   }
 }
 
+/** Records of all lives of a run; what a crash has cut is left out. */
+async function readRecords(
+  disk: Disk,
+  runFolder: string,
+): Promise<Partial<JournalRecord>[]> {
+  const path = `${runFolder}/${NAME}`;
+  if (!await disk.stat(path)) return [];
+  return (await disk.readText(path)).split("\n").flatMap((line) => {
+    try {
+      return [Object(JSON.parse(line))];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** What earlier lives of a run have finished. */
 export async function readDone(
   disk: Disk,
   runFolder: string,
 ): Promise<Map<PhaseName, PhaseSummary>> {
   const done = new Map<PhaseName, PhaseSummary>();
-  const path = `${runFolder}/${NAME}`;
-  if (!await disk.stat(path)) return done;
-  for (const line of (await disk.readText(path)).split("\n")) {
-    let record: Partial<JournalRecord>;
-    try {
-      record = Object(JSON.parse(line));
-    } catch {
-      continue;
-    }
+  for (const record of await readRecords(disk, runFolder)) {
     if (record.event === "phase_done" && record.phase && record.summary) {
       done.set(record.phase, record.summary);
     }
   }
   return done;
+}
+
+/** How earlier lives with as many ranks have divided them between phases. */
+export async function readTeams(
+  disk: Disk,
+  runFolder: string,
+  size: number,
+): Promise<readonly Team[] | undefined> {
+  const divided = (await readRecords(disk, runFolder)).findLast((record) =>
+    record.event === "divided"
+  );
+  return divided?.event === "divided" && divided.size === size
+    ? divided.teams
+    : undefined;
 }

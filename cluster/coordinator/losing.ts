@@ -1,5 +1,14 @@
 import type { Failure, State } from "./state.ts";
-import { journal, membersOf, order, orderPhase, type Turn } from "./turn.ts";
+import {
+  isGone,
+  journal,
+  membersOf,
+  order,
+  orderPhase,
+  regroup,
+  teamOf,
+  type Turn,
+} from "./turn.ts";
 
 /** What may befall one rank and leave the others as they are. */
 const KINDS: readonly Failure["kind"][] = [
@@ -21,28 +30,32 @@ export function mayGoOn(
     membersOf(state).some((member) => member !== rank);
 }
 
-/** The rank is out for good; the others meet again and go on. */
+/**
+ * The rank is out for good; the others of its team meet again and go on. Without
+ * others, the phase waits for ranks that are done with theirs.
+ */
 export function lose(turn: Turn, failure: Failure & { rank: number }): void {
-  const { state, at } = turn;
+  const { state } = turn;
   const lost = state.ranks[failure.rank]!;
+  const team = teamOf(state, failure.rank);
   lost.lost = true;
   delete state.suspicion;
-  const members = membersOf(state);
-  const generation = ++state.generation;
+  const members = team?.members.filter((rank) => !isGone(state.ranks[rank]!)) ??
+    [];
+  const generation = state.generation + 1;
   journal(turn, { event: "rank_lost", failure, generation, members });
+  state.teams = state.teams.filter((other) => other !== team);
   const reason = `rank ${failure.rank}: ${failure.cause}`.slice(0, 4096);
   if (lost.exit === undefined) {
     // Should it be alive after all, on another machine, it learns that it is out.
     order(turn, failure.rank, { kind: "abort", reason });
     turn.actions.push({ do: "kill", rank: failure.rank });
   }
+  if (team === undefined || members.length === 0) return;
+  state.teams = [...state.teams, { ...team, members }];
+  regroup(turn, members, `goes on without ${reason}`);
   for (const index of members) {
-    const rank = state.ranks[index]!;
-    rank.moved = rank.stepped = at;
-    rank.stepTimes = [];
-    delete rank.disconnected;
-    order(turn, index, { kind: "regroup", generation, members, reason });
     // One that has come to the phase's end must meet the others there again.
-    if (rank.outcome !== undefined) orderPhase(turn, index);
+    if (state.ranks[index]!.outcome !== undefined) orderPhase(turn, index);
   }
 }

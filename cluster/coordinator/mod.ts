@@ -10,10 +10,21 @@ export {
   describeFailure,
   headline,
   progressLine,
+  shortProgress,
   summaryTable,
   wireLine,
 } from "./describe.ts";
-export { Journal, readDone } from "./journal.ts";
+export {
+  chooseSplit,
+  INDEPENDENT,
+  type PhaseCost,
+  planTeams,
+  type RankSplit,
+  splitRanks,
+  splitWish,
+  type Wish,
+} from "./rank_split.ts";
+export { Journal, readDone, readTeams } from "./journal.ts";
 export {
   type Action,
   type ClusterEvent,
@@ -23,6 +34,7 @@ export {
   LIMITS,
   type Limits,
   type RankState,
+  type SplitState,
   type State,
   type StopRequest,
 } from "./state.ts";

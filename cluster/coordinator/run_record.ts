@@ -102,6 +102,7 @@ export class RunRecord {
       case "phase_done":
         this.#setPhase(record.phase, { state: "done", ended: now });
         this.#summaries.set(record.phase, record.summary);
+        this.#order();
         await this.#writeSummary();
         break;
       case "phase_stopped":
@@ -129,6 +130,16 @@ export class RunRecord {
         return;
     }
     await this.#write();
+  }
+
+  /** Phases that ran at the same time end in any order. */
+  #order(): void {
+    const entries = this.#phases.flatMap(({ name }) => {
+      const summary = this.#summaries.get(name);
+      return summary === undefined ? [] : [[name, summary] as const];
+    });
+    this.#summaries.clear();
+    for (const [name, summary] of entries) this.#summaries.set(name, summary);
   }
 
   #setPhase(name: PhaseName, change: Partial<PhaseEntry>): void {

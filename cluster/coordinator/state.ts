@@ -1,4 +1,5 @@
 import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
+import type { PhaseWork } from "../../src/phases/mod.ts";
 import type { Straggler } from "../../src/run/mod.ts";
 import type {
   Answer,
@@ -10,6 +11,7 @@ import type {
   Ready,
   WireCounts,
 } from "../protocol.ts";
+import type { SplitRequest, Team } from "./rank_split.ts";
 
 /** Why a run failed: the first culprit and what is known about it. */
 export interface Failure {
@@ -68,12 +70,23 @@ export type JournalRecord =
     form: string;
     share: number;
   }
+  /** Phases run at the same time from now on; seconds are predicted. */
+  | {
+    event: "divided";
+    size: number;
+    teams: readonly Team[];
+    apart: number;
+    together: number;
+  }
   | { event: "phase_started"; phase: PhaseName }
   | { event: "phase_done"; phase: PhaseName; summary: PhaseSummary }
   | { event: "phase_stopped"; phase: PhaseName; checkpoint: string }
   | { event: "stop_requested"; cause: string; code: number; now: boolean }
   | { event: "failed"; failure: Failure }
-  /** The run goes on with the members, who are of this generation now. */
+  /**
+   * The run goes on with the members, who are of this generation now: those who
+   * are left of its phase. Without any, the phase waits for others.
+   */
   | {
     event: "rank_lost";
     failure: Failure;
@@ -181,12 +194,29 @@ export interface RankState {
   unseen: readonly Command[];
   /** Sequence of the phase in progress. */
   phaseCommand: number;
+  /** Those that the rank exchanges with, itself among them. */
+  peers: readonly number[];
+  /** When they met; another one for every such set. */
+  generation: number;
   outcome?: Outcome["outcome"];
   disconnected?: number;
   /** The run goes on without it. */
   lost?: true;
   exit?: { code: number; signal: string | null };
 }
+
+/** What decides whether phases run at the same time. */
+export interface SplitState
+  extends Pick<SplitRequest, "wish" | "work" | "summaries"> {
+  /** As it was decided, perhaps in an earlier life of the run. */
+  teams?: readonly Team[];
+}
+
+const UNDIVIDED: SplitState = {
+  wish: "never",
+  work: new Map<PhaseName, PhaseWork>(),
+  summaries: new Map<PhaseName, PhaseSummary>(),
+};
 
 export type Stage =
   | "joining"
@@ -213,16 +243,19 @@ export interface State {
   ranks: RankState[];
   /** What the others do when a rank is lost in a phase. */
   onRankLoss: "stop" | "continue";
-  /** Rises each time that ranks are lost. */
+  /** The newest one: rises each time that ranks meet anew. */
   generation: number;
-  /** Phases still to run; the first is in progress while running. */
+  /** Phases that are not done, in order. */
   phases: readonly PhaseName[];
+  /** Phases in progress, and who runs them. */
+  teams: readonly Team[];
+  split: SplitState;
   stop?: StopRequest & { at: number };
   failure?: Failure;
   /** A consequence that waits for its cause; `from` reported it. */
   suspicion?: { failure: Failure; at: number; from: number };
-  /** What was found last to hold the ranks up. */
-  straggler?: Straggler & { phase: PhaseName };
+  /** What was found last to hold the ranks of a phase up. */
+  stragglers: Partial<Record<PhaseName, Straggler>>;
   /** SIGKILL was ordered. */
   killed?: number;
   /** Exit code to finish with. */
@@ -240,9 +273,12 @@ export function initialState(options: {
   mixed?: boolean;
   limits?: Partial<Limits>;
   onRankLoss?: State["onRankLoss"];
+  split?: SplitState;
 }): State {
   const { at, size, phases, version, config } = options;
   const { allowShared = false, mixed = false, onRankLoss = "stop" } = options;
+  const { split = UNDIVIDED } = options;
+  const everyone = Array.from({ length: size }, (_, rank) => rank);
   return {
     stage: "joining",
     since: at,
@@ -262,8 +298,13 @@ export function initialState(options: {
       sequence: 0,
       unseen: [],
       phaseCommand: 0,
+      generation: 1,
+      peers: everyone,
     })),
     phases,
+    teams: [],
+    split,
+    stragglers: {},
     code: 0,
   };
 }

@@ -1,4 +1,5 @@
 import type { Answer, Order } from "../protocol.ts";
+import type { Team } from "./rank_split.ts";
 import type {
   Action,
   Failure,
@@ -32,7 +33,17 @@ export function rankOf(turn: Turn, index: number): RankState | undefined {
 
 /** Ranks that take part, ascending. */
 export function membersOf(state: State): number[] {
-  return state.ranks.flatMap(({ lost }, rank) => lost ? [] : [rank]);
+  return state.ranks.flatMap((rank, index) => isGone(rank) ? [] : [index]);
+}
+
+/** Nothing more is to be had of the rank. */
+export function isGone({ exit, lost }: RankState): boolean {
+  return exit !== undefined || lost === true;
+}
+
+/** Those that the rank runs a phase with. */
+export function teamOf(state: State, rank: number): Team | undefined {
+  return state.teams.find(({ members }) => members.includes(rank));
 }
 
 export function answer(turn: Turn, answer: Answer): void {
@@ -50,12 +61,37 @@ export function order(turn: Turn, index: number, order: Order): void {
   turn.actions.push({ do: "send", rank: index, command });
 }
 
-/** The phase in progress, from its newest checkpoint. */
+/** The phase of the rank's team, from its newest checkpoint. */
 export function orderPhase(turn: Turn, index: number): void {
   const rank = turn.state.ranks[index]!;
+  const { phase } = teamOf(turn.state, index)!;
   delete rank.outcome;
-  order(turn, index, { kind: "phase", phase: turn.state.phases[0]! });
+  order(turn, index, { kind: "phase", phase });
   rank.phaseCommand = rank.sequence;
+}
+
+/** The members meet, and exchange with nobody else from now on. */
+export function regroup(
+  turn: Turn,
+  members: readonly number[],
+  reason: string,
+): void {
+  const { state, at } = turn;
+  const generation = ++state.generation;
+  for (const index of members) {
+    const rank = state.ranks[index]!;
+    rank.generation = generation;
+    rank.peers = members;
+    rank.moved = rank.stepped = at;
+    rank.stepTimes = [];
+    delete rank.disconnected;
+    order(turn, index, {
+      kind: "regroup",
+      generation,
+      members: [...members],
+      reason,
+    });
+  }
 }
 
 /** What is known about a rank, for the report of its failure. */
@@ -64,8 +100,7 @@ export function blame(
   index: number,
 ): Pick<Failure, "rank" | "host" | "pid" | "adapter" | "phase" | "step"> {
   const rank = turn.state.ranks[index];
-  const phase = rank?.beat?.phase ??
-    (turn.state.stage === "running" ? turn.state.phases[0] : undefined);
+  const phase = rank?.beat?.phase ?? teamOf(turn.state, index)?.phase;
   return {
     rank: index,
     ...(rank?.hello && { host: rank.hello.host, pid: rank.hello.pid }),

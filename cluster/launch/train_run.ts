@@ -5,6 +5,7 @@ import {
   PHASES,
   type PhaseSummary,
 } from "../../src/phases/engine.ts";
+import { phaseWork } from "../../src/phases/work.ts";
 import { listCheckpoints, RunFolder } from "../../src/run/mod.ts";
 import {
   Coordinator,
@@ -13,7 +14,9 @@ import {
   Journal,
   type Observer,
   readDone,
+  readTeams,
   RunRecord,
+  splitWish,
   type StopRequest,
 } from "../coordinator/mod.ts";
 import { connectControl } from "../links/mod.ts";
@@ -149,6 +152,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   });
   const journal = new Journal(env, path);
   await journal.mend();
+  const teams = await readTeams(env.disk, path, size);
   const state = initialState({
     at: env.clock.now(),
     size,
@@ -156,6 +160,12 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     version,
     config: await hashOf(text),
     onRankLoss: config.onRankLoss,
+    split: {
+      wish: splitWish(config),
+      work: phaseWork(config),
+      summaries: done,
+      ...(teams === undefined ? {} : { teams }),
+    },
     allowShared: gpus.allowShared,
     mixed: config.mixed,
     limits: {

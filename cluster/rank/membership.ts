@@ -65,16 +65,15 @@ export class Membership {
     return life.observe(
       await worker.join({
         ...meeting,
-        rank: this.place,
-        size: this.members.length,
+        members: this.members,
         generation: this.generation,
       }),
     );
   }
 
   /**
-   * Meets those who are left after a failed exchange, once the coordinator has
-   * said who they are; nothing if it says so in vain or too late.
+   * Meets those whom the coordinator names: after a failed exchange those who are
+   * left, before a phase those who run it. Nothing if it names nobody in time.
    */
   async rejoin(meeting: Meeting): Promise<Communicator | undefined> {
     const { env, life } = this.#options;

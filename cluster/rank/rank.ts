@@ -98,7 +98,7 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
     life,
     onAbort: (reason) => leave(`aborted: ${reason}`),
     onRegroup(order) {
-      log.write("warn", `goes on without ${order.reason}`);
+      log.write("info", order.reason);
       membership.order(order);
     },
   });
@@ -254,7 +254,7 @@ function progressMessage(
   const { loss, straggler } = progress;
   return {
     ...progress,
-    rank: 0,
+    rank: members[0]!,
     loss: Number.isFinite(loss) ? loss : null,
     ...(straggler?.rank === undefined
       ? {}

@@ -142,6 +142,9 @@ export const configSchema = z.strictObject({
   mixed: z.boolean().default(false).describe(
     "ranks may compute on different adapters: each takes images by its measured speed, and the update of a weight is made by one rank for all",
   ),
+  parallelPhases: z.enum(["auto", "always", "never"]).default("auto").describe(
+    "selfTrain and baseline at the same time, each on a part of the ranks; auto = where the times measured in classify say that both end sooner",
+  ),
   data,
   teacher,
   teachers: furtherModels.describe(

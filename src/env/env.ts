@@ -51,6 +51,12 @@ export interface Disk {
   /** Writes to a temporary name, syncs and renames, so readers see all or nothing. */
   write(path: string, data: Uint8Array | string): Promise<void>;
   append(path: string, text: string): Promise<void>;
+  /**
+   * Keeps other processes that ask for the same from changing the file until it is
+   * given back; makes an empty one. Without effect where the file system knows no
+   * locks.
+   */
+  lock(path: string): Promise<Disposable>;
   /** Cuts or creates the file so that it holds `size` bytes. */
   truncate(path: string, size: number): Promise<void>;
   makeFolder(path: string): Promise<void>;

@@ -65,6 +65,19 @@ const disk: Disk = {
     await syncFolder(parentOf(path));
   },
   append: (path, text) => Deno.writeTextFile(path, text, { append: true }),
+  async lock(path) {
+    while (true) {
+      const file = await Deno.open(path, { append: true, create: true });
+      await file.lock(true).catch(() => {
+        // Some network file systems refuse: appends are as whole as they make them.
+      });
+      // Who held it may have put another file in its place.
+      const there = await Deno.stat(path).catch(() => undefined);
+      const { ino, dev } = await file.stat();
+      if (there?.ino === ino && there.dev === dev) return file;
+      file.close();
+    }
+  },
   async truncate(path, size) {
     using file = await Deno.open(path, { write: true, create: true });
     await file.truncate(size);

@@ -46,6 +46,11 @@ export interface Context extends EngineOptions {
   readonly teacherInput: Normalisation;
   /** As in {@linkcode Rehearsal}. */
   readonly microBatch: number;
+  /**
+   * Most images of any rank when the engine opened: as many as are sure to fit when
+   * fewer ranks share a batch.
+   */
+  mostRows: number;
   /** As in {@linkcode Rehearsal}, when the phase has been rehearsed. */
   readonly scratch?: ScratchPlan;
   /** While the rank joined its run. */

@@ -65,6 +65,7 @@ export async function loadContext(
     trainStore: ImageStore.create(device, data.train),
     testStore: ImageStore.create(device, data.test),
     microBatch: config.microBatch,
+    mostRows: Math.ceil(config.globalBatch / options.communicator.size),
     studentInput: normalisationOf(config.data.normalise, data, split),
     teacherInput: normalisationOf(
       config.teacher.normalise ?? config.data.normalise,

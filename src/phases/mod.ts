@@ -21,3 +21,4 @@ export { supervisedRecipe } from "./supervised.ts";
 export { NumericError } from "./numeric_guard.ts";
 export { Provenance } from "./provenance.ts";
 export { decideShipped, type Verdict } from "./verdict.ts";
+export { type PhaseWork, phaseWork } from "./work.ts";

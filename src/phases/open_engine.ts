@@ -28,6 +28,7 @@ export async function openEngine(
     };
     context.division = await divideBySpeed(context);
     const [first, end] = context.division.own(options.config.globalBatch);
+    context.mostRows = end - first;
     return {
       adapter: device.adapter,
       form: device.form,

@@ -110,8 +110,9 @@ export async function openPhase(
 
 /**
  * Records a phase on a device that only counts, for where its step keeps
- * intermediate values, for the pipelines that it needs, and for the rows that pass through the models together: as
- * configured, or as many of the rank's share as the adapter's limits allow.
+ * intermediate values, for the pipelines that it needs, and for the rows that pass
+ * through the models together: as configured, or as many of the rank's share as the
+ * adapter's limits allow, and no more than when all ranks shared the batch.
  */
 export async function rehearse(
   context: Context,
@@ -119,7 +120,8 @@ export async function rehearse(
 ): Promise<Rehearsal> {
   const { config, communicator, device } = context;
   const { rank, size } = communicator;
-  const share = rowsOf(context, 0);
+  const all = rowsOf(context, 0);
+  const share = Math.min(all, context.mostRows);
   const quiet = { log: () => {}, communicator: silentCommunicator(rank, size) };
   const rehearsals = new Map<number, Rehearsal>();
   const record = async (dry: Device, microBatch: number) => {
@@ -138,10 +140,10 @@ export async function rehearse(
   try {
     const rows = await largestFitting(device, share, record);
     const rehearsal = rehearsals.get(rows)!;
-    if (rows === share) return { ...rehearsal, microBatch: 0 };
-    context.log("info", "the batch is split to fit the adapter's limits", {
+    if (rows === all) return { ...rehearsal, microBatch: 0 };
+    context.log("info", "the batch is split to fit the adapter", {
       phase: name,
-      images: share,
+      images: all,
       micro_batch: rows,
     });
     return rehearsal;

@@ -8,6 +8,7 @@ import { conclude, rehearseConclusion } from "./conclusion.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseName, PhaseOutcome, PhaseSummary } from "./engine.ts";
 import { guardStep } from "./numeric_guard.ts";
+import { Pace } from "./pace.ts";
 import { readStates, resumePhase, savePhase } from "./phase_checkpoint.ts";
 import { Profile } from "./profile.ts";
 import type { Unfinished } from "./regroup.ts";
@@ -22,6 +23,7 @@ export class TrainingLoop implements Unfinished {
   readonly #check: ReplicaCheck;
   readonly #selection: Selection;
   readonly #reports: StepReports;
+  readonly #pace: Pace;
   /** Steps submitted: all of them are finished where anything else happens. */
   #step = 0;
   /** The step whose batch is written already. */
@@ -43,6 +45,7 @@ export class TrainingLoop implements Unfinished {
     this.#recipe = recipe;
     this.#check = new ReplicaCheck(device, communicator);
     this.#reports = new StepReports(context, recipe);
+    this.#pace = new Pace(communicator.size);
     this.#since = env.clock.now();
     this.#selection = new Selection(context, recipe, () => this.#alive());
   }
@@ -224,6 +227,7 @@ export class TrainingLoop implements Unfinished {
       guardStep(this.#context, this.#recipe, finished);
       this.#context.onStep(phase, finished.step + 1);
       this.#profile?.add(finished);
+      this.#pace.add(finished);
       await this.#reports.add(finished, {
         known: this.#known.shift()!,
         validationAccuracy: this.#selection.best?.accuracy,
@@ -254,6 +258,7 @@ export class TrainingLoop implements Unfinished {
       seconds: this.#elapsed(),
       onBatch: () => this.#alive(),
     });
+    Object.assign(summary, this.#pace.figures);
     await this.#save({ summary });
     return summary;
   }

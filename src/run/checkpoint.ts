@@ -235,7 +235,9 @@ async function rotate(
 ): Promise<void> {
   const folder = checkpointsFolder(runFolder);
   for (const { name } of await disk.list(folder)) {
-    if (name.endsWith(".tmp")) await disk.remove(`${folder}/${name}`);
+    // Another phase may be writing one of its own.
+    const own = name.startsWith(`${phase}-`) && name.endsWith(".tmp");
+    if (own) await disk.remove(`${folder}/${name}`);
   }
   const best = await readPointer(disk, runFolder, bestPointer(phase));
   const names = (await listCheckpoints(disk, runFolder))

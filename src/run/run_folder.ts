@@ -42,25 +42,25 @@ export class RunFolder {
 
   /** Adds one line to `metrics.jsonl`. */
   async appendMetrics(line: MetricsLine): Promise<void> {
-    await this.#disk.append(
-      `${this.path}/metrics.jsonl`,
-      `${JSON.stringify(line)}\n`,
-    );
+    const path = `${this.path}/metrics.jsonl`;
+    // Phases that run at the same time write into the same file.
+    using _lock = await this.#disk.lock(path);
+    await this.#disk.append(path, `${JSON.stringify(line)}\n`);
   }
 
   /**
    * Cuts `metrics.jsonl` where a phase resumes: lines of the phase after
-   * `step`, all that follow them, and a last line cut in half by a crash.
+   * `step`, and a last line cut in half by a crash.
    */
   async truncateMetrics(phase: string, step: number): Promise<void> {
     const path = `${this.path}/metrics.jsonl`;
     if (!await this.#disk.stat(path)) return;
+    using _lock = await this.#disk.lock(path);
     const { lines, damaged } = await readMetrics(this.#disk, this.path);
-    const end = lines.findIndex((line) =>
-      line.phase === phase && line.step > step
+    const kept = lines.filter((line) =>
+      line.phase !== phase || line.step <= step
     );
-    if (end < 0 && damaged === 0) return;
-    const kept = end < 0 ? lines : lines.slice(0, end);
+    if (kept.length === lines.length && damaged === 0) return;
     await this.#disk.write(
       path,
       kept.map((line) => `${JSON.stringify(line)}\n`).join(""),

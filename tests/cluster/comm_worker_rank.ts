@@ -8,6 +8,6 @@ const worker = await CommWorker.open({
   rank: 1,
   life: new Int32Array(new SharedArrayBuffer(LIFE_WORDS * 4)),
 });
-const rank = await worker.join({ size: 2 });
+const rank = await worker.join({ members: [0, 1] });
 const buffer = rank.allocate(200_000);
 while (true) await rank.allReduce(buffer.fill(0));

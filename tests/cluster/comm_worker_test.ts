@@ -63,7 +63,11 @@ async function withWorkers(
     );
     const ranks = await Promise.all(
       workers.map((worker) =>
-        worker.join({ size, deadlineMs, warnAfterMs: deadlineMs / 4 })
+        worker.join({
+          members: workers.map(({ rank }) => rank),
+          deadlineMs,
+          warnAfterMs: deadlineMs / 4,
+        })
       ),
     );
     await test({ workers, ranks }, server);
@@ -318,7 +322,7 @@ async function withPeer(
       rank: 0,
       life: newLife(),
     });
-    const rank = await worker.join({ size: 2 });
+    const rank = await worker.join({ members: [0, 1] });
     await test({ server, process, worker, rank });
     await worker.close();
     try {

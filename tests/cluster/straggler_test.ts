@@ -101,7 +101,9 @@ Deno.test("an engine names the rank whose way to the others is long", async () =
       },
     ));
     const ranks = await Promise.all(
-      workers.map(({ worker }) => worker.join({ size: 2, link: "nats" })),
+      workers.map(({ worker }) =>
+        worker.join({ members: [0, 1], link: "nats" })
+      ),
     );
     await Promise.all(ranks.map(async (communicator, rank) => {
       using engine = await openEngine({

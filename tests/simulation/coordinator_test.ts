@@ -46,7 +46,11 @@ function phasesOf(end: ClusterEnd, event: "phase_started" | "phase_done") {
 function checkAlways(options: ClusterOptions, end: ClusterEnd): void {
   ok(!end.timedOut, "the run ends");
   const done = phasesOf(end, "phase_done");
-  deepStrictEqual(done, options.phases.slice(0, done.length), "order");
+  const chain = options.split === undefined
+    ? done
+    : done.filter((phase) => phase !== "baseline");
+  deepStrictEqual(chain, options.phases.slice(0, chain.length), "order");
+  deepStrictEqual(done.length, new Set(done).size, "nothing twice");
   let phase: PhaseName | undefined;
   let failed = false;
   for (const { action } of end.actions) {
@@ -65,7 +69,9 @@ function checkAlways(options: ClusterOptions, end: ClusterEnd): void {
   }
   if (end.code === undefined) return;
   deepStrictEqual(end.alive, [], "nobody is left behind");
-  if (end.code === 0) deepStrictEqual(done, options.phases, "all done");
+  if (end.code === 0) {
+    deepStrictEqual(done.length, options.phases.length, "all done");
+  }
 }
 
 /** A second life finishes what is left, and nothing twice. */
@@ -73,7 +79,15 @@ function checkResume(options: ClusterOptions, end: ClusterEnd): void {
   const done = phasesOf(end, "phase_done");
   const left = options.phases.filter((phase) => !done.includes(phase));
   if (left.length === 0) return;
-  const second = { ...options, phases: left, faults: [] };
+  const divided = end.journal.find((record) => record.event === "divided");
+  const second = {
+    ...options,
+    phases: left,
+    faults: [],
+    ...(divided === undefined ? {} : {
+      split: { ...options.split!, teams: divided.teams },
+    }),
+  };
   const resumed = new VirtualCluster(second).run();
   checkAlways(second, resumed);
   deepStrictEqual(resumed.code, 0);
@@ -302,4 +316,63 @@ eachSeed(
   "goes on where a killed coordinator has left off",
   (_, at) => [{ kind: "crash", at }],
   (end) => deepStrictEqual(end.failure, undefined),
+);
+
+/** Self-training and baseline, at the same time where there are ranks for both. */
+const DIVIDED: Partial<ClusterOptions> = {
+  phases: ["classify", "selfTrain", "baseline"],
+  split: {
+    wish: "always",
+    work: new Map([
+      ["selfTrain", { images: 30, steps: 3, cost: 1.3 }],
+      ["baseline", { images: 60, steps: 6, cost: 1 }],
+    ]),
+    summaries: new Map(),
+  },
+};
+
+eachSeed(
+  "runs two phases at the same time",
+  () => [],
+  (end) => {
+    deepStrictEqual([end.code, end.failure], [0, undefined]);
+    const divided = end.journal.filter(({ event }) => event === "divided");
+    deepStrictEqual(divided.length, end.state.ranks.length > 1 ? 1 : 0);
+  },
+  DIVIDED,
+);
+
+eachSeed(
+  "names a rank that hangs in one of two phases",
+  (base, at) => [{ kind: "hang", rank: anyRank(base), at }],
+  (end, [fault]) => {
+    checkCulprit(end, fault as Fault & { rank: number }, 320_000);
+  },
+  DIVIDED,
+);
+
+eachSeed(
+  "goes on with both phases when ranks of them are lost",
+  (base, at) => [
+    { kind: "kill", rank: anyRank(base), at },
+    { kind: "kill", rank: anyRank(base), at: at + base.next() * 20_000 },
+  ],
+  checkGoesOn,
+  { ...DIVIDED, onRankLoss: "continue" },
+);
+
+eachSeed(
+  "stops two phases with a checkpoint of each",
+  (_, at) => [{ kind: "stop", at, code: 75 }],
+  (end) => {
+    deepStrictEqual(end.failure, undefined);
+    ok(end.code === 0 || end.code === 75);
+    const started = phasesOf(end, "phase_started").length;
+    const stopped = end.journal.filter(({ event }) =>
+      event === "phase_stopped"
+    );
+    const ended = stopped.length + phasesOf(end, "phase_done").length;
+    deepStrictEqual(ended, started, "each phase is done or has a checkpoint");
+  },
+  DIVIDED,
 );

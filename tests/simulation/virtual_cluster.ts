@@ -6,6 +6,7 @@ import {
   initialState,
   type JournalRecord,
   type Limits,
+  type SplitState,
   type State,
 } from "../../cluster/coordinator/mod.ts";
 import type { Command, Regroup, Report } from "../../cluster/protocol.ts";
@@ -34,6 +35,7 @@ export interface ClusterOptions {
   faults: readonly Fault[];
   limits?: Partial<Limits>;
   onRankLoss?: State["onRankLoss"];
+  split?: SplitState;
 }
 
 /** What was seen from outside. */
@@ -91,6 +93,7 @@ export class VirtualCluster {
       ...(options.onRankLoss === undefined
         ? {}
         : { onRankLoss: options.onRankLoss }),
+      ...(options.split === undefined ? {} : { split: options.split }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
   }
@@ -346,14 +349,20 @@ export class VirtualCluster {
     const idle = rank.activity === "idle" || rank.activity === "opening";
     if (!idle) rank.activity = "compiling";
     rank.regroups = true;
+    rank.arrived = false;
     this.#work(rank, 500 + this.#next() * 2000, () => {
-      rank.regroups = false;
+      rank.arrived = true;
+      this.#after(COLLECTIVE_MS, () => {
+        if (rank.dead || rank.frozen || rank.hung || !rank.regroups) return;
+        if (rank.generation === generation) this.#fail(rank, true);
+      });
       const all = members.map((member) => this.#ranks[member]!);
       if (
-        all.some((other) => other.generation !== generation || other.regroups)
+        all.some((other) => other.generation !== generation || !other.arrived)
       ) return;
       for (const other of all) {
         const { afterwards } = other;
+        other.regroups = false;
         other.afterwards = undefined;
         if (afterwards) afterwards();
         if (afterwards || other.activity !== "compiling") continue;
@@ -397,11 +406,12 @@ export class VirtualCluster {
     });
   }
 
-  /** Who has not entered the collective that the rank waits in. */
-  #missing(rank: VirtualRank): number[] {
-    return rank.members.filter((member) =>
-      this.#ranks[member]!.entered < rank.entered
-    );
+  /** Who has not come to where the rank waits. */
+  #missing({ members, regroups, entered }: VirtualRank): number[] {
+    return members.filter((member) => {
+      const other = this.#ranks[member]!;
+      return regroups ? !other.arrived : other.entered < entered;
+    });
   }
 
   #exit(rank: VirtualRank, code: number, signal: string | null = null): void {

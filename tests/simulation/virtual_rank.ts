@@ -17,6 +17,8 @@ export class VirtualRank {
   members: readonly number[] = [];
   /** Told of a change that it has not made yet. */
   regroups = false;
+  /** It waits for the others who were told. */
+  arrived = false;
   /** What it was told to do after that. */
   afterwards: (() => void) | undefined;
   stop = false;

@@ -61,6 +61,7 @@ Deno.test("cluster/ imports nothing from tests/ or bench/", () => {
 const CONTRACTS = [
   "src/phases/engine.ts",
   "src/phases/verdict.ts",
+  "src/phases/work.ts",
   "src/training/communicator.ts",
 ];
 

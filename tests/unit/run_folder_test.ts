@@ -47,7 +47,8 @@ Deno.test("RunFolder.truncateMetrics() cuts where the phase resumes", async () =
       ["teacher 10", "teacher 20", "teacher 30", "distill 10"],
     );
     await run.truncateMetrics("teacher", 15);
-    deepStrictEqual(await steps(run), ["teacher 10"]);
+    // What runs beside it stays.
+    deepStrictEqual(await steps(run), ["teacher 10", "distill 10"]);
   });
 });
 
@@ -106,5 +107,39 @@ Deno.test("RunFolder.writeConfusion() writes a row per true class", async () => 
       parseCsv(await disk.readText(`${run.path}/confusion.csv`)),
       [["true", "a,b", "c"], ["a,b", "1", "2"], ["c", "3", "4"]],
     );
+  });
+});
+
+Deno.test("RunFolder loses no line when two processes write and cut metrics", async () => {
+  await withRun(async (run) => {
+    const program = `
+      import { realEnv } from ${
+      JSON.stringify(import.meta.resolve("../../src/env/mod.ts"))
+    };
+      import { RunFolder } from ${
+      JSON.stringify(import.meta.resolve("../../src/run/mod.ts"))
+    };
+      const run = new RunFolder(realEnv.disk, ${JSON.stringify(run.path)});
+      for (let step = 1; step <= 150; step++) {
+        const line = { time: 0, phase: "distill", epoch: 0, split: "train" };
+        await run.appendMetrics({ ...line, step });
+        if (step % 3 === 0) {
+          await run.appendMetrics({ ...line, step: step + 1 });
+          await run.truncateMetrics("distill", step);
+        }
+      }`;
+    const other = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "--quiet", program],
+    }).spawn();
+    let ended = false;
+    const end = other.status.finally(() => ended = true);
+    let own = 0;
+    while (!ended) {
+      await run.appendMetrics(line("teacher", ++own));
+    }
+    strictEqual((await end).code, 0);
+    const found = await steps(run);
+    strictEqual(found.length, own + 150);
+    strictEqual(new Set(found).size, own + 150);
   });
 });
