@@ -1,6 +1,7 @@
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console, table } from "../console.ts";
-import { chooseRun } from "../launch/mod.ts";
+import { surveyGpus } from "../gpus/mod.ts";
+import { allowedCores, chooseRun } from "../launch/mod.ts";
 import {
   columnsOf,
   LABELS_KEY,
@@ -10,17 +11,20 @@ import {
   planSweep,
   readMembers,
   runMember,
+  runMembers,
   type SettingResult,
+  type Slot,
+  slotsOf,
+  STOPPED,
   type SweepPlan,
   toJson,
   writeSweep,
 } from "../sweep/mod.ts";
-import { parseOptions } from "./options.ts";
+import { type Options, parseOptions } from "./options.ts";
 
 const HELP = `Usage: sweep [CONFIG…] [key=value…] [options]
 
-Trains every combination of settings with several seeds, one run after the other,
-and compares them: mean, standard deviation and 95 % interval, and accuracy over the
+Trains every combination of settings with several seeds and compares them: mean, standard deviation and 95 % interval, and accuracy over the
 number of labels.
 
   CONFIG            a JSON file (default: configs/default.json); several are
@@ -33,27 +37,27 @@ number of labels.
   --out DIR         folder of the sweep (default: runs/<time>-sweep-<name>); one that is
                     there goes on: finished runs are kept
   --ranks N         processes of each run
+  --at-once N       runs at the same time, each with GPUs of its own or, on the CPU,
+                    cores (default 1; auto: as many as there are for all ranks);
+                    ranks=auto is then 1 a run
   --dry-run         lists the runs and ends
   --quiet           no progress of the runs
   --json            the result as one JSON object on stdout
 
 The folder holds members/ with all runs, results.csv, results.json, members.csv and
-report.html. Exit code 1 when a run failed; the others go on. Ctrl-C stops the run with
-a checkpoint; the same command goes on with it.
+report.html. Exit code 1 when a run failed; the others go on. Ctrl-C stops the runs with
+checkpoints; the same command goes on with them.
 
 Examples:
   deno task sweep configs/cifar10.json --labels 4,25,100 --seeds 3
   deno task sweep configs/few-labels-*.json --labels 4,25
   deno task sweep --grid phases.selfTrain.method=fixmatch,softmatch --out runs/methods`;
 
-/** Stopped with a checkpoint, or interrupted. */
-const STOPPED = [75, 130];
-
 /** Trains and compares many settings; resolves with the exit code. */
 export async function sweep(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "sweep",
-    string: ["labels", "grid", "figure", "out"],
+    string: ["labels", "grid", "figure", "out", "at-once"],
     number: ["seeds", "ranks"],
     boolean: ["dry-run", "quiet", "json", "help"],
   });
@@ -108,40 +112,69 @@ export async function sweep(args: readonly string[]): Promise<number> {
       title: configs.length > 1 ? "several recipes" : config.name,
     });
   let result = await update();
-  let failed = 0;
-  for (const [i, member] of plan.members.entries()) {
+  const slots = await slotsFor(options, config.ranks);
+  const several = slots.length > 1;
+  const left = plan.members.entries().toArray().filter(([i, member]) => {
+    const done = result.members[i]!.state === "done";
     const place = `${i + 1}/${plan.members.length}`;
-    if (result.members[i]!.state === "done") {
-      terminal.note(`kept   ${place}  ${member.name}`);
-      continue;
-    }
+    if (done) terminal.note(`kept   ${place}  ${member.name}`);
+    return !done;
+  });
+  // One after the other, though runs may end together.
+  let updates = Promise.resolve(result);
+  const code = await runMembers(left, slots, async ([i, member], slot) => {
+    const place = `${i + 1}/${plan.members.length}`;
     terminal.note(`sweep  ${place}  ${member.name}`);
     const code = await runMember(plan, member, {
       folder: memberFolder(folder, member),
-      ranks: options.number("ranks"),
-      quiet: options.boolean("quiet"),
+      slot,
+      quiet: several || options.boolean("quiet"),
     });
-    result = await update();
-    if (STOPPED.includes(code)) {
-      terminal.urgent(
-        `stopped  in ${member.name}; the same command with --out ${folder} goes on`,
-      );
-      return code;
-    }
-    if (code !== 0) {
-      failed++;
+    updates = updates.then(update);
+    result = await updates;
+    if (STOPPED.includes(code)) terminal.urgent(`stopped  ${member.name}`);
+    else if (code !== 0) {
       terminal.urgent(`failed   ${member.name} with exit code ${code}`);
-      // What is wrong with this machine or configuration is wrong for all.
-      if (code === 2 || code === 3) return code;
-    }
+    } else if (several) terminal.note(`done   ${place}  ${member.name}`);
+    return code;
+  });
+  if (STOPPED.includes(code)) {
+    terminal.urgent(`go on    with the same command and --out ${folder}`);
   }
+  if (code > 1) return code;
   if (options.boolean("json")) {
     terminal.result(JSON.stringify({ schema: 1, folder, ...toJson(result) }));
   } else {
     for (const line of describe(plan, result.settings)) terminal.result(line);
     terminal.result(`report   ${folder}/report.html`);
   }
-  return failed === 0 ? 0 : 1;
+  return code;
+}
+
+/** What each run has of this machine; one alone has all. */
+async function slotsFor(
+  options: Options,
+  ranks: number | "auto",
+): Promise<Slot[]> {
+  const text = options.string("at-once") ?? "1";
+  const own = options.number("ranks");
+  if (text === "1") {
+    return [{ args: own === undefined ? [] : [`--ranks=${own}`] }];
+  }
+  if (text !== "auto" && !/^[1-9]\d{0,3}$/.test(text)) {
+    throw new ConfigError(`Cannot use --at-once ${text}: a number, or auto`);
+  }
+  const { usable } = await surveyGpus(realEnv, {
+    wish: "auto",
+    lookup: (name) => Deno.env.get(name),
+  });
+  return slotsOf({
+    gpus: usable.map(({ uuid }) => uuid),
+    cores: usable.length > 0 ? [] : await allowedCores(),
+  }, {
+    atOnce: text === "auto" ? text : Number(text),
+    ranks: own ?? (ranks === "auto" ? 1 : ranks),
+  });
 }
 
 function requestOf(path: string | null, overrides: readonly string[]) {

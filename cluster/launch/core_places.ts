@@ -12,7 +12,7 @@ export async function corePlaces(
   ranks: number,
   coresPerRank: number,
 ): Promise<string[]> {
-  const cores = expandList(await allowedCores());
+  const cores = await allowedCores();
   if (ranks * coresPerRank > cores.length) {
     throw new EnvironmentError(
       `Cannot give ${ranks} ranks ${coresPerRank} cores each: this process may use ${cores.length}`,
@@ -26,8 +26,12 @@ export async function corePlaces(
   );
 }
 
-/** As in `0-3,8`. */
-async function allowedCores(): Promise<string> {
+/**
+ * Numbers of the cores that this process may use.
+ *
+ * @throws {EnvironmentError} If there is no taskset.
+ */
+export async function allowedCores(): Promise<number[]> {
   let output: Deno.CommandOutput;
   try {
     output = await new Deno.Command("taskset", {
@@ -35,7 +39,7 @@ async function allowedCores(): Promise<string> {
       stdin: "null",
     }).output();
   } catch (cause) {
-    throw new EnvironmentError("Cannot run taskset to give ranks their cores", {
+    throw new EnvironmentError("Cannot run taskset to find the cores", {
       hint: HINT,
       cause,
     });
@@ -48,7 +52,7 @@ async function allowedCores(): Promise<string> {
       { hint: HINT },
     );
   }
-  return found[1]!;
+  return expandList(found[1]!);
 }
 
 /** The numbers of a list such as `0-3,8`. */

@@ -24,6 +24,7 @@ export {
   type TrainRunEnd,
   type TrainRunOptions,
 } from "./train_run.ts";
+export { allowedCores } from "./core_places.ts";
 export { cacheFolderOf, tuningFolderOf } from "./cache_folder.ts";
 export { type Host, parseHosts, sshStarter } from "./ssh_ranks.ts";
 export { groupStarter } from "./group_ranks.ts";

@@ -12,15 +12,21 @@ export interface TrainChildOptions {
   stderr?: "inherit" | "piped";
   /** Added to ours. */
   env?: Readonly<Record<string, string>>;
+  /** The only cores of it and its ranks, as in `0,1`; left out, all of ours. */
+  cores?: string;
 }
 
 /** Starts `train` as a process of its own, with the code and packages of this checkout. */
 export function startTrain(
   args: readonly string[],
-  { stderr = "inherit", env = {} }: TrainChildOptions = {},
+  { stderr = "inherit", env = {}, cores }: TrainChildOptions = {},
 ): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
+  const [program, ...before] = cores === undefined
+    ? [Deno.execPath()]
+    : ["taskset", "-c", cores, Deno.execPath()];
+  return new Deno.Command(program!, {
     args: [
+      ...before,
       "run",
       "--quiet",
       "--cached-only",

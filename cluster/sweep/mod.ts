@@ -8,6 +8,8 @@ export {
   type SweepPlan,
 } from "./plan.ts";
 export { runMember } from "./run_member.ts";
+export { runMembers, STOPPED } from "./run_members.ts";
+export { type Machine, type Slot, slotsOf } from "./slots.ts";
 export {
   averageSettings,
   columnsOf,

@@ -1,5 +1,6 @@
 import { startTrain } from "../launch/mod.ts";
 import type { Member, SweepPlan } from "./plan.ts";
+import type { Slot } from "./slots.ts";
 
 /** Signals that the member is told of; Ctrl-C of a terminal reaches it by itself. */
 const FORWARDED = ["SIGTERM", "SIGUSR2", "SIGHUP"] as const;
@@ -11,9 +12,9 @@ const FORWARDED = ["SIGTERM", "SIGUSR2", "SIGHUP"] as const;
 export async function runMember(
   { overrides }: SweepPlan,
   member: Member,
-  { folder, ranks, quiet }: {
+  { folder, slot: { args, cores }, quiet }: {
     folder: string;
-    ranks: number | undefined;
+    slot: Slot;
     quiet: boolean;
   },
 ): Promise<number> {
@@ -23,9 +24,9 @@ export async function runMember(
     ...member.overrides,
     `--run-dir=${folder}`,
     "--resume=auto",
-    ...(ranks === undefined ? [] : [`--ranks=${ranks}`]),
+    ...args,
     ...(quiet ? ["--quiet"] : []),
-  ]);
+  ], cores === undefined ? {} : { cores });
   const undo = FORWARDED.map((signal) => {
     const forward = () => child.kill(signal);
     Deno.addSignalListener(signal, forward);

@@ -17,6 +17,7 @@ Deno.test("sweep trains every setting, keeps finished runs and refuses another s
         ...teacherOnly(2),
         "--seeds=1",
         "--ranks=1",
+        "--at-once=auto",
         `--labels=${labels}`,
         `--out=${out}`,
       ]);

@@ -5,6 +5,8 @@ import {
   parseAxis,
   parseLabels,
   planSweep,
+  runMembers,
+  slotsOf,
 } from "../../cluster/sweep/mod.ts";
 import { estimate, fitPowerLaw } from "../../src/evaluation/mod.ts";
 import { renderSweep } from "../../src/report/mod.ts";
@@ -147,4 +149,49 @@ Deno.test("averageSettings() averages finished members, and renderSweep() shows 
   ok(page.includes("&lt;b&gt;x") && !page.includes("<b>x"));
   ok(page.includes("not complete"));
   strictEqual(page.match(/class="mark"/g)?.length, 2);
+});
+
+Deno.test("slotsOf() gives no GPU or core to two runs", () => {
+  const gpus = ["a", "b", "c", "d", "e"];
+  deepStrictEqual(
+    slotsOf({ gpus, cores: [] }, { atOnce: "auto", ranks: 2 })
+      .map(({ args }) => args.at(-1)),
+    ["--gpu-bind=a,b", "--gpu-bind=c,d"],
+  );
+  const cores = [0, 1, 4, 5, 6];
+  deepStrictEqual(
+    slotsOf({ gpus: [], cores }, { atOnce: 2, ranks: 1 })
+      .map(({ cores }) => cores),
+    ["0,1", "4,5"],
+  );
+  strictEqual(slotsOf({ gpus, cores }, { atOnce: "auto", ranks: 5 }).length, 1);
+  throws(
+    () => slotsOf({ gpus, cores }, { atOnce: 2, ranks: 3 }),
+    /2 runs of 3 ranks at once on 5 GPUs/,
+  );
+});
+
+Deno.test("runMembers() goes on when one fails, and begins no other when one is stopped", async () => {
+  const slots = [{ args: ["a"] }, { args: ["b"] }];
+  const play = async (codes: readonly number[]) => {
+    const begun: number[] = [];
+    let running = 0;
+    let most = 0;
+    const code = await runMembers([...codes.keys()], slots, async (member) => {
+      begun.push(member);
+      most = Math.max(most, ++running);
+      await Promise.resolve();
+      running--;
+      return codes[member]!;
+    });
+    return { code, begun: begun.length, most };
+  };
+  deepStrictEqual(await play([0, 0, 0]), { code: 0, begun: 3, most: 2 });
+  deepStrictEqual(await play([1, 0, 0, 0]), { code: 1, begun: 4, most: 2 });
+  deepStrictEqual(await play([75, 0, 0, 0, 0]), {
+    code: 75,
+    begun: 2,
+    most: 2,
+  });
+  deepStrictEqual((await play([3, 0, 0, 0])).code, 3);
 });
