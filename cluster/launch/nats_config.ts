@@ -51,7 +51,8 @@ const MAX_PAYLOAD = "8MB";
 /**
  * Configuration of a server for one run. Only its users may connect, and only
  * the coordinator may command. The server waits long for slow readers: credits
- * bound what can pile up for them.
+ * bound what can pile up for them; and long for a password, since hundreds of
+ * ranks may come at once, on cores that compile kernels.
  */
 export function natsConfig(
   { run, name, host, port, users, tls, cluster }: NatsConfigOptions,
@@ -68,6 +69,7 @@ write_deadline: "60s"
 ping_interval: "5s"
 ping_max: 2
 max_connections: 4096
+authorization { timeout: 15 }
 logfile_size_limit: 16MB
 ${tls === undefined ? "" : tlsBlock(tls)}${
     cluster === undefined ? "" : clusterBlock(run, cluster, tls)
@@ -130,7 +132,7 @@ function clusterBlock(
   no_advertise: true
   authorization { user: ${quote(user)}, password: ${
     quote(password)
-  }, timeout: 5 }
+  }, timeout: 15 }
   routes: [${addresses.join(", ")}]
   ${tls === undefined ? "" : tlsBlock(tls, true)}}
 `;

@@ -20,6 +20,7 @@ import {
   runHash,
 } from "../../cluster/links/mod.ts";
 import {
+  DEAD_AFTER_MS,
   HEARTBEAT_MS,
   heartbeatOf,
   subjectsOf,
@@ -30,6 +31,7 @@ import { Reporter } from "../../cluster/rank/reporter.ts";
 
 const RUN = "large";
 const subjects = subjectsOf(RUN);
+const never = new AbortController().signal;
 
 /** What a world did, and what it cost. */
 export interface WorldReport {
@@ -38,29 +40,35 @@ export interface WorldReport {
   joinSeconds: number;
   /** Of all in-process ranks together, per rank, in MB. */
   memoryPerRank: number;
-  /** Share of one core that the idle world's heartbeats take. */
+  /** Heartbeats a second that the coordinator hears in the idle world. */
+  heartbeats: number;
+  /** Shares of one core that they take: of all ranks and the coordinator, and of the servers. */
   heartbeatLoad: number;
+  serverLoad: number;
   /** Median seconds of a step: an all-reduce of {@linkcode ELEMENTS}. */
   stepSeconds: number;
   /** Ranks whose sums were all right. */
   right: number;
-  /** Ranks that were told to abort. */
-  aborted: number;
-  /** From the loss of a tenth of the ranks to the verdict, in seconds. */
-  verdictSeconds: number;
-  end: RunEnd;
   victims: readonly number[];
+  /** Ranks that the coordinator has named as lost. */
+  lost: readonly number[];
+  /** From the loss of a tenth of the ranks to the order that leaves all of them out, in seconds. */
+  lossSeconds: number;
+  /** From there to the first sum of those that are left. */
+  regroupSeconds: number;
+  end: RunEnd;
 }
 
 const ELEMENTS = 10_000;
 const IDLE_MS = 2000;
 /** Ranks that connect at a time. */
-const AT_ONCE = 32;
+const AT_ONCE = 8;
 
 /**
  * Runs a world of in-process ranks: the coordinator, the control plane, the
  * collectives and three clustered servers are real, the training is a stub that
- * all-reduces. After `steps` steps a tenth of the ranks vanish.
+ * all-reduces. After `steps` steps a tenth of the ranks vanish; the others go on
+ * without them, sum once more and leave.
  */
 export async function runLargeWorld(
   size: number,
@@ -79,6 +87,7 @@ export async function runLargeWorld(
       system: servers[0]!.system,
     }),
   );
+  const lost: number[] = [];
   const coordinator = new Coordinator({
     env: realEnv,
     runFolder: folder,
@@ -87,8 +96,9 @@ export async function runLargeWorld(
     processes: [],
     watchClients: true,
     observer: {
-      onRecord: ({ event }: JournalRecord) => {
-        if (event === "phase_started") running.resolve();
+      onRecord(record: JournalRecord) {
+        if (record.event === "phase_started") running.resolve();
+        if (record.event === "rank_lost") lost.push(record.failure.rank!);
       },
       onProgress: () => {},
       onWarning: () => {},
@@ -99,6 +109,9 @@ export async function runLargeWorld(
       phases: ["teacher"],
       version: "v",
       config: "c",
+      onRankLoss: "continue",
+      // One thread beats for all: it is late where there are many.
+      limits: { dead: Math.max(DEAD_AFTER_MS, 60 * size) },
     }),
   });
   const verdict = coordinator.run();
@@ -121,9 +134,22 @@ export async function runLargeWorld(
   const joinSeconds = (performance.now() - start) / 1000;
   const memoryPerRank = (Deno.memoryUsage().rss - before) / 1e6 / size;
 
-  const idle = cpuSeconds();
+  const idle = {
+    heartbeats: 0,
+    own: cpuSeconds(Deno.pid),
+    servers: servers.map(({ pid }) => cpuSeconds(pid)),
+  };
+  const deaf = control.subscribe(subjects.heartbeat, () => idle.heartbeats++);
   await realEnv.timers.sleep(IDLE_MS);
-  const heartbeatLoad = (cpuSeconds() - idle) / (IDLE_MS / 1000);
+  deaf();
+  const perSecond = 1000 / IDLE_MS;
+  const heartbeats = idle.heartbeats * perSecond;
+  const heartbeatLoad = (cpuSeconds(Deno.pid) - idle.own) * perSecond;
+  const serverLoad = perSecond *
+    servers.reduce(
+      (sum, { pid }, i) => sum + cpuSeconds(pid) - idle.servers[i]!,
+      0,
+    );
 
   const times: number[] = [];
   for (let step = 0; step < steps; step++) {
@@ -131,24 +157,33 @@ export async function runLargeWorld(
     await Promise.all(ranks.map((rank) => rank.step(step)));
     times.push((performance.now() - at) / 1000);
   }
-  const right = ranks.filter((rank) => rank.right).length;
 
   const victims = ranks.filter((_, rank) => rank % 10 === 9)
     .map(({ rank }) => rank);
-  const lost = performance.now();
+  const left = ranks.filter(({ rank }) => !victims.includes(rank));
+  const vanished = performance.now();
   await Promise.all(victims.map((rank) => ranks[rank]!.close()));
-  const end = await verdict;
+  await Promise.all(left.map((rank) => rank.regrouped(left.length)));
+  const lossSeconds = (performance.now() - vanished) / 1000;
+  await Promise.all(left.map((rank) => rank.rejoin()));
+  await Promise.all(left.map((rank) => rank.step(steps)));
+  const regroupSeconds = (performance.now() - vanished) / 1000 - lossSeconds;
+  const right = left.filter((rank) => rank.right).length;
+  await Promise.all(left.map((rank) => rank.leave()));
   return {
     size,
     joinSeconds,
     memoryPerRank,
+    heartbeats,
     heartbeatLoad,
+    serverLoad,
     stepSeconds: times.toSorted((a, b) => a - b)[times.length >> 1]!,
     right,
-    aborted: ranks.filter(({ aborted }) => aborted).length,
-    verdictSeconds: (performance.now() - lost) / 1000,
-    end,
     victims,
+    lost: lost.toSorted((a, b) => a - b),
+    lossSeconds,
+    regroupSeconds,
+    end: await verdict,
   };
 }
 
@@ -180,26 +215,47 @@ async function startServers(
 class StubRank {
   readonly rank: number;
   right = true;
-  aborted = false;
-  readonly #size: number;
+  /** Those that it sums with. */
+  #members: readonly number[];
+  #generation = 1;
+  #regrouped: { size: number; resolve: () => void } | undefined;
+  readonly #credentials: Credentials;
   readonly #control: Control;
-  readonly #communicator: LinkCommunicator;
+  readonly #reporter: Reporter;
+  readonly #orders: Orders;
+  #communicator: LinkCommunicator;
   readonly #life = new Life();
   readonly #stopBeating: () => void;
-  readonly #values: Float32Array<SharedArrayBuffer>;
+  #values: Float32Array<SharedArrayBuffer>;
   #closed: Promise<void> | undefined;
 
   private constructor(
     rank: number,
     size: number,
-    control: Control,
-    communicator: LinkCommunicator,
+    { credentials, control, communicator }: {
+      credentials: Credentials;
+      control: Control;
+      communicator: LinkCommunicator;
+    },
   ) {
     this.rank = rank;
-    this.#size = size;
+    this.#members = Array.from({ length: size }, (_, rank) => rank);
+    this.#credentials = credentials;
     this.#control = control;
     this.#communicator = communicator;
     this.#values = communicator.allocate(ELEMENTS);
+    this.#reporter = new Reporter(realEnv, control, subjects);
+    this.#orders = new Orders(control, subjects.command(rank), {
+      life: this.#life,
+      onRegroup: ({ members, generation }) => {
+        this.#members = members;
+        this.#generation = generation;
+        if (members.length === this.#regrouped?.size) {
+          this.#regrouped.resolve();
+        }
+      },
+      onAbort: () => this.close(),
+    });
     const beat = () =>
       control.publish(subjects.heartbeat, heartbeatOf(rank, this.#life.words));
     beat();
@@ -211,42 +267,21 @@ class StubRank {
     rank: number,
     size: number,
   ): Promise<StubRank> {
-    const name = `rank-${rank}`;
-    const control = await connectControl(credentials, { name });
-    const communicator = new LinkCommunicator({
-      link: await openNatsLink(credentials, {
-        rank,
-        size,
-        name: `${name}-data`,
-        subject: (to, lane) => subjects.data(to, lane),
-      }),
-      world: { run: runHash(RUN), generation: 1 },
-      env: realEnv,
-      warnAfterMs: 60_000,
-      deadlineMs: 120_000,
-      onWarning: () => {},
-    });
-    return new StubRank(rank, size, control, communicator);
+    const [control, communicator] = await Promise.all([
+      connectControl(credentials, { name: `rank-${rank}` }),
+      openCommunicator(credentials, { name: rank, place: rank, size }),
+    ]);
+    return new StubRank(rank, size, { credentials, control, communicator });
   }
 
   /** Hello, the first collective, ready, and the order of the phase. */
   async join(): Promise<void> {
-    const reporter = new Reporter(realEnv, this.#control, subjects);
-    const orders = new Orders(this.#control, subjects.command(this.rank), {
-      life: this.#life,
-      onRegroup: () => {},
-      onAbort: () => {
-        this.aborted = true;
-        this.close();
-      },
-    });
-    const never = new AbortController().signal;
     await this.#control.flush();
     const { rank } = this;
-    await reporter.report({
+    await this.#reporter.report({
       kind: "hello",
       rank,
-      host: `node-${Math.floor(3 * rank / this.#size)}`,
+      host: `node-${Math.floor(3 * rank / this.#members.length)}`,
       pid: rank + 1,
       gpu: {
         kind: "discrete",
@@ -260,7 +295,7 @@ class StubRank {
       config: "c",
     }, never);
     await this.#communicator.barrier();
-    await reporter.report({
+    await this.#reporter.report({
       kind: "ready",
       rank,
       adapter: { name: "stub", vendor: 0, device: 0, cpu: true },
@@ -268,7 +303,7 @@ class StubRank {
       data: "d",
       share: 1,
     }, never);
-    await orders.next();
+    await this.#orders.next();
     this.#life.startPhase("teacher");
   }
 
@@ -276,9 +311,44 @@ class StubRank {
     this.#values.fill(this.rank + step);
     await this.#communicator.allReduce(this.#values);
     this.#life.onStep(step + 1);
-    const size = this.#size;
-    const expected = size * (size - 1) / 2 + size * step;
+    const expected = this.#members.reduce((sum, rank) => sum + rank + step, 0);
     this.right &&= this.#values.every((value) => value === expected);
+  }
+
+  /** Resolves when the coordinator has left so many members. */
+  regrouped(size: number): Promise<void> {
+    if (this.#members.length === size) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#regrouped = { size, resolve };
+    return promise;
+  }
+
+  /** Meets the members that are left. */
+  async rejoin(): Promise<void> {
+    await this.#communicator.close();
+    this.#life.regroup();
+    this.#communicator = await openCommunicator(this.#credentials, {
+      name: this.rank,
+      place: this.#members.indexOf(this.rank),
+      size: this.#members.length,
+      generation: this.#generation,
+    });
+    this.#values = this.#communicator.allocate(ELEMENTS);
+    await this.#communicator.barrier();
+  }
+
+  /** Says that the phase is done and goes when it is told to. */
+  async leave(): Promise<void> {
+    await this.#reporter.report({
+      kind: "outcome",
+      rank: this.rank,
+      command: 1,
+      phase: "teacher",
+      outcome: { state: "done", summary: {} },
+      generation: this.#generation,
+    }, never);
+    while ((await this.#orders.next()).order.kind !== "leave");
+    await this.close();
   }
 
   /** Gone without a word, as when its machine loses power. */
@@ -291,9 +361,33 @@ class StubRank {
   }
 }
 
-/** Processor time of this process so far. */
-function cpuSeconds(): number {
-  const fields = Deno.readTextFileSync("/proc/self/stat")
+async function openCommunicator(
+  credentials: Credentials,
+  { name, place, size, generation = 1 }: {
+    name: number;
+    place: number;
+    size: number;
+    generation?: number;
+  },
+): Promise<LinkCommunicator> {
+  return new LinkCommunicator({
+    link: await openNatsLink(credentials, {
+      rank: place,
+      size,
+      name: `rank-${name}-data`,
+      subject: (to, lane) => subjects.data(to, lane),
+    }),
+    world: { run: runHash(RUN), generation },
+    env: realEnv,
+    warnAfterMs: 60_000,
+    deadlineMs: 120_000,
+    onWarning: () => {},
+  });
+}
+
+/** Processor time of a process so far. */
+function cpuSeconds(pid: number): number {
+  const fields = Deno.readTextFileSync(`/proc/${pid}/stat`)
     .replace(/^.*\) /, "").split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
@@ -308,10 +402,18 @@ if (import.meta.main) {
 
 /** One line of figures. */
 export function describeWorld(report: WorldReport): string {
-  const { size, joinSeconds, memoryPerRank, heartbeatLoad } = report;
-  return `${size} ranks: joined in ${joinSeconds.toFixed(1)} s, ${
-    memoryPerRank.toFixed(1)
-  } MB a rank, idle ${(100 * heartbeatLoad).toFixed(0)} % of a core, step ${
-    (1000 * report.stepSeconds).toFixed(0)
-  } ms, a tenth lost: verdict in ${report.verdictSeconds.toFixed(1)} s`;
+  const { size, victims, lost } = report;
+  const seconds = (value: number) => `${value.toFixed(1)} s`;
+  const percent = (value: number) => `${Math.round(100 * value)} %`;
+  return [
+    `${size} ranks: joined in ${seconds(report.joinSeconds)}`,
+    `${report.memoryPerRank.toFixed(1)} MB a rank`,
+    `${Math.round(report.heartbeats)} heartbeats/s, ${
+      percent(report.heartbeatLoad)
+    } of a core (servers ${percent(report.serverLoad)})`,
+    `step ${(1000 * report.stepSeconds).toFixed(0)} ms`,
+    `${victims.length} vanish: ${lost.length} named in ${
+      seconds(report.lossSeconds)
+    }, the others sum ${seconds(report.regroupSeconds)} later`,
+  ].join(", ");
 }
