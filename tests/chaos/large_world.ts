@@ -20,9 +20,9 @@ import {
   runHash,
 } from "../../cluster/links/mod.ts";
 import {
-  DEAD_AFTER_MS,
   HEARTBEAT_MS,
   heartbeatOf,
+  STEP_DEADLINE_MS,
   subjectsOf,
 } from "../../cluster/protocol.ts";
 import { Life } from "../../cluster/rank/life.ts";
@@ -62,7 +62,7 @@ export interface WorldReport {
 const ELEMENTS = 10_000;
 const IDLE_MS = 2000;
 /** Ranks that connect at a time. */
-const AT_ONCE = 8;
+const AT_ONCE = 16;
 
 /**
  * Runs a world of in-process ranks: the coordinator, the control plane, the
@@ -88,6 +88,11 @@ export async function runLargeWorld(
     }),
   );
   const lost: number[] = [];
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => {});
+  /** What some ranks do, as long as no other is lost than those that vanish. */
+  const all = (work: Promise<void>[]) =>
+    Promise.race([Promise.all(work), broken.promise]);
   const coordinator = new Coordinator({
     env: realEnv,
     runFolder: folder,
@@ -99,6 +104,10 @@ export async function runLargeWorld(
       onRecord(record: JournalRecord) {
         if (record.event === "phase_started") running.resolve();
         if (record.event === "rank_lost") lost.push(record.failure.rank!);
+        const { failure } = { failure: undefined, ...record };
+        if (failure !== undefined && !isVictim(failure.rank)) {
+          broken.reject(new Error(JSON.stringify(failure)));
+        }
       },
       onProgress: () => {},
       onWarning: () => {},
@@ -110,8 +119,8 @@ export async function runLargeWorld(
       version: "v",
       config: "c",
       onRankLoss: "continue",
-      // One thread beats for all: it is late where there are many.
-      limits: { dead: Math.max(DEAD_AFTER_MS, 60 * size) },
+      // One thread does the steps of all, and none while it learns who is left.
+      limits: { step: 6 * STEP_DEADLINE_MS },
     }),
   });
   const verdict = coordinator.run();
@@ -129,8 +138,7 @@ export async function runLargeWorld(
     );
   }
   stack.defer(() => Promise.all(ranks.map((rank) => rank.close())).then());
-  await Promise.all(ranks.map((rank) => rank.join()));
-  await running.promise;
+  await all([...ranks.map((rank) => rank.join()), running.promise]);
   const joinSeconds = (performance.now() - start) / 1000;
   const memoryPerRank = (Deno.memoryUsage().rss - before) / 1e6 / size;
 
@@ -154,22 +162,21 @@ export async function runLargeWorld(
   const times: number[] = [];
   for (let step = 0; step < steps; step++) {
     const at = performance.now();
-    await Promise.all(ranks.map((rank) => rank.step(step)));
+    await all(ranks.map((rank) => rank.step(step)));
     times.push((performance.now() - at) / 1000);
   }
 
-  const victims = ranks.filter((_, rank) => rank % 10 === 9)
-    .map(({ rank }) => rank);
-  const left = ranks.filter(({ rank }) => !victims.includes(rank));
+  const victims = ranks.filter(({ rank }) => isVictim(rank));
+  const left = ranks.filter(({ rank }) => !isVictim(rank));
   const vanished = performance.now();
-  await Promise.all(victims.map((rank) => ranks[rank]!.close()));
-  await Promise.all(left.map((rank) => rank.regrouped(left.length)));
+  await all(victims.map((rank) => rank.close()));
+  await all(left.map((rank) => rank.regrouped(left.length)));
   const lossSeconds = (performance.now() - vanished) / 1000;
-  await Promise.all(left.map((rank) => rank.rejoin()));
-  await Promise.all(left.map((rank) => rank.step(steps)));
+  await all(left.map((rank) => rank.rejoin()));
+  await all(left.map((rank) => rank.step(steps)));
   const regroupSeconds = (performance.now() - vanished) / 1000 - lossSeconds;
   const right = left.filter((rank) => rank.right).length;
-  await Promise.all(left.map((rank) => rank.leave()));
+  await all(left.map((rank) => rank.leave()));
   return {
     size,
     joinSeconds,
@@ -179,12 +186,17 @@ export async function runLargeWorld(
     serverLoad,
     stepSeconds: times.toSorted((a, b) => a - b)[times.length >> 1]!,
     right,
-    victims,
+    victims: victims.map(({ rank }) => rank),
     lost: lost.toSorted((a, b) => a - b),
     lossSeconds,
     regroupSeconds,
     end: await verdict,
   };
+}
+
+/** A tenth of the ranks. */
+function isVictim(rank: number | undefined): boolean {
+  return rank !== undefined && rank % 10 === 9;
 }
 
 async function startServers(
@@ -354,10 +366,13 @@ class StubRank {
   /** Gone without a word, as when its machine loses power. */
   close(): Promise<void> {
     this.#stopBeating();
-    return this.#closed ??= Promise.all([
-      this.#communicator.close(),
-      this.#control.close(),
-    ]).then();
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    // A beat that is heard after the server's word of the lost connection revokes it.
+    await this.#control.flush().catch(() => {});
+    await Promise.all([this.#communicator.close(), this.#control.close()]);
   }
 }
 
