@@ -6,8 +6,9 @@ import {
 } from "../evaluation/mod.ts";
 import type { Context } from "./context.ts";
 import type { PhaseSummary } from "./engine.ts";
-import { writeEvaluation } from "./evaluation_line.ts";
+import { evaluationLine } from "./evaluation_line.ts";
 import { type EvaluationResult, Evaluator } from "./evaluator.ts";
+import type { PhaseMetrics } from "./phase_metrics.ts";
 import { type Recipe, shippedValues } from "./recipe.ts";
 import { writeResults } from "./results.ts";
 import { knownFeatures, writeSuspectedLabels } from "./suspected_labels.ts";
@@ -20,13 +21,14 @@ const PEAK_UNIT = 1 << 20;
 export async function conclude(
   context: Context,
   recipe: Recipe,
-  { best, step, ended, seconds, onBatch }: {
+  { best, step, ended, seconds, metrics, onBatch }: {
     best: Best | undefined;
     /** Steps that were done. */
     step: number;
     /** Why there are no more of them. */
     ended: { stopped: string } | { refused: string } | undefined;
     seconds: number;
+    metrics: PhaseMetrics;
     onBatch: () => void;
   },
 ): Promise<PhaseSummary> {
@@ -52,7 +54,7 @@ export async function conclude(
     const { temperature } = summary;
     Object.assign(
       summary,
-      await test(context, recipe, { step, onBatch, temperature }),
+      await test(context, recipe, { step, metrics, onBatch, temperature }),
     );
   }
   summary.peak_gpu_bytes = await gatherPeaks(context);
@@ -120,8 +122,9 @@ async function testOnce(
 async function test(
   context: Context,
   recipe: Recipe,
-  { step, onBatch, temperature }: {
+  { step, metrics, onBatch, temperature }: {
     step: number;
+    metrics: PhaseMetrics;
     onBatch: () => void;
     temperature: number | undefined;
   },
@@ -129,11 +132,7 @@ async function test(
   const { communicator } = context;
   const { phase } = recipe;
   const result = await testOnce(context, recipe, onBatch);
-  await writeEvaluation(context, recipe, {
-    step,
-    split: "test",
-    result,
-  });
+  await metrics.add(evaluationLine(recipe, { step, split: "test", result }));
   const after = temperature === undefined ? undefined : evaluateConfidences(
     calibrated(result.logits, temperature),
     result.labels,

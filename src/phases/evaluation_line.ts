@@ -1,21 +1,17 @@
-import { RunFolder } from "../run/mod.ts";
-import type { Context } from "./context.ts";
+import type { MetricsLine } from "../run/mod.ts";
 import type { EvaluationResult } from "./evaluator.ts";
 import type { Recipe } from "./recipe.ts";
 
-/** Appends an evaluation after `step` steps to `metrics.jsonl`, on rank 0. */
-export async function writeEvaluation(
-  { communicator, env, runFolder }: Context,
+/** An evaluation after `step` steps as a line of `metrics.jsonl`. */
+export function evaluationLine(
   { phase, imagesPerStep, epochImages }: Recipe,
   { step, split, result }: {
     step: number;
     split: "validation" | "test";
     result: EvaluationResult;
   },
-): Promise<void> {
-  if (communicator.rank !== 0) return;
-  await new RunFolder(env.disk, runFolder).appendMetrics({
-    time: env.clock.wall(),
+): Omit<MetricsLine, "time"> {
+  return {
     phase,
     step,
     epoch: step * imagesPerStep / epochImages,
@@ -25,5 +21,5 @@ export async function writeEvaluation(
     macro_precision: result.precision.macro,
     macro_recall: result.recall.macro,
     macro_f1: result.f1.macro,
-  });
+  };
 }

@@ -20,9 +20,16 @@ export interface PhaseState {
   best: Best | undefined;
   /** Validations since the best model. */
   waited: number;
+  /** Steps before the last validation; -1 = there was none. */
+  validated: number;
+  /** Why there are no more steps. */
+  ended: PhaseEnd | undefined;
   /** The phase is finished; its model is the chosen one. */
   summary?: PhaseSummary | undefined;
 }
+
+/** Why a phase ends before its last step. */
+export type PhaseEnd = { stopped: string } | { refused: string };
 
 /** What a checkpoint's `state.json` holds. */
 interface StoredState {
@@ -32,6 +39,8 @@ interface StoredState {
   lossScale: number[] | null;
   best: { step: number; accuracy: number; loss: number } | null;
   waited: number;
+  validated: number;
+  ended: PhaseEnd | null;
   summary?: PhaseSummary;
 }
 
@@ -44,6 +53,8 @@ export async function savePhase(
     seconds,
     best,
     waited,
+    validated,
+    ended,
     summary,
     figures,
     recipe: recipeState,
@@ -79,6 +90,8 @@ export async function savePhase(
         ? { step: best.step, accuracy: best.accuracy, loss: best.loss }
         : null,
       waited,
+      validated,
+      ended: ended ?? null,
       ...(summary ? { summary } : {}),
     };
     await saveCheckpoint(env.disk, runFolder, {
@@ -109,17 +122,24 @@ export async function resumePhase(
   for (const reason of checkpoint?.skipped ?? []) {
     log("warn", `skipped a damaged checkpoint: ${reason}`);
   }
-  if (checkpoint === undefined) return undefined;
+  const cut = async (from: { step: number; validated: number }) => {
+    if (communicator.rank !== 0) return;
+    await new RunFolder(env.disk, runFolder).truncateMetrics(phase, from);
+  };
+  if (checkpoint === undefined) {
+    await cut({ step: -1, validated: -1 });
+    return undefined;
+  }
   const { step, parts } = checkpoint;
   const state = checkpoint.state as StoredState;
-  const { seconds, summary } = state;
+  const { seconds, waited, validated, summary } = state;
+  const ended = state.ended ?? undefined;
   if (summary) {
     evaluated.parameters.writeAll(fromTensorMap(parts.model));
-    return { step, seconds, best: undefined, waited: 0, summary };
+    const best = undefined;
+    return { step, seconds, best, waited, validated, ended, summary };
   }
-  if (communicator.rank === 0) {
-    await new RunFolder(env.disk, runFolder).truncateMetrics(phase, step);
-  }
+  await cut({ step, validated });
   model.parameters.writeAll(fromTensorMap(parts.model));
   for (const [name, set] of Object.entries(optimizer.state)) {
     const prefix = `${name}.`;
@@ -140,7 +160,7 @@ export async function resumePhase(
   const best = state.best && parts.best
     ? { ...state.best, values: fromTensorMap(parts.best) }
     : undefined;
-  return { step, seconds, best, waited: state.waited };
+  return { step, seconds, best, waited, validated, ended };
 }
 
 /** Optimizer state by `set.parameter`; a set at a time, to stage little. */

@@ -61,6 +61,11 @@ export class Figures {
       this.#sums[name] = (this.#sums[name] ?? 0) + value;
     }
     if (finished.ranks === undefined) return;
+    if (finished.ranks.length !== this.#ranks.length) {
+      // Those who were lost do not count, nor the places of the others then.
+      this.#rankCount = 0;
+      this.#ranks = [];
+    }
     this.#rankCount++;
     this.#ranks = finished.ranks.map((times, rank) => {
       const sum = this.#ranks[rank];

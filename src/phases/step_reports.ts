@@ -1,6 +1,6 @@
-import { RunFolder } from "../run/mod.ts";
 import type { FinishedStep } from "../training/mod.ts";
 import type { Context } from "./context.ts";
+import type { PhaseMetrics } from "./phase_metrics.ts";
 import { learningRateAt, type Recipe } from "./recipe.ts";
 import { StragglerWatch } from "./straggler_watch.ts";
 import { Figures } from "./step_figures.ts";
@@ -11,23 +11,22 @@ const LINES = 100;
 /** Milliseconds between two reports to the console. */
 const SHOWN_MS = 1000;
 
-/** Means of steps for the console and, on rank 0, for `metrics.jsonl`. */
+/** Means of steps for the console and `metrics.jsonl`. */
 export class StepReports {
   /** Since the last line; part of a checkpoint. */
   readonly figures: Figures;
   readonly #context: Context;
   readonly #recipe: Recipe;
-  readonly #run: RunFolder;
+  readonly #metrics: PhaseMetrics;
   readonly #watch = new StragglerWatch();
   #lastShown: number;
 
-  constructor(context: Context, recipe: Recipe) {
-    const { env, runFolder } = context;
+  constructor(context: Context, recipe: Recipe, metrics: PhaseMetrics) {
     this.#context = context;
     this.#recipe = recipe;
-    this.#run = new RunFolder(env.disk, runFolder);
+    this.#metrics = metrics;
     this.figures = new Figures(recipe);
-    this.#lastShown = env.clock.now();
+    this.#lastShown = context.env.clock.now();
   }
 
   /**
@@ -40,7 +39,7 @@ export class StepReports {
     known: Record<string, number>;
     validationAccuracy: number | undefined;
   }): Promise<void> {
-    const { communicator, env } = this.#context;
+    const { env } = this.#context;
     const { phase, steps, imagesPerStep, epochImages } = this.#recipe;
     this.figures.add(finished, more.known);
     this.#watch.add(finished);
@@ -77,17 +76,14 @@ export class StepReports {
       });
     }
     if (!due) return;
-    if (communicator.rank === 0) {
-      await this.#run.appendMetrics({
-        time: env.clock.wall(),
-        phase,
-        step,
-        epoch,
-        split: "train",
-        lr: learningRate,
-        ...means,
-      });
-    }
+    await this.#metrics.add({
+      phase,
+      step,
+      epoch,
+      split: "train",
+      lr: learningRate,
+      ...means,
+    });
     this.figures.reset();
   }
 }

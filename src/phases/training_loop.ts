@@ -9,7 +9,13 @@ import { type Context, STREAMS } from "./context.ts";
 import type { PhaseName, PhaseOutcome, PhaseSummary } from "./engine.ts";
 import { guardStep } from "./numeric_guard.ts";
 import { Pace } from "./pace.ts";
-import { readStates, resumePhase, savePhase } from "./phase_checkpoint.ts";
+import {
+  type PhaseEnd,
+  readStates,
+  resumePhase,
+  savePhase,
+} from "./phase_checkpoint.ts";
+import { PhaseMetrics } from "./phase_metrics.ts";
 import { Profile } from "./profile.ts";
 import type { Unfinished } from "./regroup.ts";
 import { learningRateAt, type Recipe, stepInCycle } from "./recipe.ts";
@@ -21,6 +27,7 @@ export class TrainingLoop implements Unfinished {
   readonly #context: Context;
   readonly #recipe: Recipe;
   readonly #check: ReplicaCheck;
+  readonly #metrics: PhaseMetrics;
   readonly #selection: Selection;
   readonly #reports: StepReports;
   readonly #pace: Pace;
@@ -34,7 +41,7 @@ export class TrainingLoop implements Unfinished {
   /** The recipe's state before a step that is not finished. */
   #before: { state: unknown } | undefined;
   /** Why the phase ends before its last step. */
-  #ended: { stopped: string } | { refused: string } | undefined;
+  #ended: PhaseEnd | undefined;
   /** Training seconds of earlier processes, and the start of this one's. */
   #seconds = 0;
   readonly #since: number;
@@ -44,10 +51,14 @@ export class TrainingLoop implements Unfinished {
     this.#context = context;
     this.#recipe = recipe;
     this.#check = new ReplicaCheck(device, communicator);
-    this.#reports = new StepReports(context, recipe);
+    this.#metrics = new PhaseMetrics(context);
+    this.#reports = new StepReports(context, recipe, this.#metrics);
     this.#pace = new Pace(communicator.size);
     this.#since = env.clock.now();
-    this.#selection = new Selection(context, recipe, () => this.#alive());
+    this.#selection = new Selection(context, recipe, {
+      metrics: this.#metrics,
+      onBatch: () => this.#alive(),
+    });
   }
 
   get phase(): PhaseName {
@@ -62,6 +73,7 @@ export class TrainingLoop implements Unfinished {
   async save(): Promise<void> {
     this.#recipe.step.drain();
     await this.#report();
+    await this.#metrics.complete();
     await this.#save({ communicator: silentCommunicator(0, 1) });
   }
 
@@ -79,11 +91,16 @@ export class TrainingLoop implements Unfinished {
       });
     }
     if (this.#step === 0 && this.#recipe.startCompetes) await this.#start();
+    else if (this.#selection.misses(this.#step)) {
+      // Ranks were lost in it.
+      await this.#validate();
+      await this.#watch();
+    }
     while (this.#step < steps && this.#ended === undefined) {
       const stop = await this.#submit();
       const done = this.#step;
       const proves = done % config.checksum.everySteps === 0;
-      const evaluates = done % this.#evaluateEvery() === 0;
+      const evaluates = this.#selection.isDue(done);
       const saves = stop || done % config.checkpoint.everySteps === 0;
       const ends = done === steps;
       if (proves || evaluates || saves || ends || program.full) program.drain();
@@ -150,19 +167,6 @@ export class TrainingLoop implements Unfinished {
       step: this.#step,
     });
     if (reason !== undefined) this.#ended = { stopped: reason };
-  }
-
-  /** Steps between validations: the configured number, an epoch, or a quarter of the phase. */
-  #evaluateEvery(): number {
-    const { everySteps } = this.#context.config.evaluation;
-    const { epochImages, imagesPerStep, steps } = this.#recipe;
-    if (everySteps > 0) return everySteps;
-    // Small sets have epochs of a few steps: at most 20 validations a phase.
-    const epoch = Math.max(
-      Math.ceil(epochImages / imagesPerStep),
-      Math.ceil(steps / 20),
-    );
-    return Math.max(1, Math.min(epoch, Math.floor(steps / 4)));
   }
 
   /** Submits one step; true when a rank asked to stop after it. */
@@ -250,12 +254,15 @@ export class TrainingLoop implements Unfinished {
   /** Chooses the model, tests it once and saves it as the phase's result. */
   async #conclude(): Promise<PhaseSummary> {
     await this.#prove();
-    if (this.#ended === undefined) await this.#validate();
+    if (this.#ended === undefined && this.#selection.validated < this.#step) {
+      await this.#validate();
+    }
     const summary = await conclude(this.#context, this.#recipe, {
       best: this.#selection.best,
       step: this.#step,
       ended: this.#ended,
       seconds: this.#elapsed(),
+      metrics: this.#metrics,
       onBatch: () => this.#alive(),
     });
     Object.assign(summary, this.#pace.figures);
@@ -283,6 +290,8 @@ export class TrainingLoop implements Unfinished {
       seconds: this.#elapsed(),
       best: this.#selection.best,
       waited: this.#selection.waited,
+      validated: this.#selection.validated,
+      ended: this.#ended,
       figures: this.#reports.figures,
       recipe: this.#before?.state ?? this.#recipe.save(),
       summary,
@@ -301,6 +310,8 @@ export class TrainingLoop implements Unfinished {
     this.#seconds = state.seconds;
     this.#selection.best = state.best;
     this.#selection.waited = state.waited;
+    this.#selection.validated = state.validated;
+    this.#ended = state.ended;
     return state.summary;
   }
 }

@@ -49,21 +49,51 @@ export class RunFolder {
   }
 
   /**
-   * Cuts `metrics.jsonl` where a phase resumes: lines of the phase after
-   * `step`, and a last line cut in half by a crash.
+   * Cuts `metrics.jsonl` where a phase resumes after `step`: the lines of the
+   * phase that come again, and a last line cut in half by a crash. A validation
+   * after `validated` and a test come again too.
    */
-  async truncateMetrics(phase: string, step: number): Promise<void> {
+  async truncateMetrics(
+    phase: string,
+    { step, validated }: { step: number; validated: number },
+  ): Promise<void> {
+    if (!await this.#disk.stat(`${this.path}/metrics.jsonl`)) return;
+    await this.#changeMetrics((lines) =>
+      lines.filter((line) =>
+        line.phase !== phase ||
+        (line.split !== "test" &&
+          line.step <= (line.split === "train" ? step : validated))
+      )
+    );
+  }
+
+  /**
+   * Adds those of the newest lines that are not there, or only in half: who wrote
+   * may have been lost before it came to them.
+   */
+  async completeMetrics(newest: readonly MetricsLine[]): Promise<void> {
+    await this.#changeMetrics((lines) => {
+      const lacking = newest.filter(({ phase, step, split }) =>
+        !lines.some((line) =>
+          line.phase === phase && line.step === step && line.split === split
+        )
+      );
+      return [...lines, ...lacking];
+    });
+  }
+
+  /** Writes other lines where they are fewer or more, and drops one cut in half. */
+  async #changeMetrics(
+    change: (lines: MetricsLine[]) => MetricsLine[],
+  ): Promise<void> {
     const path = `${this.path}/metrics.jsonl`;
-    if (!await this.#disk.stat(path)) return;
     using _lock = await this.#disk.lock(path);
     const { lines, damaged } = await readMetrics(this.#disk, this.path);
-    const kept = lines.filter((line) =>
-      line.phase !== phase || line.step <= step
-    );
-    if (kept.length === lines.length && damaged === 0) return;
+    const changed = change(lines);
+    if (changed.length === lines.length && damaged === 0) return;
     await this.#disk.write(
       path,
-      kept.map((line) => `${JSON.stringify(line)}\n`).join(""),
+      changed.map((line) => `${JSON.stringify(line)}\n`).join(""),
     );
   }
 

@@ -11,6 +11,7 @@ export {
   viewsOnGpu,
 } from "./views.ts";
 export { contentsOf } from "./contents_of.ts";
+export { type Death, type MortalRun, runMortal } from "./mortal_world.ts";
 export { runTiny, tinyConfig, type TinyRun } from "./tiny_engine.ts";
 export {
   gzip,

@@ -32,23 +32,63 @@ async function steps(run: RunFolder): Promise<string[]> {
 
 Deno.test("RunFolder.truncateMetrics() cuts where the phase resumes", async () => {
   await withRun(async (run) => {
-    await run.truncateMetrics("teacher", 0);
+    await run.truncateMetrics("teacher", { step: 0, validated: -1 });
     for (const step of [10, 20, 30]) {
       await run.appendMetrics(line("teacher", step));
     }
     for (const step of [10, 20]) {
       await run.appendMetrics(line("distill", step));
     }
-    await run.truncateMetrics("distill", 20);
+    await run.truncateMetrics("distill", { step: 20, validated: 20 });
     strictEqual((await steps(run)).length, 5);
-    await run.truncateMetrics("distill", 10);
+    await run.truncateMetrics("distill", { step: 10, validated: -1 });
     deepStrictEqual(
       await steps(run),
       ["teacher 10", "teacher 20", "teacher 30", "distill 10"],
     );
-    await run.truncateMetrics("teacher", 15);
+    await run.truncateMetrics("teacher", { step: 15, validated: -1 });
     // What runs beside it stays.
     deepStrictEqual(await steps(run), ["teacher 10", "distill 10"]);
+  });
+});
+
+Deno.test("RunFolder.truncateMetrics() drops the evaluations that come again", async () => {
+  await withRun(async (run) => {
+    for (
+      const [step, split] of [
+        [10, "train"],
+        [10, "validation"],
+        [20, "train"],
+        [20, "validation"],
+        [20, "test"],
+      ] as const
+    ) await run.appendMetrics({ ...line("teacher", step), split });
+    const splits = async () =>
+      (await readMetrics(disk, run.path)).lines.map(({ split }) => split);
+    await run.truncateMetrics("teacher", { step: 20, validated: 20 });
+    deepStrictEqual(
+      await splits(),
+      ["train", "validation", "train", "validation"],
+    );
+    await run.truncateMetrics("teacher", { step: 20, validated: 10 });
+    deepStrictEqual(await splits(), ["train", "validation", "train"]);
+  });
+});
+
+Deno.test("RunFolder.completeMetrics() adds what a lost rank has not written, or only in half", async () => {
+  await withRun(async (run) => {
+    const newest = [10, 20, 30].map((step) => line("teacher", step));
+    await run.completeMetrics(newest.slice(0, 1));
+    deepStrictEqual(await steps(run), ["teacher 10"]);
+    await disk.append(`${run.path}/metrics.jsonl`, '{"time":1,"phase":"te');
+    await run.completeMetrics(newest);
+    deepStrictEqual(
+      await steps(run),
+      ["teacher 10", "teacher 20", "teacher 30"],
+    );
+    strictEqual((await readMetrics(disk, run.path)).damaged, 0);
+    await run.completeMetrics(newest);
+    strictEqual((await steps(run)).length, 3);
   });
 });
 
@@ -57,7 +97,7 @@ Deno.test("RunFolder.truncateMetrics() drops a line that a crash cut in half", a
     await run.appendMetrics(line("teacher", 10));
     await disk.append(`${run.path}/metrics.jsonl`, '{"time":1,"phase":"te');
     strictEqual((await readMetrics(disk, run.path)).damaged, 1);
-    await run.truncateMetrics("teacher", 10);
+    await run.truncateMetrics("teacher", { step: 10, validated: -1 });
     await run.appendMetrics(line("teacher", 20));
     deepStrictEqual(await steps(run), ["teacher 10", "teacher 20"]);
     strictEqual((await readMetrics(disk, run.path)).damaged, 0);
