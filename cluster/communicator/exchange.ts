@@ -14,7 +14,7 @@ import { nameOf, type Operation } from "./operation.ts";
 import { PURPOSE } from "./purpose.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { Transport, type TransportCounts } from "./transport.ts";
-import { WaitingRoom } from "./waiting_room.ts";
+import { ROOM, WaitingRoom } from "./waiting_room.ts";
 import { Watch } from "./watch.ts";
 
 export interface ExchangeOptions {
@@ -33,6 +33,10 @@ export interface ExchangeOptions {
 }
 
 const TICK_MS = 50;
+/** Bytes from one rank that wait for calls to begin, from which on it may lack credit. */
+const MUCH = ROOM / 16;
+/** Calls that have begun take what waits for them in time: they may fill up a window more. */
+const ROOM_WITHIN_CALLS = 2 * ROOM;
 
 /**
  * Runs the calls of one rank over a link. Within a context the k-th call of every
@@ -67,8 +71,12 @@ export class Exchange {
       deliver: (head, payload) => this.#deliver(head, payload),
       waiting: (rank) => this.#room.bytesFrom(rank),
       onQuery: (head, text) => this.#onQuery(head, text),
+      // Messages have a credit of their own.
+      isAwaited: (rank, { purpose, context, operation }) =>
+        (purpose !== PURPOSE.call && purpose !== PURPOSE.ready) ||
+        this.#watch.entered(rank, context) >= operation,
       onStatus: ({ from, context, operation }) =>
-        this.#watch.hasEntered(from, context, operation),
+        this.#noteEntered(from, context, operation),
       onAbort: (error) => this.fail(error),
       onHeard: (rank) => this.#watch.heard(rank),
     });
@@ -180,6 +188,7 @@ export class Exchange {
         this.#abort(error instanceof Error ? error : new Error(String(error))),
     });
     this.#check.enter(context, operation.number);
+    this.#tellThoseWithoutCredit(context);
     const earlier = [...this.#running.keys()]
       .filter((other) => other.sharesMemory(operation as Operation))
       .map((other) => other.end);
@@ -234,12 +243,12 @@ export class Exchange {
     if (context?.failure !== undefined) return true;
     if (head.purpose !== PURPOSE.call && head.purpose !== PURPOSE.ready) {
       if (context === undefined) {
-        return this.#room.keep(`${head.context}`, head, payload);
+        return this.#room.keep(`${head.context}`, head, payload, ROOM);
       }
       this.#attempt(() => context.onMessage(from!, head, payload));
       return true;
     }
-    this.#watch.hasEntered(head.from, head.context, head.operation);
+    this.#noteEntered(head.from, head.context, head.operation);
     const isReady = head.purpose === PURPOSE.ready;
     if (context !== undefined && head.operation <= context.entered) {
       const operation = context.operations.get(head.operation);
@@ -254,9 +263,29 @@ export class Exchange {
     }
     const name = nameOf(head.from, isReady ? "ready" : head.step);
     const key = `${head.context}:${head.operation}:`;
-    if (!this.#room.keep(key + name, head, payload)) return false;
-    if (head.operation > (context?.entered ?? 0)) this.#check.keep(head);
+    const isEarly = head.operation > (context?.entered ?? 0);
+    const room = isEarly ? ROOM : ROOM_WITHIN_CALLS;
+    if (!this.#room.keep(key + name, head, payload, room)) return false;
+    if (isEarly) this.#check.keep(head);
     return true;
+  }
+
+  /** A rank has made a call: what waits here for it may go. */
+  #noteEntered(rank: number, context: number, operation: number): void {
+    if (this.#watch.hasEntered(rank, context, operation)) {
+      this.#transport.overtake(rank);
+    }
+  }
+
+  /**
+   * Tells how far this rank has come to those who have sent much ahead of it: what
+   * it needs now may wait there, behind what it has no room for.
+   */
+  #tellThoseWithoutCredit({ id, members, entered }: Context): void {
+    for (const rank of members) {
+      if (this.#room.bytesFrom(rank) < MUCH) continue;
+      this.#transport.status(rank, { context: id, operation: entered });
+    }
   }
 
   /** Another rank asks how far this one has come, and tells its call. */

@@ -39,6 +39,8 @@ export interface TransportOptions {
   deliver(head: FrameHead, payload: Uint8Array): boolean;
   /** Bytes of a rank that wait here for their call. */
   waiting(rank: number): number;
+  /** Whether a rank is known to take a parcel at once: it needs no room to wait there. */
+  isAwaited(rank: number, parcel: Parcel): boolean;
   onHeard(rank: number): void;
   onQuery(head: FrameHead, text: Uint8Array): void;
   onStatus(head: FrameHead): void;
@@ -129,6 +131,11 @@ export class Transport {
     this.#transmit(to, FRAME.status, head, NOTHING);
   }
 
+  /** A rank has begun a call: what it needs for it overtakes what has no credit. */
+  overtake(rank: number): void {
+    this.#channels[rank]?.overtake();
+  }
+
   renewCredit(rank: number): void {
     this.#channels[rank]?.renewCredit();
   }
@@ -165,6 +172,8 @@ export class Transport {
         this.#transmit(rank, kind, head, payload, lane),
       deliver: (head, payload) => this.#options.deliver(head, payload),
       waiting: () => this.#options.waiting(rank),
+      isAwaited: (parcel) => this.#options.isAwaited(rank, parcel),
+      ask: () => this.#transmit(rank, FRAME.query, BLANK, NOTHING),
     });
   }
 
@@ -212,6 +221,7 @@ export class Transport {
         return channel.onAck(head, payload);
       case FRAME.query:
         channel.wake();
+        channel.renewCredit();
         return this.#options.onQuery(head, payload);
       case FRAME.status:
         return this.#options.onStatus(head);

@@ -20,10 +20,15 @@ export class WaitingRoom {
     return this.#bytes[rank] ?? 0;
   }
 
-  /** Keeps a copy, unless the sender has used up its room. */
-  keep(name: string, head: FrameHead, payload: Uint8Array): boolean {
+  /** Keeps a copy, unless the sender's would be more than `room` bytes then. */
+  keep(
+    name: string,
+    head: FrameHead,
+    payload: Uint8Array,
+    room: number,
+  ): boolean {
     const bytes = this.bytesFrom(head.from) + payload.length + ENTRY_BYTES;
-    if (bytes > ROOM) return false;
+    if (bytes > room) return false;
     this.#bytes[head.from] = bytes;
     const entry = { head, payload: new Uint8Array(payload) };
     const entries = this.#entries.get(name);

@@ -44,10 +44,16 @@ export class Watch {
     this.#heardAt[rank] = this.#options.now();
   }
 
-  hasEntered(rank: number, context: number, operation: number): void {
-    const key = `${context}/${rank}`;
-    const known = this.#entered.get(key) ?? 0;
-    if (operation > known) this.#entered.set(key, operation);
+  /** Notes how far a rank has come; returns whether that is news. */
+  hasEntered(rank: number, context: number, operation: number): boolean {
+    if (operation <= this.entered(rank, context)) return false;
+    this.#entered.set(`${context}/${rank}`, operation);
+    return true;
+  }
+
+  /** Calls that a rank has made in a context, as far as is known. */
+  entered(rank: number, context: number): number {
+    return this.#entered.get(`${context}/${rank}`) ?? 0;
   }
 
   /** Nothing more is asked of a context. */
@@ -130,15 +136,19 @@ export class Watch {
       now() - this.#heardAt[other]! > silence
     );
     const absent = others.filter((other) =>
-      (this.#entered.get(`${context.id}/${other}`) ?? 0) < operation.number
+      this.entered(other, context.id) < operation.number
     );
+    const { sources } = operation;
     const [cause, missingRanks] = silent.length > 0
       ? ["silent" as const, silent]
       : absent.length > 0
       ? ["absent" as const, absent]
       : [
         "stuck" as const,
-        operation.sources.map((place) => context.members[place]!),
+        // Without a source, something that was sent is not acknowledged.
+        sources.length === 0
+          ? others
+          : sources.map((place) => context.members[place]!),
       ];
     return {
       collective: operation.title,

@@ -28,6 +28,10 @@ export interface ChannelOptions {
   deliver(head: FrameHead, payload: Uint8Array): boolean;
   /** Bytes that wait here for an operation to begin. */
   waiting: () => number;
+  /** The other rank takes a parcel at once: it needs no room to wait there. */
+  isAwaited(parcel: Parcel): boolean;
+  /** Has the other rank acknowledge what it has. */
+  ask(): void;
 }
 
 export interface ChannelCounts {
@@ -66,6 +70,8 @@ export class Channel {
       lanes: options.lanes,
       windowBytes: options.windowBytes,
       windowFrames: WINDOW_FRAMES,
+      isAwaited: options.isAwaited,
+      ask: options.ask,
       transmit: (head, payload) =>
         options.transmit(FRAME.data, head.sequence, head, payload),
     });
@@ -126,6 +132,11 @@ export class Channel {
   /** Tells the other rank of room that has become free. */
   renewCredit(): void {
     this.#scheduleAck();
+  }
+
+  /** The other rank has begun an operation: parcels for it need no credit. */
+  overtake(): void {
+    this.#outbox.overtake();
   }
 
   /** The other rank has just come, or come back: what it missed goes out soon. */

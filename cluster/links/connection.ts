@@ -8,15 +8,22 @@ const RECONNECT_MS = 250;
 const FLUSH_MS = 500;
 
 /** Errors of sockets, which their owners learn of by the end of the stream. */
-const SOCKET_ERRORS = ["ECONNRESET", "EPIPE", "ECONNABORTED"];
+const SOCKET_ERRORS = [
+  "ECONNRESET",
+  "EPIPE",
+  "ECONNABORTED",
+  "ERR_STREAM_WRITE_AFTER_END",
+  "ERR_STREAM_DESTROYED",
+];
 
 let forgiving = false;
 
 /**
  * While it connects, and once it has closed, the client library leaves its
- * socket without a listener for errors. A server that refuses a client resets
- * the socket after saying why; what was said counts, and the reset must not end
- * the process or the worker.
+ * socket without a listener for errors. A server that refuses a client, or has
+ * waited too long for its first words, ends or resets the socket after saying
+ * why, while the client may be writing. What was said counts, and the error of
+ * the socket must not end the process or the worker.
  */
 function forgiveSocketErrors(): void {
   if (forgiving) return;

@@ -127,9 +127,17 @@ export class NatsWire {
   async #connect(): Promise<void> {
     const { credentials, name, subject } = this.#options;
     const { hostname, port } = new URL(credentials.url);
-    const timer = setTimeout(() => this.#disconnect(), CONNECT_MS);
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort();
+      this.#disconnect();
+    }, CONNECT_MS);
     try {
-      const tcp = await Deno.connect({ hostname, port: Number(port || 4222) });
+      const tcp = await Deno.connect({
+        hostname,
+        port: Number(port || 4222),
+        signal: late.signal,
+      });
       tcp.setNoDelay();
       this.#socket = tcp;
       let reader = new SocketReader(tcp);
@@ -173,6 +181,9 @@ export class NatsWire {
         if (line === "PONG") break;
       }
       this.#pingsOut = 0;
+    } catch (error) {
+      if (!late.signal.aborted) throw error;
+      throw new Error(`no answer for ${CONNECT_MS / 1000} s`, { cause: error });
     } finally {
       clearTimeout(timer);
     }

@@ -36,6 +36,10 @@ interface OutboxOptions {
   lanes: () => number;
   windowBytes: () => number;
   windowFrames: number;
+  /** The other rank takes a parcel at once: it needs no room to wait there. */
+  isAwaited(parcel: Parcel): boolean;
+  /** Asks the other rank to acknowledge what it has, and to tell its credit. */
+  ask(): void;
   transmit(head: PartialHead, payload: Uint8Array): void;
 }
 
@@ -73,8 +77,22 @@ export class Outbox {
   }
 
   send(parcel: Parcel): void {
+    if (this.#queue.length > 0 && this.#mayOvertake(parcel)) {
+      return this.#launch(parcel);
+    }
     this.#queue.push(parcel);
     this.#pump();
+  }
+
+  /** The other rank may have come to where it takes what waits here. */
+  overtake(): void {
+    for (let i = 0; i < this.#queue.length; i++) {
+      const parcel = this.#queue[i]!;
+      if (!this.#fitsWindow(parcel)) return;
+      if (!this.#mayOvertake(parcel)) continue;
+      this.#queue.splice(i--, 1);
+      this.#launch(parcel);
+    }
   }
 
   onAck(ack: Acknowledgement): void {
@@ -102,6 +120,7 @@ export class Outbox {
     }
     for (const parcel of arrived) parcel.arrived();
     this.#pump();
+    this.overtake();
   }
 
   tick(): void {
@@ -111,7 +130,7 @@ export class Outbox {
       if (this.#queue.length === 0) return;
       // No credit and nothing on the way that would bring some: the news of it may be lost.
       if (now - this.#probedAt < this.#wait) return;
-      this.#launch();
+      this.#options.ask();
     } else {
       const wait = this.#wait + this.#flyingBytes / SLOW;
       if (now - Math.max(oldest.sentAt, this.#probedAt) < wait) return;
@@ -142,19 +161,36 @@ export class Outbox {
   }
 
   #pump(): void {
-    while (this.#queue.length > 0 && this.#mayLaunch()) this.#launch();
+    while (this.#queue.length > 0 && this.#mayLaunch(this.#queue[0]!)) {
+      this.#launch(this.#queue.shift()!);
+    }
   }
 
-  #mayLaunch(): boolean {
+  #mayLaunch(parcel: Parcel): boolean {
+    const bytes = this.#flyingBytes + parcel.payload.length;
+    // What is larger than a window travels alone.
+    const alone = this.#flying.size === 0 &&
+      this.#credit >= this.#options.windowBytes();
+    return this.#fitsWindow(parcel) && (bytes <= this.#credit || alone);
+  }
+
+  /**
+   * What the other rank waits for must not wait behind what it has no room for:
+   * it would never come to that.
+   */
+  #mayOvertake(parcel: Parcel): boolean {
+    return this.#fitsWindow(parcel) && this.#options.isAwaited(parcel);
+  }
+
+  #fitsWindow({ payload }: Parcel): boolean {
     const oldest = this.#flying.values().next().value;
     const span = this.#sequence - (oldest?.sequence ?? this.#sequence);
     if (span >= this.#options.windowFrames - 1) return false;
-    const bytes = this.#flyingBytes + this.#queue[0]!.payload.length;
-    return bytes <= Math.min(this.#credit, this.#options.windowBytes());
+    const bytes = this.#flyingBytes + payload.length;
+    return this.#flying.size === 0 || bytes <= this.#options.windowBytes();
   }
 
-  #launch(): void {
-    const parcel = this.#queue.shift()!;
+  #launch(parcel: Parcel): void {
     const sent = {
       parcel,
       sequence: ++this.#sequence,

@@ -180,6 +180,39 @@ Deno.test("Comm.send() lets collectives pass while a long message waits", async 
   await world.close();
 });
 
+Deno.test("Comm ends calls and messages that a rank has queued far beyond the credit of others, which make them one by one", async () => {
+  for (const size of [2, 3]) {
+    const world = openMemoryWorld({ size });
+    // Of 48 MB, 16 have room at a rank that is not so far.
+    const arrays = world.comms.map(({ rank }) =>
+      Array.from({ length: 200 }, (_, i) => f32(60_000).fill(i + rank))
+    );
+    const message = f32(100_000).fill(7);
+    const errors = await errorsOf(world, async (comm) => {
+      const own = arrays[comm.rank]!;
+      if (comm.rank === 0) {
+        await Promise.all([
+          ...own.map((array) => comm.allReduce(array)),
+          comm.send(message, { to: 1 }),
+        ]);
+      } else {
+        if (comm.rank === 1) {
+          const { data } = await comm.recv({ from: 0 });
+          deepStrictEqual(data, message);
+        }
+        for (const array of own) await comm.allReduce(array);
+      }
+    });
+    deepStrictEqual(errors, new Array(size).fill(undefined));
+    ok(world.time.clock.now() < 1000, "nothing waits for a probe");
+    arrays.flat().forEach((array, k) => {
+      const i = k % 200;
+      ok(array.every((value) => value === size * i + size * (size - 1) / 2));
+    });
+    await world.close();
+  }
+});
+
 Deno.test("Comm.recv() keeps the order of messages of a sender when frames overtake each other", async () => {
   let frames = 0;
   const world = openMemoryWorld({

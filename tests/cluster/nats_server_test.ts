@@ -11,6 +11,7 @@ import {
   NoAnswerError,
   readCredentials,
 } from "../../cluster/links/mod.ts";
+import { NatsWire } from "../../cluster/links/nats_wire.ts";
 import { subjectsOf } from "../../cluster/protocol.ts";
 
 async function withServer(
@@ -155,22 +156,59 @@ Deno.test("connectControl() is refused without the right password", async () => 
   });
 });
 
-Deno.test("connectControl() outlives the reset of a socket that nobody listens to any more", async () => {
+Deno.test("connectControl() outlives errors of a socket that nobody listens to any more", async () => {
   await withServer(async (server) => {
     await using control = await connectControl(server.rank, { name: "rank-0" });
-    const reset = Object.assign(new Error("read ECONNRESET"), {
-      code: "ECONNRESET",
-    });
-    // Without a listener, an error event of a socket is an uncaught error.
-    const heard = new Promise<boolean>((resolve) => {
-      addEventListener("error", (event) => {
-        resolve(event.error === reset && event.defaultPrevented);
-      }, { once: true });
-    });
-    setTimeout(() => new Socket().emit("error", reset), 0);
-    strictEqual(await heard, true);
+    const failures: Record<string, () => void> = {
+      ECONNRESET() {
+        const error = new Error("read ECONNRESET");
+        new Socket().emit(
+          "error",
+          Object.assign(error, { code: "ECONNRESET" }),
+        );
+      },
+      // The client greets a server that was tired of waiting for it.
+      ERR_STREAM_WRITE_AFTER_END() {
+        const socket = new Socket();
+        socket.end();
+        socket.write("CONNECT");
+      },
+    };
+    for (const [code, fail] of Object.entries(failures)) {
+      // Without a listener, an error event of a socket is an uncaught error.
+      const heard = new Promise<unknown>((resolve) => {
+        addEventListener("error", (event) => {
+          resolve([event.error.code, event.defaultPrevented]);
+        }, { once: true });
+      });
+      setTimeout(fail, 0);
+      deepStrictEqual(await heard, [code, true]);
+    }
     await control.flush();
   });
+});
+
+Deno.test("NatsWire.open() gives a server up that takes the connection and says nothing", async () => {
+  using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = silent.addr as Deno.NetAddr;
+  const opening = NatsWire.open({
+    credentials: {
+      run: "test",
+      url: `nats://127.0.0.1:${port}`,
+      user: "rank",
+      password: "x",
+      inbox: "_INBOX",
+    },
+    name: "x",
+    subject: "x",
+    maxMessage: 1000,
+    onMessage: () => {},
+    onRestored: () => {},
+  });
+  const socket = await silent.accept();
+  await rejects(opening, /Cannot connect to NATS at .*: no answer for 5 s/);
+  strictEqual(await socket.read(new Uint8Array(8)), null);
+  socket.close();
 });
 
 Deno.test("a rank may report but not command", async () => {
