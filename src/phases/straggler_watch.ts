@@ -3,12 +3,19 @@ import type { FinishedStep } from "../training/mod.ts";
 
 /** Steps over which a verdict must hold. */
 const WINDOW = 20;
+/**
+ * Steps of them in which a rank must be later than the others to be called slow.
+ * Ranks that share cores are late in turn.
+ */
+const LATE = 18;
+
+type TimedStep = Pick<FinishedStep, "totalMs" | "ranks">;
 
 /** Looks for a rank that holds up the others over the last steps, not in a single one. */
 export class StragglerWatch {
-  readonly #steps: FinishedStep[] = [];
+  readonly #steps: TimedStep[] = [];
 
-  add(step: FinishedStep): void {
+  add(step: TimedStep): void {
     if (step.ranks === undefined) return;
     this.#steps.push(step);
     if (this.#steps.length > WINDOW) this.#steps.shift();
@@ -26,6 +33,20 @@ export class StragglerWatch {
         roundTripMs: of("roundTripMs"),
       };
     });
-    return findStraggler(ranks, median(this.#steps.map((s) => s.totalMs)));
+    const found = findStraggler(
+      ranks,
+      median(this.#steps.map((s) => s.totalMs)),
+    );
+    return found?.cause === "compute" && this.#lateSteps(found.rank!) < LATE
+      ? undefined
+      : found;
+  }
+
+  #lateSteps(rank: number): number {
+    return this.#steps.filter(({ ranks }) => {
+      const others = ranks!.filter((_, other) => other !== rank);
+      return ranks![rank]!.readyMs >
+        median(others.map(({ readyMs }) => readyMs));
+    }).length;
   }
 }

@@ -1,4 +1,5 @@
-import { deepStrictEqual, match } from "node:assert";
+import { deepStrictEqual, match, strictEqual } from "node:assert";
+import { StragglerWatch } from "../../src/phases/straggler_watch.ts";
 import {
   describeStraggler,
   findStraggler,
@@ -47,4 +48,25 @@ Deno.test("findStraggler() blames the link when all wait, and a rank whose round
     findStraggler(ranks([50, 50, 0], [52, 48, 0]), 100),
     { cause: "link", share: 0.48 },
   );
+});
+
+Deno.test("StragglerWatch names a rank that is late in nearly every step, not ranks that are late in turn", () => {
+  const verdictOf = (lateOf: (step: number) => number) => {
+    const watch = new StragglerWatch();
+    for (let step = 0; step < 20; step++) {
+      const late = lateOf(step);
+      const ranks = [0, 1].map((rank) => ({
+        readyMs: rank === late ? 100 : 60,
+        waitMs: rank === late ? 1 : 41,
+        roundTripMs: 1,
+      }));
+      watch.add({ totalMs: 100, ranks });
+    }
+    return watch.verdict;
+  };
+  const found = verdictOf((step) => step === 7 ? 0 : 1);
+  strictEqual(found?.rank, 1);
+  strictEqual(found.cause, "compute");
+  // By medians rank 1 is 40 % of a step late here too.
+  strictEqual(verdictOf((step) => step % 4 === 0 ? 0 : 1), undefined);
 });
