@@ -69,8 +69,6 @@ interface TimeRequest {
  * The time of a run: at the pace that `--images-per-second` gives, or predicted from
  * `--step-ms` of one rank alone, or from `--measure`, which trains a few steps of
  * a rank's share on this adapter.
- *
- * @param config Arguments of `train` for the same configuration.
  */
 export async function planTime(
   env: Env,

@@ -143,7 +143,10 @@ async function planned(args: readonly string[], bucketBytes: number[]) {
     number: ["images-per-second", "ranks-per-node"],
     boolean: ["measure"],
   });
-  const { prediction } = await planTime(realEnv, plan, options, []);
+  const { prediction } = await planTime(realEnv, plan, options, {
+    parallel: "never",
+    arguments: [],
+  });
   return prediction!.phases[0]!;
 }
 
