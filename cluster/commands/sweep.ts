@@ -50,7 +50,7 @@ checkpoints; the same command goes on with them.
 
 Examples:
   deno task sweep configs/cifar10.json --labels 4,25,100 --seeds 3
-  deno task sweep configs/few-labels-*.json --labels 4,25
+  deno task sweep bench/accuracy/*.json --seeds 3
   deno task sweep --grid phases.selfTrain.method=fixmatch,softmatch --out runs/methods`;
 
 /** Trains and compares many settings; resolves with the exit code. */
