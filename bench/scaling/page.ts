@@ -43,7 +43,7 @@ export function scalingPage(rows: readonly Row[]): string {
         </header>
         <main>
           <section>
-            <div class="charts">
+            <div class="row">
             ${lineChart({
               id: "speed-up",
               title: "Speed-up over ranks",
