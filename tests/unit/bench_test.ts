@@ -119,3 +119,16 @@ Deno.test("figure() keeps three digits", () => {
     "-",
   ]);
 });
+
+Deno.test("the bench's lock holds its own packages alone", async () => {
+  const read = async (file: string) =>
+    JSON.parse(await Deno.readTextFile(`bench/${file}`));
+  const { imports } = await read("deno.json");
+  const lock = await read("deno.lock");
+  deepStrictEqual(
+    Object.keys(lock.specifiers),
+    Object.values<string>(imports).filter((from) => from.startsWith("npm:"))
+      .toSorted(),
+  );
+  strictEqual(lock.workspace.links, undefined);
+});
