@@ -2,12 +2,12 @@ import { findStraggler, median, type Straggler } from "../run/mod.ts";
 import type { FinishedStep } from "../training/mod.ts";
 
 /** Steps over which a verdict must hold. */
-const WINDOW = 20;
+const WINDOW = 100;
 /**
  * Steps of them in which a rank must be later than the others to be called slow.
- * Ranks that share cores are late in turn.
+ * Ranks that share cores are late in turn, one of them for up to 50 steps.
  */
-const LATE = 18;
+const LATE = 90;
 
 type TimedStep = Pick<FinishedStep, "totalMs" | "ranks">;
 

@@ -41,7 +41,7 @@ Deno.test("train names the rank that computes more slowly than the others, in co
       "teacher.patch=4",
       "teacher.depth=2",
       "phases.teacher.labels=all",
-      ...teacherOnly(60),
+      ...teacherOnly(110),
     ]);
     await process.see(/^ready /);
     const slowed = slowDown((await ranksOf(run))[1]!);
@@ -86,7 +86,7 @@ Deno.test("an engine names the rank whose way to the others is long", async () =
       url: `${url.protocol}//127.0.0.1:${proxy.port}`,
     };
     const config = tinyConfig(`${folder}/data`, {
-      phases: { teacher: { images: 24 * 24 } },
+      phases: { teacher: { images: 24 * 110 } },
     });
     const found: (Straggler | undefined)[] = [];
     const workers = await Promise.all([server.rank, far].map(
