@@ -1,10 +1,11 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import backward from "./softmax_backward.wgsl" with { type: "text" };
 import forward from "./softmax.wgsl" with { type: "text" };
 
-const forwardKernel = defineRowKernel("softmax", forward);
+const forwardKernel = defineRowKernel("softmax", forward, [logitRow]);
 const backwardKernel = defineRowKernel("softmax_backward", backward);
 
 /** Records softmax over the columns of `input` `[rows, cols]`. */
