@@ -41,5 +41,6 @@ export {
   findStraggler,
   median,
   type RankMeans,
+  slowestRank,
   type Straggler,
 } from "./straggler.ts";

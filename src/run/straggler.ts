@@ -36,16 +36,9 @@ export function findStraggler(
   ranks: readonly RankMeans[],
   stepMs: number,
 ): Straggler | undefined {
-  if (ranks.length < 2 || !(stepMs > 0)) return undefined;
-  const slow = indexOfLargest(ranks.map(({ readyMs }) => readyMs));
-  const others = ranks.filter((_, rank) => rank !== slow);
-  const { readyMs, waitMs } = ranks[slow]!;
-  const late = readyMs - median(others.map((rank) => rank.readyMs));
-  const longer = median(others.map((rank) => rank.waitMs)) - waitMs;
-  const lost = Math.min(late, longer) / stepMs;
-  if (lost >= COMPUTE_SHARE) {
-    return { cause: "compute", rank: slow, share: lost };
-  }
+  const slowest = slowestRank(ranks, stepMs);
+  if (slowest === undefined) return undefined;
+  if (slowest.share >= COMPUTE_SHARE) return { cause: "compute", ...slowest };
   const share = Math.min(...ranks.map((rank) => rank.waitMs)) / stepMs;
   if (share < LINK_SHARE) return undefined;
   const far = indexOfLargest(ranks.map(({ roundTripMs }) => roundTripMs));
@@ -56,6 +49,20 @@ export function findStraggler(
   return ranks[far]!.roundTripMs > LINK_FACTOR * usual && usual > 0
     ? { cause: "link", rank: far, share }
     : { cause: "link", share };
+}
+
+/** Who is ready last, and the part of a step, 0..1, for which the others wait for it. */
+export function slowestRank(
+  ranks: readonly Omit<RankMeans, "roundTripMs">[],
+  stepMs: number,
+): { rank: number; share: number } | undefined {
+  if (ranks.length < 2 || !(stepMs > 0)) return undefined;
+  const rank = indexOfLargest(ranks.map(({ readyMs }) => readyMs));
+  const others = ranks.filter((_, other) => other !== rank);
+  const { readyMs, waitMs } = ranks[rank]!;
+  const late = readyMs - median(others.map((other) => other.readyMs));
+  const longer = median(others.map((other) => other.waitMs)) - waitMs;
+  return { rank, share: Math.max(0, Math.min(late, longer) / stepMs) };
 }
 
 /** One line for people. */

@@ -14,13 +14,13 @@ import {
   withTinyRun,
 } from "./train_process.ts";
 
-/** Lets a process run for a third of the time, until it ends. */
+/** Lets a process run for a fifth of the time, until it ends. */
 async function slowDown(pid: number): Promise<void> {
   const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
   try {
     while (true) {
       Deno.kill(pid, "SIGSTOP");
-      await pause(20);
+      await pause(40);
       Deno.kill(pid, "SIGCONT");
       await pause(10);
     }
@@ -41,7 +41,7 @@ Deno.test("train names the rank that computes more slowly than the others, in co
       "teacher.patch=4",
       "teacher.depth=2",
       "phases.teacher.labels=all",
-      ...teacherOnly(110),
+      ...teacherOnly(100),
     ]);
     await process.see(/^ready /);
     const slowed = slowDown((await ranksOf(run))[1]!);
@@ -86,7 +86,7 @@ Deno.test("an engine names the rank whose way to the others is long", async () =
       url: `${url.protocol}//127.0.0.1:${proxy.port}`,
     };
     const config = tinyConfig(`${folder}/data`, {
-      phases: { teacher: { images: 24 * 110 } },
+      phases: { teacher: { images: 24 * 24 } },
     });
     const found: (Straggler | undefined)[] = [];
     const workers = await Promise.all([server.rank, far].map(

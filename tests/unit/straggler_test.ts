@@ -50,24 +50,39 @@ Deno.test("findStraggler() blames the link when all wait, and a rank whose round
   );
 });
 
-Deno.test("StragglerWatch names a rank that is late in nearly every step, not ranks that are late in turn", () => {
-  const verdictOf = (lateOf: (step: number) => number) => {
+Deno.test("StragglerWatch names a rank that is late over many steps, not ranks that are late in turn", () => {
+  /** Who is late in a step, and by which part of it. */
+  type Late = readonly [rank: number, share: number];
+  const verdictsOf = (steps: number, lateOf: (step: number) => Late) => {
     const watch = new StragglerWatch();
-    for (let step = 0; step < 100; step++) {
-      const late = lateOf(step);
+    return Array.from({ length: steps }, (_, step) => {
+      const [late, share] = lateOf(step);
       const ranks = [0, 1].map((rank) => ({
-        readyMs: rank === late ? 100 : 60,
-        waitMs: rank === late ? 1 : 41,
+        readyMs: rank === late ? 60 + 100 * share : 60,
+        waitMs: rank === late ? 1 : 1 + 100 * share,
         roundTripMs: 1,
       }));
       watch.add({ totalMs: 100, ranks });
-    }
-    return watch.verdict;
+      return watch.verdict;
+    });
   };
-  const found = verdictOf((step) => step % 20 === 7 ? 0 : 1);
-  strictEqual(found?.rank, 1);
-  strictEqual(found.cause, "compute");
-  // By medians rank 1 is 40 % of a step late here too.
-  strictEqual(verdictOf((step) => step % 4 === 0 ? 0 : 1), undefined);
-  strictEqual(verdictOf((step) => step < 40 ? 0 : 1), undefined);
+  const slow = verdictsOf(80, () => [1, 0.2]);
+  strictEqual(slow[40], undefined);
+  deepStrictEqual(
+    { ...slow.at(-1), share: slow.at(-1)!.share.toFixed(2) },
+    { cause: "compute", rank: 1, share: "0.20" },
+  );
+  // Sooner if it is later, also when it is first in one step of four.
+  const slower = verdictsOf(80, (step) => [step % 4 === 0 ? 0 : 1, 0.5]);
+  strictEqual(slower[60]?.rank, 1);
+  // In turn, each for 50 steps.
+  const turns = verdictsOf(400, (step) => [Math.floor(step / 50) % 2, 0.2]);
+  deepStrictEqual(turns.filter((found) => found !== undefined), []);
+  // A checkpoint every 10 steps.
+  const saving = verdictsOf(200, (step) => [0, step % 10 === 0 ? 3 : 0]);
+  deepStrictEqual(saving.filter((found) => found !== undefined), []);
+  // A rank that has recovered.
+  const recovered = verdictsOf(300, (step) => [1, step < 100 ? 0.3 : 0]);
+  strictEqual(recovered[100]?.rank, 1);
+  strictEqual(recovered.at(-1), undefined);
 });
