@@ -4,25 +4,20 @@ import type { Tensor } from "../gpu/mod.ts";
 import {
   headsBackward,
   headsForward,
-  ParameterSet,
   type Vit,
   vitBackward,
   vitForward,
 } from "../model/mod.ts";
 import { copyRows } from "../ops/mod.ts";
-import {
-  Optimizer,
-  PatchInput,
-  splitRows,
-  StepProgram,
-} from "../training/mod.ts";
+import { PatchInput, splitRows } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import { type Outputs, recordLosses } from "./distill_losses.ts";
 import { DistillSchedule } from "./distill_schedule.ts";
 import { PROJECTION } from "./feature_loss.ts";
 import type { FrozenModel } from "./further_models.ts";
+import { openLearner } from "./learner.ts";
 import { RowFigures } from "./losses.ts";
-import { GradientBuckets, type Recipe, recordUpdate } from "./recipe.ts";
+import { type Recipe, recordUpdate } from "./recipe.ts";
 import { cacheFigures, openTeachers, openTeachings } from "./open_teachings.ts";
 import { recordRelational } from "./relational_losses.ts";
 import { microBatches } from "./step_images.ts";
@@ -45,7 +40,7 @@ export async function distillRecipe(
   student: Vit,
   teachers: readonly FrozenModel[],
 ): Promise<Recipe> {
-  const { device, communicator, config, env, split } = context;
+  const { device, config, split } = context;
   const options = config.phases.distill;
   const { globalBatch } = config;
   const steps = Math.ceil(options.images / globalBatch);
@@ -57,16 +52,11 @@ export async function distillRecipe(
   const [first, end] = context.division.own(globalBatch);
   const size = end - first;
   const feature = config.student.feature;
-  const gradients = new ParameterSet(
-    device,
-    student.parameters.segments,
-    "gradients",
-  );
   const classifies = uses("labels") || uses("hard") || uses("soft");
-  const optimizer = new Optimizer(
-    device,
-    student.parameters,
-    { ...options.optimizer, lossScale: config.lossScale, wire: config.wire },
+  const { gradients, optimizer, step, buckets } = openLearner(
+    context,
+    student,
+    options.optimizer,
     ({ name }) => classifies || !name.startsWith("heads"),
   );
   const studentInput = new PatchInput(device, context.studentInput);
@@ -77,18 +67,7 @@ export async function distillRecipe(
     ranges,
     image: student.config.image,
   });
-  const step = new StepProgram(device, {
-    communicator,
-    clock: env.clock,
-    wire: config.wire,
-    lossScale: optimizer.lossScale?.state,
-    scratch: context.scratch,
-  });
   const { program } = step;
-  const buckets = new GradientBuckets(step, gradients, {
-    optimizer,
-    bytes: config.bucketBytes,
-  });
   const figures = new RowFigures(step, size, ranges.length);
   const schedule = new DistillSchedule(device, options, { steps, ranges });
   const { dropPath, dropout, headDropout } = config.student;

@@ -2,7 +2,6 @@ import { Sampler } from "../data/mod.ts";
 import {
   headsBackward,
   headsForward,
-  ParameterSet,
   type Vit,
   vitBackward,
   vitForward,
@@ -11,11 +10,12 @@ import { FairnessLoss } from "./fairness_loss.ts";
 import type { FrozenModel } from "./further_models.ts";
 import { FreeMatchRule } from "./rules/mod.ts";
 import { methodOf } from "./self_train_method.ts";
-import { Optimizer, PatchInput, StepProgram } from "../training/mod.ts";
+import { PatchInput } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
+import { openLearner } from "./learner.ts";
 import { classificationValue, RowFigures } from "./losses.ts";
 import { type StepLabels, Unlabelled } from "./pseudo_labels.ts";
-import { GradientBuckets, type Recipe, recordUpdate } from "./recipe.ts";
+import { type Recipe, recordUpdate } from "./recipe.ts";
 import { SelfTrainBatch } from "./self_train_batch.ts";
 import { recordLabels } from "./self_train_labeller.ts";
 import { SelfTrainLosses } from "./self_train_losses.ts";
@@ -34,21 +34,14 @@ export async function selfTrainRecipe(
   /** Models that label beside it. */
   voters: readonly FrozenModel[],
 ): Promise<Recipe> {
-  const { device, communicator, config, env, split } = context;
+  const { device, communicator, config, split } = context;
   const options = config.phases.selfTrain;
   const { feature, dropPath, dropout, headDropout } = config.student;
   const rows = selfTrainRows(context);
-  const gradients = new ParameterSet(
-    device,
-    model.parameters.segments,
-    "gradients",
-  );
   const emaDecay = options.emaDecay || options.optimizer.ema;
-  const optimizer = new Optimizer(device, model.parameters, {
+  const { gradients, optimizer, step, buckets } = openLearner(context, model, {
     ...options.optimizer,
     ema: emaDecay,
-    lossScale: config.lossScale,
-    wire: config.wire,
   });
   const evaluated = optimizer.average
     ? { config: model.config, parameters: optimizer.average }
@@ -70,13 +63,6 @@ export async function selfTrainRecipe(
     ...voters,
   ]);
   const { rule } = unlabelled;
-  const step = new StepProgram(device, {
-    communicator,
-    clock: env.clock,
-    wire: config.wire,
-    lossScale: optimizer.lossScale?.state,
-    scratch: context.scratch,
-  });
   const { program } = step;
   const stepsPerRound = Math.max(1, Math.ceil(steps / (options.rounds || 1)));
   const byRound = method.labels.when === "round";
@@ -121,10 +107,6 @@ export async function selfTrainRecipe(
     figures,
     consistency: method.consistency,
     fairness,
-  });
-  const buckets = new GradientBuckets(step, gradients, {
-    optimizer,
-    bytes: config.bucketBytes,
   });
 
   const recordForward = (index: number, keep: boolean) => {

@@ -5,26 +5,20 @@ import {
   headsBackward,
   headsForward,
   headWeightGradients,
-  ParameterSet,
   type Vit,
   vitBackward,
   vitForward,
 } from "../model/mod.ts";
-import {
-  type Normalisation,
-  Optimizer,
-  PatchInput,
-  splitRows,
-  StepProgram,
-} from "../training/mod.ts";
+import { type Normalisation, PatchInput, splitRows } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
+import { openLearner } from "./learner.ts";
 import {
   classificationLoss,
   classificationValue,
   RowFigures,
 } from "./losses.ts";
-import { GradientBuckets, type Recipe, recordUpdate } from "./recipe.ts";
+import { type Recipe, recordUpdate } from "./recipe.ts";
 import { microBatches } from "./step_images.ts";
 
 /** What differs between the phases that learn from labels alone. */
@@ -51,20 +45,15 @@ export async function supervisedRecipe(
   context: Context,
   options: SupervisedOptions,
 ): Promise<Recipe> {
-  const { device, communicator, config, env } = context;
+  const { device, config } = context;
   const { phase, model, feature, frozen } = options;
   const { globalBatch } = config;
   const [first, end] = context.division.own(globalBatch);
   const size = end - first;
-  const gradients = new ParameterSet(
-    device,
-    model.parameters.segments,
-    "gradients",
-  );
-  const optimizer = new Optimizer(
-    device,
-    model.parameters,
-    { ...options.optimizer, lossScale: config.lossScale, wire: config.wire },
+  const { gradients, optimizer, step, buckets } = openLearner(
+    context,
+    model,
+    options.optimizer,
     ({ name }) => !frozen || name.startsWith("heads"),
   );
   const input = new PatchInput(device, options.normalisation);
@@ -75,18 +64,7 @@ export async function supervisedRecipe(
     ranges,
     image: model.config.image,
   });
-  const step = new StepProgram(device, {
-    communicator,
-    clock: env.clock,
-    wire: config.wire,
-    lossScale: optimizer.lossScale?.state,
-    scratch: context.scratch,
-  });
   const { program } = step;
-  const buckets = new GradientBuckets(step, gradients, {
-    optimizer,
-    bytes: config.bucketBytes,
-  });
   const figures = new RowFigures(step, size, ranges.length);
   const { dropPath, dropout, headDropout } = options;
   const regularised = !frozen && (dropPath > 0 || dropout > 0);
