@@ -136,7 +136,12 @@ export {
   linearForward,
   softmaxForward,
 } from "./src/ops/mod.ts";
-export { type Communicator, soloCommunicator } from "./src/training/mod.ts";
+export {
+  type Communicator,
+  type LeasedWork,
+  type Leases,
+  soloCommunicator,
+} from "./src/training/mod.ts";
 export {
   type Algorithm,
   ANY_SOURCE,

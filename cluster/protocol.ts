@@ -2,7 +2,7 @@
  * Every subject, message, version and limit that processes of a run share.
  *
  * Control messages are JSON. Rank to coordinator: *reports* (hello, ready,
- * outcome, failure, stop) are requests, repeated until answered; heartbeats and
+ * outcome, failure, lease, stop) are requests, repeated until answered; heartbeats and
  * progress are publications that may be lost. Coordinator to rank: commands
  * carry a sequence number; the rank's heartbeat says the last one it has taken,
  * so a lost command is sent again and a repeated one is dropped.
@@ -191,6 +191,22 @@ const failed = z.strictObject({
   suspects: z.array(rank).max(MAX_RANKS).exactOptional(),
 });
 
+/** A rank is done with its part of a piece of work, and asks for more. */
+const lease = z.strictObject({
+  kind: z.literal("lease"),
+  rank,
+  /** Of the ranks that share the work. */
+  generation: z.int().min(1),
+  /** Number of the piece since they met. */
+  work: z.int().min(1),
+  /** Rises with every question about it. */
+  ask: z.int().min(1),
+  /** Of the whole piece. */
+  parts: count,
+  /** Parts that are worth asking for at a time. */
+  most: z.int().min(1),
+});
+
 const stop = z.strictObject({ kind: z.literal("stop"), rank, signal: word });
 
 /** Requests of a rank to {@linkcode Subjects.report}. */
@@ -199,6 +215,7 @@ export const report = z.discriminatedUnion("kind", [
   ready,
   outcome,
   failed,
+  lease,
   stop,
 ]);
 export type Report = z.output<typeof report>;
@@ -206,11 +223,22 @@ export type Hello = z.output<typeof hello>;
 export type Ready = z.output<typeof ready>;
 export type Outcome = z.output<typeof outcome>;
 export type Failed = z.output<typeof failed>;
+export type LeaseRequest = z.output<typeof lease>;
 
-/** Answer to a report. A hello is answered by the place in the world. */
+/**
+ * Answer to a report. A hello is answered by the place in the world, a lease by the
+ * parts `[first, end)`; none when all are given away, and `over` when nobody works
+ * on them any more.
+ */
 export const answer = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("ok") }),
   z.strictObject({ kind: z.literal("welcome"), rank, size: z.int().min(1) }),
+  z.strictObject({
+    kind: z.literal("leased"),
+    first: count,
+    end: count,
+    over: z.boolean(),
+  }),
   z.strictObject({ kind: z.literal("refused"), reason: text }),
 ]);
 export type Answer = z.output<typeof answer>;

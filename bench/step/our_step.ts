@@ -20,6 +20,7 @@ import {
   CONSTANTS,
   Division,
   type FinishedStep,
+  Leftovers,
   soloCommunicator,
   type Wire,
 } from "../../src/training/mod.ts";
@@ -243,6 +244,7 @@ function contextOf(
     dataHash: "",
     microBatch: 0,
     mostRows: count,
+    leftovers: new Leftovers(),
     stopRequested: () => false,
     onProgress: () => {},
     onStep: () => {},

@@ -207,6 +207,8 @@ export class Coordinator {
         return await this.#submit({ kind: "outcome", outcome: valid });
       case "failed":
         return await this.#submit({ kind: "failed", failed: valid });
+      case "lease":
+        return await this.#submit({ kind: "lease", request: valid });
     }
   }
 

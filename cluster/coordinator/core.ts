@@ -2,6 +2,7 @@ import type { Failed, Outcome } from "../protocol.ts";
 import { hear } from "./clocks.ts";
 import { fail, killAll, leave, watch } from "./ending.ts";
 import { onHello, onReady } from "./joining.ts";
+import { onLease } from "./leasing.ts";
 import { endPhases } from "./schedule.ts";
 import type {
   Action,
@@ -85,6 +86,8 @@ function handle(turn: Turn, event: ClusterEvent): void {
     }
     case "failed":
       return onFailed(turn, event.failed);
+    case "lease":
+      return onLease(turn, event.request);
     case "heartbeat": {
       const rank = rankOf(turn, event.heartbeat.rank);
       if (rank?.hello === undefined) return;

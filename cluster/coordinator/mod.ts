@@ -1,4 +1,5 @@
 export { advance } from "./core.ts";
+export { deal } from "./leasing.ts";
 export {
   Coordinator,
   type CoordinatorOptions,

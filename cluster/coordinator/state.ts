@@ -7,10 +7,12 @@ import type {
   Failed,
   Heartbeat,
   Hello,
+  LeaseRequest,
   Outcome,
   Ready,
   WireCounts,
 } from "../protocol.ts";
+import type { Lease, LeasedWork } from "./leasing.ts";
 import type { SplitRequest, Team } from "./rank_split.ts";
 
 /** Why a run failed: the first culprit and what is known about it. */
@@ -117,6 +119,7 @@ export type ClusterEvent =
     | { kind: "ready"; ready: Ready }
     | { kind: "outcome"; outcome: Outcome }
     | { kind: "failed"; failed: Failed }
+    | { kind: "lease"; request: LeaseRequest }
     | { kind: "heartbeat"; heartbeat: Heartbeat }
     | { kind: "exited"; rank: number; code: number; signal: string | null }
     | { kind: "disconnected"; rank: number }
@@ -199,6 +202,8 @@ export interface RankState {
   /** When they met; another one for every such set. */
   generation: number;
   outcome?: Outcome["outcome"];
+  /** The newest one. */
+  lease?: Lease;
   disconnected?: number;
   /** The run goes on without it. */
   lost?: true;
@@ -249,6 +254,8 @@ export interface State {
   phases: readonly PhaseName[];
   /** Phases in progress, and who runs them. */
   teams: readonly Team[];
+  /** What each team shares out; the newest piece of each. */
+  leased: readonly LeasedWork[];
   split: SplitState;
   stop?: StopRequest & { at: number };
   failure?: Failure;
@@ -303,6 +310,7 @@ export function initialState(options: {
     })),
     phases,
     teams: [],
+    leased: [],
     split,
     stragglers: {},
     code: 0,

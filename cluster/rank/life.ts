@@ -1,5 +1,5 @@
 import { type PhaseName, PHASES } from "../../src/phases/engine.ts";
-import type { Communicator } from "../../src/training/communicator.ts";
+import type { Communicator, Leases } from "../../src/training/communicator.ts";
 import { ACTIVITIES, type Activity, LIFE, LIFE_WORDS } from "../protocol.ts";
 
 /** What the main thread is doing, in memory that the comm worker beats from. */
@@ -61,7 +61,7 @@ export class Life {
   }
 
   /** Counts the collectives that the main thread enters and leaves. */
-  observe(communicator: Communicator): Communicator {
+  observe(communicator: Communicator, leases?: Leases): Communicator {
     const { words } = this;
     const count = async (collective: Promise<void>) => {
       Atomics.add(this.words, LIFE.entered, 1);
@@ -71,6 +71,7 @@ export class Life {
     return {
       rank: communicator.rank,
       size: communicator.size,
+      ...(leases === undefined ? {} : { leases }),
       get roundTripMs() {
         return Atomics.load(words, LIFE.roundTrip) / 1000;
       },

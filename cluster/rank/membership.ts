@@ -1,5 +1,5 @@
 import type { Env } from "../../src/env/mod.ts";
-import type { Communicator } from "../../src/training/communicator.ts";
+import type { Communicator, Leases } from "../../src/training/communicator.ts";
 import {
   CollectiveTimeoutError,
   type CommWorker,
@@ -10,10 +10,14 @@ import type { Regroup } from "../protocol.ts";
 import type { Life } from "./life.ts";
 
 /** How the ranks meet, each time. */
-export type Meeting = Pick<
-  JoinOptions,
-  "link" | "tuning" | "deadlineMs" | "algorithm"
->;
+export interface Meeting extends
+  Pick<
+    JoinOptions,
+    "link" | "tuning" | "deadlineMs" | "algorithm"
+  > {
+  /** Of those who meet; left out, they divide all work in advance. */
+  leases?: (world: { generation: number; size: number }) => Leases;
+}
 
 /** How long a failed exchange waits for the coordinator's word, in ms. */
 const VERDICT_MS = 20_000;
@@ -60,14 +64,12 @@ export class Membership {
   }
 
   /** Meets the members. */
-  async join(meeting: Meeting): Promise<Communicator> {
+  async join({ leases, ...meeting }: Meeting): Promise<Communicator> {
     const { worker, life } = this.#options;
+    const { members, generation } = this;
     return life.observe(
-      await worker.join({
-        ...meeting,
-        members: this.members,
-        generation: this.generation,
-      }),
+      await worker.join({ ...meeting, members, generation }),
+      leases?.({ generation, size: members.length }),
     );
   }
 

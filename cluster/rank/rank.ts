@@ -19,8 +19,9 @@ import {
 } from "../protocol.ts";
 import { codeHash, hashOf } from "../version.ts";
 import { beginEarly, readRunConfig } from "./early.ts";
+import { RankLeases } from "./leases.ts";
 import { Life } from "./life.ts";
-import { isConsequence, Membership } from "./membership.ts";
+import { isConsequence, type Meeting, Membership } from "./membership.ts";
 import { Orders } from "./orders.ts";
 import { RankLog } from "./rank_log.ts";
 import { clip, Reporter } from "./reporter.ts";
@@ -171,11 +172,15 @@ async function serve(session: Session): Promise<number> {
     throw new SignetError(`Cannot join the run: ${answer.reason}`);
   }
   const config = parseConfig(JSON.parse(text), path);
-  const meeting = {
+  const meeting: Meeting = {
     link: config.link,
     tuning: session.tuningFolder,
     deadlineMs: config.timeouts.collectiveSeconds * 1000,
     algorithm: config.collectives,
+    // Who computes what must make no difference.
+    ...(config.mixed ? {} : {
+      leases: (world) => new RankLeases({ env, reporter, log, rank, ...world }),
+    }),
   };
   const communicator = await membership.join(meeting);
   log.write("info", "joined", { ...worker.link });

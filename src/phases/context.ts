@@ -11,7 +11,7 @@ import {
   vitSegments,
 } from "../model/mod.ts";
 import type { ImageStore } from "../ops/mod.ts";
-import type { Division, Normalisation } from "../training/mod.ts";
+import type { Division, Leftovers, Normalisation } from "../training/mod.ts";
 import type { EngineOptions, PhaseName } from "./engine.ts";
 
 /** What recording a phase on a device that only counts has shown. */
@@ -51,6 +51,8 @@ export interface Context extends EngineOptions {
    * fewer ranks share a batch.
    */
   mostRows: number;
+  /** What was computed of a piece of work in which a rank was lost. */
+  readonly leftovers: Leftovers;
   /** As in {@linkcode Rehearsal}, when the phase has been rehearsed. */
   readonly scratch?: ScratchPlan;
   /** While the rank joined its run. */
@@ -64,6 +66,9 @@ export const STREAMS = {
   classify: 3,
   selfTrain: 4,
   baseline: 5,
+  teacher2: 6,
+  teacher3: 7,
+  teacher4: 8,
 } as const;
 
 /** The teacher's size. */

@@ -29,7 +29,7 @@ export class Evaluator {
   ) {
     const { model, input, feature, part, onBatch } = options;
     const { split, data, trainStore, testStore, device } = context;
-    const { communicator, division } = context;
+    const { communicator, division, leftovers } = context;
     const test = part === "test";
     const indices = test ? split.test : split.validation;
     const { labels } = test ? data.test : data.train;
@@ -46,6 +46,7 @@ export class Evaluator {
       store: test ? testStore : trainStore,
       indices,
       onBatch,
+      leftovers,
     });
   }
 

@@ -13,7 +13,7 @@ export class Labellers {
 
   constructor(context: Context, labellers: readonly FrozenModel[]) {
     const { config, split, communicator, division } = context;
-    const { device, trainStore } = context;
+    const { device, trainStore, leftovers } = context;
     this.#kind = config.phases.selfTrain.combine;
     this.#classes = context.data.classNames.length;
     this.#inputs = labellers.map(({ normalisation }) =>
@@ -30,6 +30,7 @@ export class Labellers {
         store: trainStore,
         indices: split.unlabelled,
         onBatch: () => context.onStep("selfTrain", -1),
+        leftovers,
       })
     );
   }

@@ -2,7 +2,7 @@ import { loadSplitData, type SplitData, splitToJson } from "../data/mod.ts";
 import { ConfigError } from "../env/mod.ts";
 import type { Device } from "../gpu/mod.ts";
 import { ImageStore } from "../ops/mod.ts";
-import { Division } from "../training/mod.ts";
+import { Division, Leftovers } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { EngineOptions } from "./engine.ts";
 import { normalisationOf } from "./normalisation.ts";
@@ -66,6 +66,7 @@ export async function loadContext(
     testStore: ImageStore.create(device, data.test),
     microBatch: config.microBatch,
     mostRows: Math.ceil(config.globalBatch / options.communicator.size),
+    leftovers: new Leftovers(),
     studentInput: normalisationOf(config.data.normalise, data, split),
     teacherInput: normalisationOf(
       config.teacher.normalise ?? config.data.normalise,

@@ -21,7 +21,9 @@ export async function runPhase(
 ): Promise<PhaseOutcome> {
   while (true) {
     const outcome = await runAsLongAsAllLive(context, name);
-    if (outcome !== undefined) return outcome;
+    if (outcome === undefined) continue;
+    context.leftovers.clear();
+    return outcome;
   }
 }
 

@@ -120,7 +120,7 @@ export function knownFeatures(
   { evaluated, input, feature }: Recipe,
   onBatch: () => void,
 ): Inference | undefined {
-  const { device, communicator, division, trainStore } = context;
+  const { device, communicator, division, trainStore, leftovers } = context;
   const known = knownImages(context);
   if (known.length > MOST_KNOWN) return undefined;
   return new Inference({
@@ -134,6 +134,7 @@ export function knownFeatures(
     indices: Int32Array.from(known, ([, index]) => index),
     output: "feature",
     onBatch,
+    leftovers,
   });
 }
 

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { SignetError } from "../env/mod.ts";
+import { type LeasedWork, leasesFor } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { FrozenModel } from "./further_models.ts";
 import {
   CacheFileError,
-  type ChunkPlace,
   decodeChunk,
   encodeChunk,
   HEADER_BYTES,
+  Layout,
 } from "./teacher_cache_file.ts";
 import {
   OUTPUTS,
@@ -25,7 +26,7 @@ const HELD_BYTES = 256 << 20;
 const LARGEST_BYTES = 16 * 2 ** 30;
 
 /** Format of the files and of what the key covers. */
-const VERSION = 2;
+const VERSION = 3;
 
 /** Figures of a cache, for log and summary. */
 export interface CacheFigures {
@@ -51,9 +52,9 @@ export interface TeacherCacheOptions {
 /**
  * Outputs of a frozen teacher for all training images, on disk.
  *
- * Every rank evaluates its chunks and writes each as one file; then each looks
- * for all files and evaluates what its disk lacks, which is nothing where ranks
- * share the disk. A file that is damaged, or of another teacher, is written anew.
+ * Every rank evaluates chunks, leased where the ranks lease work, and writes each as
+ * one file; then each looks for all files and evaluates what its disk lacks, which is
+ * nothing where ranks share the disk. A file that is damaged, or of another teacher, is written anew.
  */
 export class TeacherCache {
   readonly figures: CacheFigures;
@@ -171,38 +172,66 @@ export class TeacherCache {
 
   /** Own chunks first, then whatever is not there; false when a rank cannot. */
   async #fill(options: TeacherCacheOptions): Promise<boolean> {
-    const { rank, size } = this.#context.communicator;
+    const { communicator } = this.#context;
+    const { rank, size } = communicator;
     const all = Array.from({ length: this.#layout.chunks }, (_, i) => i);
+    const own = new Set(all.filter((chunk) => chunk % size === rank));
     let run: TeacherRun | undefined;
     const teacherRun = async () => run ??= await this.#openRun(options);
+    const load = (chunks: Iterable<number>) =>
+      this.#load(chunks, teacherRun, options.onBatch);
     try {
-      for (
-        const chunks of [
-          all.filter((chunk) => chunk % size === rank),
-          all.filter((chunk) => chunk % size !== rank),
-        ]
-      ) {
-        const work = this.#load(chunks, teacherRun, options.onBatch);
-        if (!await this.#inStep(work)) return false;
-      }
+      const work = leasesFor(communicator, all.length)?.begin(all.length);
+      if (work) own.clear();
+      const first = work ? this.#leased(work, own, load) : load(own);
+      return await this.#together(first, { inStep: work === undefined }) &&
+        await this.#together(
+          load(all.filter((chunk) => !own.has(chunk))),
+          { inStep: true },
+        );
     } finally {
       run?.[Symbol.dispose]();
     }
-    return true;
+  }
+
+  /** Loads the chunks that this rank is given, and notes them in `own`. */
+  async *#leased(
+    work: LeasedWork,
+    own: Set<number>,
+    load: (chunks: Iterable<number>) => AsyncGenerator<void>,
+  ): AsyncGenerator<void> {
+    try {
+      for (let lease; (lease = await work.next()) !== undefined;) {
+        for (let chunk = lease[0]; chunk < lease[1]; chunk++) {
+          yield* load([chunk]);
+          own.add(chunk);
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof CacheWriteError)) throw error;
+      // The others wait as long as it has parts, and need no more of them.
+      while (await work.next() !== undefined);
+      throw error;
+    }
   }
 
   /**
-   * Drives the work of all ranks batch by batch, since none may wait longer for
-   * another than for a step. False when one of them failed.
+   * Drives the work of all ranks to its end; in step, batch by batch, where else one
+   * would wait for another for longer than a step. False when one of them failed.
    */
-  async #inStep(work: AsyncGenerator<void>): Promise<boolean> {
+  async #together(
+    work: AsyncGenerator<void>,
+    { inStep }: { inStep: boolean },
+  ): Promise<boolean> {
     const { communicator, log } = this.#context;
     const state = communicator.allocate(2);
     let done = false;
     while (true) {
       let failed = false;
       try {
-        if (!done) done = (await work.next()).done === true;
+        do {
+          if (!done) done = (await work.next()).done === true;
+        } while (!done && !inStep);
       } catch (error) {
         if (!(error instanceof CacheWriteError)) throw error;
         failed = true;
@@ -223,7 +252,7 @@ export class TeacherCache {
 
   /** Reads chunks, or evaluates and writes them; yields after each batch. */
   async *#load(
-    chunks: readonly number[],
+    chunks: Iterable<number>,
     teacherRun: () => Promise<TeacherRun>,
     onBatch: () => void,
   ): AsyncGenerator<void> {
@@ -303,35 +332,6 @@ export class TeacherCache {
 }
 
 class CacheWriteError extends Error {}
-
-/** How rows are spread over files. */
-class Layout {
-  readonly chunkRows: number;
-  readonly chunks: number;
-
-  constructor(
-    readonly key: string,
-    readonly images: number,
-    readonly width: number,
-    chunkBytes: number,
-  ) {
-    this.chunkRows = Math.max(1, Math.floor(chunkBytes / (4 * width)));
-    this.chunks = Math.ceil(images / this.chunkRows);
-  }
-
-  get bytes(): number {
-    return this.chunks * HEADER_BYTES + 4 * this.images * this.width;
-  }
-
-  rowsOf(chunk: number): number {
-    return Math.min(this.chunkRows, this.images - chunk * this.chunkRows);
-  }
-
-  place(chunk: number): ChunkPlace {
-    const { key, width } = this;
-    return { key, chunk, rows: this.rowsOf(chunk), width };
-  }
-}
 
 /** All that the outputs depend on, as JSON: its hash is the key. */
 async function describe(

@@ -95,3 +95,36 @@ export function decodeChunk(
   const start = bytes.byteOffset + HEADER_BYTES;
   return new Float32Array(bytes.buffer, start, rows * width);
 }
+
+/** Most images of a file: few enough to share the work among ranks. */
+const CHUNK_ROWS = 1024;
+
+/** How rows are spread over files. */
+export class Layout {
+  readonly chunkRows: number;
+  readonly chunks: number;
+
+  constructor(
+    readonly key: string,
+    readonly images: number,
+    readonly width: number,
+    chunkBytes: number,
+  ) {
+    const most = Math.floor(chunkBytes / (4 * width));
+    this.chunkRows = Math.max(1, Math.min(most, CHUNK_ROWS));
+    this.chunks = Math.ceil(images / this.chunkRows);
+  }
+
+  get bytes(): number {
+    return this.chunks * HEADER_BYTES + 4 * this.images * this.width;
+  }
+
+  rowsOf(chunk: number): number {
+    return Math.min(this.chunkRows, this.images - chunk * this.chunkRows);
+  }
+
+  place(chunk: number): ChunkPlace {
+    const { key, width } = this;
+    return { key, chunk, rows: this.rowsOf(chunk), width };
+  }
+}

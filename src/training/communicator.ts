@@ -28,6 +28,8 @@ export interface Communicator {
   readonly size: number;
   /** Milliseconds of a message to where ranks meet and back, of late; absent where it is not measured. */
   readonly roundTripMs?: number;
+  /** Absent where work is divided in advance. */
+  readonly leases?: Leases;
   /** Memory that the collectives can work on; every rank asks for the same sizes in the same order. */
   allocate(length: number): Float32Array<SharedArrayBuffer>;
   /**
@@ -60,6 +62,21 @@ export interface Communicator {
   ): Promise<void>;
   /** Resolves when every rank has called it. */
   barrier(): Promise<void>;
+}
+
+/** Work that ranks take parts of as they get done with others: implemented by `cluster/`. */
+export interface Leases {
+  /** Begins a piece of work; all ranks begin the same ones in the same order. */
+  begin(parts: number): LeasedWork;
+}
+
+/** A piece of work in progress. */
+export interface LeasedWork {
+  /**
+   * The parts `[start, end)` that this rank is to do next; none when all ranks are
+   * done with theirs, or some are lost: then those that are left meet.
+   */
+  next(): Promise<[start: number, end: number] | undefined>;
 }
 
 /** One rank alone: every collective is the identity. */

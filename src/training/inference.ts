@@ -1,3 +1,4 @@
+import { crc32 } from "node:zlib";
 import { PLAIN_VIEW, Views } from "../augment/mod.ts";
 import {
   type Device,
@@ -17,6 +18,8 @@ import { Batch, NO_IMAGE } from "./batch.ts";
 import type { Communicator } from "./communicator.ts";
 import { Division } from "./division.ts";
 import type { PatchInput } from "./input.ts";
+import type { Leftovers, Work } from "./leftovers.ts";
+import { SharedRows } from "./shared_rows.ts";
 
 /** What {@linkcode Inference} needs. */
 export interface InferenceOptions {
@@ -34,6 +37,8 @@ export interface InferenceOptions {
   output?: "logits" | "feature";
   /** Called after each batch. */
   onBatch?: () => void;
+  /** Where rows are kept when a rank is lost, for the same work of those who are left. */
+  leftovers?: Leftovers;
 }
 
 /** Rows of a batch; more do not make it faster, fewer leave a GPU idle. */
@@ -41,27 +46,28 @@ const BATCH = 128;
 
 /**
  * Logits or features of a fixed list of images without augmentation: every rank
- * computes its share, all ranks end with all rows. The logits of a distilled
+ * computes some, all ranks end with all rows. The logits of a distilled
  * model are the mean of its two heads, as deployed DeiT does.
  */
 export class Inference {
   readonly #options: InferenceOptions;
-  readonly #division: Division;
   readonly #program: Program;
   readonly #batch: Batch;
   readonly #views: Views;
   readonly #readback: Readback;
-  readonly #rows: Float32Array<SharedArrayBuffer>;
+  readonly #rows: SharedRows;
   readonly #heads: number;
   /** Values of one image. */
   readonly #width: number;
+  readonly #chosen: Uint32Array<ArrayBuffer>;
+  /** Of a batch, the heads behind each other. */
+  readonly #outputs: Float32Array<ArrayBuffer>;
   #ready = false;
 
   constructor(options: InferenceOptions) {
-    const { device, communicator } = options;
+    const { device, communicator, indices } = options;
     const size = fittingBatch(options);
     this.#options = options;
-    this.#division = options.division ?? Division.even(communicator);
     const pass = recordPass(device, options, size);
     this.#program = pass.program;
     this.#batch = pass.batch;
@@ -73,40 +79,34 @@ export class Inference {
       this.#program.copy(logits, this.#readback, i * bytes);
     });
     this.#width = pass.outputs[0]!.length / size;
-    this.#rows = communicator.allocate(options.indices.length * this.#width);
+    this.#chosen = new Uint32Array(size);
+    this.#outputs = new Float32Array(this.#heads * size * this.#width);
+    this.#rows = new SharedRows({
+      communicator,
+      division: options.division ?? Division.even(communicator),
+      count: indices.length,
+      width: this.#width,
+      batch: size,
+    });
   }
 
   /** `[indices.length, classes]`, or `[indices.length, dim]` of features, the same on every rank; valid until the next run. */
   async run(): Promise<Float32Array<SharedArrayBuffer>> {
-    const { communicator, indices, onBatch } = this.#options;
-    const width = this.#width;
+    const { leftovers } = this.#options;
     if (!this.#ready) await this.#readback.prepare();
     this.#ready = true;
-    const { size } = this.#batch;
-    const [start, end] = this.#division.own(indices.length);
-    const chosen = new Uint32Array(size);
-    const logits = new Float32Array(this.#heads * size * width);
-    for (let first = start; first < end; first += size) {
-      const count = Math.min(size, end - first);
-      chosen.fill(NO_IMAGE);
-      chosen.set(indices.subarray(first, first + count));
-      this.#batch.writeIndices(chosen);
-      this.#program.submit();
-      this.#readback.read(new Uint8Array(logits.buffer));
-      for (let i = 0; i < count * width; i++) {
-        let sum = 0;
-        for (let head = 0; head < this.#heads; head++) {
-          sum += logits[head * size * width + i]!;
-        }
-        this.#rows[first * width + i] = sum / this.#heads;
-      }
-      onBatch?.();
+    const kept = leftovers === undefined || leftovers.empty
+      ? undefined
+      : leftovers.take(await this.#describe());
+    try {
+      await this.#rows.fill((first, end) => this.#compute(first, end), kept);
+    } catch (error) {
+      await this.#keep().catch(() => {
+        // Without its GPU a rank does not go on.
+      });
+      throw error;
     }
-    await communicator.allGather(
-      this.#rows,
-      this.#division.offsets(indices.length).map((row) => row * width),
-    );
-    return this.#rows;
+    return this.#rows.values;
   }
 
   [Symbol.dispose](): void {
@@ -114,6 +114,53 @@ export class Inference {
     this.#batch[Symbol.dispose]();
     this.#readback[Symbol.dispose]();
     this.#views[Symbol.dispose]();
+  }
+
+  /** Rows `first` to `end - 1`, at most a batch. */
+  #compute(first: number, end: number): void {
+    const { indices, onBatch } = this.#options;
+    const { size } = this.#batch;
+    const width = this.#width;
+    const outputs = this.#outputs;
+    this.#chosen.fill(NO_IMAGE);
+    this.#chosen.set(indices.subarray(first, end));
+    this.#batch.writeIndices(this.#chosen);
+    this.#program.submit();
+    this.#readback.read(new Uint8Array(outputs.buffer));
+    for (let i = 0; i < (end - first) * width; i++) {
+      let sum = 0;
+      for (let head = 0; head < this.#heads; head++) {
+        sum += outputs[head * size * width + i]!;
+      }
+      this.#rows.values[first * width + i] = sum / this.#heads;
+    }
+    onBatch?.();
+  }
+
+  /** Keeps what this rank has computed of work that cannot be finished. */
+  async #keep(): Promise<void> {
+    const { own } = this.#rows;
+    if (own.size === 0) return;
+    this.#options.leftovers?.keep(await this.#describe(), own);
+  }
+
+  /** All that the rows depend on. */
+  async #describe(): Promise<Work> {
+    const { device, model, indices, feature, output, store } = this.#options;
+    let weights = 0;
+    for (const tensor of model.parameters.tensors) {
+      const values = await device.read(tensor);
+      weights = crc32(new Uint8Array(values.buffer), weights);
+    }
+    const text = JSON.stringify({
+      weights,
+      model: model.config,
+      feature,
+      output,
+      indices: crc32(new Uint8Array(indices.slice().buffer)),
+      batch: this.#batch.size,
+    });
+    return { images: store, text };
   }
 }
 

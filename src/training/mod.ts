@@ -8,12 +8,16 @@ export {
 export {
   BLOCKS,
   type Communicator,
+  type LeasedWork,
+  type Leases,
   silentCommunicator,
   soloCommunicator,
   type Summands,
 } from "./communicator.ts";
 export { Division, shareOf, shareOffsets } from "./division.ts";
 export { Inference, type InferenceOptions } from "./inference.ts";
+export { leasesFor } from "./leases.ts";
+export { Leftovers, type PartRows } from "./leftovers.ts";
 export { largestFitting } from "./largest_fitting.ts";
 export { inGroup, PassGradients } from "./pass_gradients.ts";
 export { CONSTANTS, type Normalisation, PatchInput } from "./input.ts";
@@ -29,6 +33,7 @@ export {
   type MetricValues,
   StepMetrics,
 } from "./step_metrics.ts";
+export { SharedRows, type SharedRowsOptions } from "./shared_rows.ts";
 export { StepProgram } from "./step_program.ts";
 export type { FinishedStep } from "./step_queue.ts";
 export { StepUniform, type StepValues } from "./step_uniform.ts";

@@ -15,8 +15,17 @@ import {
   TeacherCache,
   type TeacherCacheOptions,
 } from "../../src/phases/teacher_cache.ts";
-import { CONSTANTS, soloCommunicator } from "../../src/training/mod.ts";
-import { assertClose, runTiny, writeTinyCifar } from "../helpers/mod.ts";
+import {
+  CONSTANTS,
+  type Leases,
+  soloCommunicator,
+} from "../../src/training/mod.ts";
+import {
+  assertClose,
+  leasesInMemory,
+  runTiny,
+  writeTinyCifar,
+} from "../helpers/mod.ts";
 
 /** Training images; none of the losses sees them augmented. */
 const IMAGES = 120;
@@ -174,11 +183,16 @@ Deno.test("the teacher has no cache where views are augmented, images are left o
   });
 });
 
-/** Ranks of one world, each with a disk of its own. */
+/** Ranks of one world, each with a disk of its own, or all with one. */
 async function openCaches(
   folder: string,
   ranks: number,
-  options: { seed: number; sizes: TeacherCacheOptions["sizes"] },
+  options: {
+    seed: number;
+    sizes: TeacherCacheOptions["sizes"];
+    disk?: string;
+    leases?: readonly Leases[];
+  },
 ) {
   const config = parseConfig({
     data: { kind: "cifar10", path: `${folder}/data`, labelsPerClass: 2 },
@@ -207,8 +221,10 @@ async function openCaches(
     const context = {
       env: realEnv,
       config,
-      communicator: ranks === 1 ? soloCommunicator() : link,
-      cacheFolder: `${folder}/disk-${rank}`,
+      communicator: ranks === 1
+        ? soloCommunicator()
+        : Object.assign(link, { leases: options.leases?.[rank] }),
+      cacheFolder: `${folder}/${options.disk ?? `disk-${rank}`}`,
       log: () => {},
       device,
       data,
@@ -226,14 +242,15 @@ async function openCaches(
       onBatch: () => {},
       ...(options.sizes ? { sizes: options.sizes } : {}),
     });
-    const { logits, feature, tokens, attention } = cache!.widths;
+    if (cache === undefined) return undefined;
+    const { logits, feature, tokens, attention } = cache.widths;
     return {
-      ...cache!.figures,
-      rows: await cache!.read(
+      ...cache.figures,
+      rows: await cache.read(
         [5, 119, 0, 5],
         logits + feature + tokens + attention,
       ),
-      short: await cache!.read([119], logits + feature),
+      short: await cache.read([119], logits + feature),
     };
   }));
   for (const link of links) await link.close();
@@ -272,5 +289,33 @@ Deno.test("TeacherCache.open() evaluates what a disk lacks, reads rows from file
     const [different] = await open(1, small, 2);
     deepStrictEqual(different!.computed, IMAGES);
     notDeepStrictEqual(different!.rows, zero!.rows);
+  });
+});
+
+Deno.test("TeacherCache.open() evaluates each chunk once where ranks lease them and share a disk", async () => {
+  await withFolder(async (folder) => {
+    const sizes = { chunkBytes: 20_000, heldBytes: 0 };
+    const [alone] = await openCaches(folder, 1, { seed: 1, sizes });
+    const [zero, one] = await openCaches(folder, 2, {
+      seed: 1,
+      sizes,
+      disk: "shared",
+      leases: leasesInMemory(2),
+    });
+    deepStrictEqual(zero!.computed + one!.computed, IMAGES);
+    ok(Math.min(zero!.computed, one!.computed) > 0, "both compute");
+    deepStrictEqual([zero!.rows, one!.rows], [alone!.rows, alone!.rows]);
+  });
+});
+
+Deno.test("TeacherCache.open() gives up on all ranks when one that leases chunks cannot write", async () => {
+  await withFolder(async (folder) => {
+    await Deno.writeTextFile(`${folder}/disk-1`, "no folder");
+    const caches = await openCaches(folder, 2, {
+      seed: 1,
+      sizes: { chunkBytes: 20_000, heldBytes: 0 },
+      leases: leasesInMemory(2),
+    });
+    deepStrictEqual(caches, [undefined, undefined]);
   });
 });

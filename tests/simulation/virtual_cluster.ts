@@ -517,6 +517,8 @@ function eventOf(report: Report): Unclocked<ClusterEvent> {
       return { kind: "outcome", outcome: report };
     case "failed":
       return { kind: "failed", failed: report };
+    case "lease":
+      return { kind: "lease", request: report };
     case "stop":
       return { kind: "stop", request: { code: 75, cause: report.signal } };
   }

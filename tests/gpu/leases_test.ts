@@ -1,0 +1,126 @@
+import { deepStrictEqual, rejects, strictEqual } from "node:assert";
+import { LinkCommunicator } from "../../cluster/communicator/mod.ts";
+import { MemoryNetwork } from "../../cluster/links/mod.ts";
+import { realEnv } from "../../src/env/mod.ts";
+import { Device } from "../../src/gpu/mod.ts";
+import { ImageStore } from "../../src/ops/mod.ts";
+import { createModel } from "../../src/phases/context.ts";
+import {
+  type Communicator,
+  CONSTANTS,
+  Inference,
+  Leftovers,
+  PatchInput,
+  soloCommunicator,
+} from "../../src/training/mod.ts";
+import { leasesInMemory, randomImages } from "../helpers/mod.ts";
+
+/** Five batches: four whole ones, and a rest. */
+const IMAGES = 4 * 128 + 37;
+
+class Lost extends Error {}
+
+Deno.test("Inference has the same bits whoever computes a batch, and computes nothing twice after a loss", async () => {
+  using device = await Device.open({ form: "register" });
+  const store = ImageStore.create(device, randomImages(IMAGES, 3, [8, 8]));
+  const model = createModel(device, {
+    image: 8,
+    patch: 4,
+    dim: 24,
+    depth: 2,
+    heads: 3,
+    classes: 7,
+    distilled: true,
+    epsilon: 1e-6,
+  }, 5);
+  using input = new PatchInput(device, CONSTANTS.half);
+  const leftovers = new Leftovers();
+  let batches = 0;
+  const open = (communicator: Communicator, onBatch = () => {}) =>
+    new Inference({
+      device,
+      communicator,
+      model,
+      input,
+      feature: "both",
+      store,
+      indices: Int32Array.from({ length: IMAGES }, (_, i) => IMAGES - 1 - i),
+      onBatch,
+      leftovers,
+    });
+  using alone = open(soloCommunicator());
+  const expected = (await alone.run()).slice();
+
+  const network = new MemoryNetwork({ size: 2, timers: realEnv.timers });
+  const leases = leasesInMemory(2);
+  const links = leases.map((_, rank) =>
+    new LinkCommunicator({
+      link: network.link(rank),
+      world: { run: 1, generation: 1 },
+      env: realEnv,
+      warnAfterMs: 60_000,
+      deadlineMs: 120_000,
+      onWarning: () => {},
+    })
+  );
+  const shares = await Promise.all(links.map(async (link, rank) => {
+    const communicator = {
+      rank,
+      size: 2,
+      allocate: (length: number) => link.allocate(length),
+      allGather: link.allGather.bind(link),
+      leases: leases[rank]!,
+    } as unknown as Communicator;
+    let own = 0;
+    using inference = open(communicator, () => own++);
+    deepStrictEqual((await inference.run()).slice(), expected);
+    return own;
+  }));
+  deepStrictEqual(shares.toSorted(), [2, 3]);
+  for (const link of links) await link.close();
+  network.close();
+  strictEqual(leftovers.empty, true);
+
+  // The other rank is lost in the first exchange after the first lease.
+  const lose = async () => {
+    let exchanges = 0;
+    using broken = open({
+      ...soloCommunicator(),
+      allGather: () =>
+        ++exchanges > 1 ? Promise.reject(new Lost()) : Promise.resolve(),
+      leases: {
+        begin: () => {
+          const given: [number, number][] = [[3, 5], [0, 1]];
+          return { next: () => Promise.resolve(given.pop()) };
+        },
+      },
+    });
+    await rejects(broken.run(), Lost);
+    strictEqual(leftovers.empty, false);
+  };
+  await lose();
+  const asked: number[] = [];
+  const again = {
+    ...soloCommunicator(),
+    leases: {
+      begin: (parts: number) => {
+        asked.push(parts);
+        const given: [number, number][] = [[0, parts]];
+        return { next: () => Promise.resolve(given.pop()) };
+      },
+    },
+  };
+  using other = open(again, () => batches++);
+  deepStrictEqual((await other.run()).slice(), expected);
+  deepStrictEqual([asked, batches], [[2], 2]);
+  strictEqual(leftovers.empty, true);
+  // Of other weights nothing is taken over.
+  await lose();
+  const { parameters } = model;
+  const values = await parameters.read();
+  for (const { data } of values.values()) data.fill(0.25);
+  parameters.writeAll(values);
+  await other.run();
+  deepStrictEqual(asked, [2, 5]);
+  strictEqual(leftovers.empty, false);
+});
