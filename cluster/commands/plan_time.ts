@@ -43,6 +43,11 @@ export interface PhaseTime extends StepTime {
   seconds: number;
 }
 
+/** Phases that would run at the same time, each on a part of the ranks. */
+export interface PhaseSplit extends RankSplit {
+  phases: string[];
+}
+
 /** What a run would take; nothing where no pace is known. */
 export interface PlanTime {
   seconds?: number;
@@ -53,8 +58,8 @@ export interface PlanTime {
     transport: Transport;
     link: string;
     phases: PhaseTime[];
-    /** How selfTrain and baseline share the ranks; left out, they run in turn. */
-    split?: RankSplit;
+    /** All other phases run in turn. */
+    splits: PhaseSplit[];
   };
 }
 
@@ -142,33 +147,42 @@ async function paceOf(
     return { phase: name, steps, computeMs, ...time, seconds };
   });
   const inTurn = phases.reduce((sum, phase) => sum + phase.seconds, 0);
-  const split = splitOf(phases, plan.ranks, parallel);
+  const splits = splitsOf(phases, plan.ranks, parallel);
+  const gained = splits.reduce(
+    (sum, { together, apart }) => sum + together - apart,
+    0,
+  );
   return {
-    seconds: split ? inTurn - split.together + split.apart : inTurn,
-    prediction: {
-      transport,
-      link,
-      phases,
-      ...(split ? { split } : {}),
-    },
+    seconds: inTurn - gained,
+    prediction: { transport, link, phases, splits },
   };
 }
 
-/** How phases would share the ranks, if they would. */
-function splitOf(
+/** How phases would share the ranks, where they would. */
+function splitsOf(
   phases: readonly PhaseTime[],
   ranks: number,
   wish: Wish,
-): RankSplit | undefined {
-  const [first, second] = INDEPENDENT.map((name) => {
-    const found = phases.find(({ phase }) => phase === name);
-    return found && {
-      steps: found.steps,
-      computeMs: found.stepMs - found.exposedMs,
-      waitMs: found.exposedMs,
-    };
+): PhaseSplit[] {
+  return INDEPENDENT.flatMap(({ phases: group, measured }) => {
+    const all = phases.filter(({ phase }) => includes(group, phase));
+    // The first one runs alone where it is to tell what the others cost.
+    const alone = wish === "auto" && all[0] && includes(measured, all[0].phase);
+    const chosen = all.slice(alone ? 1 : 0).slice(0, ranks);
+    const costs = chosen.map(({ steps, stepMs, exposedMs }) => ({
+      steps,
+      computeMs: stepMs - exposedMs,
+      waitMs: exposedMs,
+    }));
+    const split = chooseSplit(wish, costs, ranks);
+    return split === undefined
+      ? []
+      : [{ ...split, phases: chosen.map(({ phase }) => phase) }];
   });
-  return first && second && chooseSplit(wish, [first, second], ranks);
+}
+
+function includes(phases: readonly string[], phase: string): boolean {
+  return phases.includes(phase);
 }
 
 function transportOf(text: string | undefined): Transport {
@@ -247,12 +261,10 @@ export function describeTime(
       ]),
     );
   }
-  if (prediction?.split !== undefined) {
-    const { sizes, apart, together } = prediction.split;
+  for (const { phases, sizes, apart, together } of prediction?.splits ?? []) {
+    const parts = phases.map((phase, i) => `${phase} on ${sizes[i]} ranks`);
     lines.push(
-      `apart ${INDEPENDENT[0]} on ${sizes[0]} ranks beside ${
-        INDEPENDENT[1]
-      } on ${sizes[1]}: ${formatDuration(apart)} instead of ${
+      `apart ${parts.join(" beside ")}: ${formatDuration(apart)} instead of ${
         formatDuration(together)
       }`,
     );

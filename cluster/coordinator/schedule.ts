@@ -45,7 +45,10 @@ function nextTeams(turn: Turn): readonly Team[] {
 function start(turn: Turn, { phase, members }: Team): void {
   const { state, at } = turn;
   journal(turn, { event: "phase_started", phase });
-  if (String(state.ranks[members[0]!]!.peers) !== String(members)) {
+  const apart = members.some((index) =>
+    String(state.ranks[index]!.peers) !== String(members)
+  );
+  if (apart) {
     regroup(turn, members, `the ranks of phase ${phase} meet`);
   }
   for (const index of members) {

@@ -1,10 +1,6 @@
 import { locateData } from "../../src/data/mod.ts";
 import { ConfigError, type Env } from "../../src/env/mod.ts";
-import {
-  type PhaseName,
-  PHASES,
-  type PhaseSummary,
-} from "../../src/phases/engine.ts";
+import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
 import { phaseWork } from "../../src/phases/work.ts";
 import { listCheckpoints, RunFolder } from "../../src/run/mod.ts";
 import {
@@ -100,7 +96,8 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   await env.disk.write(`${path}/config.json`, text);
 
   const done = await readDone(env.disk, path);
-  const phases = PHASES.filter((phase) => config.phases[phase].enabled);
+  const work = phaseWork(config);
+  const phases = [...work.keys()];
   const left = phases.filter((phase) => !done.has(phase));
   options.onPlan({
     folder: path,
@@ -162,7 +159,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     onRankLoss: config.onRankLoss,
     split: {
       wish: splitWish(config),
-      work: phaseWork(config),
+      work,
       summaries: done,
       ...(teams === undefined ? {} : { teams }),
     },

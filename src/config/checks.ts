@@ -18,6 +18,9 @@ const IMAGES_PER_CLASS: Partial<Record<Config["data"]["kind"], number>> = {
   cifar100: 500,
 };
 
+/** Teachers that a run may train. */
+const MOST_TEACHERS = 4;
+
 /** Rules that couple several keys. */
 export function checkConfig(config: Config): Problem[] {
   return [
@@ -25,6 +28,7 @@ export function checkConfig(config: Config): Problem[] {
     ...checkData(config),
     ...checkAugment(config),
     ...checkPhases(config),
+    ...checkTeachers(config),
     ...checkSelfTrain(config),
     ...checkRanks(config),
   ];
@@ -33,18 +37,28 @@ export function checkConfig(config: Config): Problem[] {
 function checkModels(config: Config): Problem[] {
   const problems: Problem[] = [];
   const size = config.data.imageSize || NATIVE_SIZE[config.data.kind];
-  for (const name of ["teacher", "student"] as const) {
-    const { dim, heads, patch } = config[name];
+  const { teacher, teachers, student } = config;
+  const models = [
+    { at: ["teacher"], ...teacher },
+    { at: ["student"], ...student },
+    ...teachers.map(({ dim = teacher.dim, ...further }, i) => ({
+      at: ["teachers", String(i)],
+      dim,
+      heads: further.heads ?? teacher.heads,
+      patch: further.patch ?? teacher.patch,
+    })),
+  ];
+  for (const { at, dim, heads, patch } of models) {
     if (dim % heads !== 0) {
       problems.push({
-        path: [name, "heads"],
+        path: [...at, "heads"],
         message: `${heads} heads do not divide dim ${dim}`,
-        cause: [name, "dim"],
+        cause: [...at, "dim"],
       });
     }
     if (size !== undefined && patch > size) {
       problems.push({
-        path: [name, "patch"],
+        path: [...at, "patch"],
         message: `a patch of ${patch} pixels does not fit images of ${size}`,
         cause: ["data", "imageSize"],
       });
@@ -97,6 +111,21 @@ function checkData({ data, phases }: Config): Problem[] {
     });
   }
   return problems;
+}
+
+function checkTeachers({ phases, teachers }: Config): Problem[] {
+  const trained = teachers.flatMap(({ weights }, i) => weights ? [] : [i]);
+  return trained.flatMap((index, place) => {
+    const message = !phases.teacher.enabled
+      ? "missing, and phases.teacher.enabled=false trains none"
+      : phases.teacher.images === 0
+      ? "missing, and phases.teacher.images=0 trains none"
+      : place + 2 > MOST_TEACHERS
+      ? `missing: a run trains ${MOST_TEACHERS} teachers at most`
+      : undefined;
+    const path = ["teachers", String(index), "weights"];
+    return message === undefined ? [] : [{ path, message }];
+  });
 }
 
 function checkPhases(

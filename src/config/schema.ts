@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { augment } from "./augment/schema.ts";
 import { distill } from "./distill/schema.ts";
-import { furtherModels, normalise, student, teacher } from "./models/schema.ts";
+import { normalise, student, teacher, teachers } from "./models/schema.ts";
 import { labelSmoothing, phase } from "./phase/schema.ts";
 import { selfTrain } from "./self_train/schema.ts";
 import { count, flag } from "./values/schema.ts";
@@ -143,11 +143,11 @@ export const configSchema = z.strictObject({
     "ranks may compute on different adapters: each takes images by its measured speed, and the update of a weight is made by one rank for all",
   ),
   parallelPhases: z.enum(["auto", "always", "never"]).default("auto").describe(
-    "selfTrain and baseline at the same time, each on a part of the ranks; auto = where the times measured in classify say that both end sooner",
+    "phases that need nothing of each other (teachers; selfTrain and baseline) at the same time, each on a part of the ranks; auto = where measured times say that all end sooner",
   ),
   data,
   teacher,
-  teachers: furtherModels.describe(
+  teachers: teachers.describe(
     "further teachers that distill learns from; what is left out is as in teacher",
   ),
   student,

@@ -13,6 +13,7 @@ import { type Recipe, shippedValues } from "./recipe.ts";
 import { writeResults } from "./results.ts";
 import { knownFeatures, writeSuspectedLabels } from "./suspected_labels.ts";
 import type { Best } from "./selection.ts";
+import { isTeacher } from "./teachers.ts";
 
 /** Bytes in one unit of the first float of a peak. */
 const PEAK_UNIT = 1 << 20;
@@ -69,7 +70,7 @@ export function rehearseConclusion(context: Context, recipe: Recipe): void {
   for (const part of parts) {
     evaluatorOf(context, recipe, { part, onBatch: () => {} })[Symbol.dispose]();
   }
-  if (recipe.phase !== "teacher") {
+  if (!isTeacher(recipe.phase)) {
     knownFeatures(context, recipe, () => {})?.[Symbol.dispose]();
   }
 }
@@ -145,7 +146,7 @@ async function test(
       onBatch,
     })
     : {};
-  if (phase !== "teacher") {
+  if (!isTeacher(phase)) {
     const { probabilities } = after ?? result;
     await writeSuspectedLabels(context, recipe, {
       test: { probabilities, labels: result.labels },

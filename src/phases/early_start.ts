@@ -2,12 +2,13 @@ import type { SplitData } from "../data/mod.ts";
 import { compileEarly, type Device, type KernelForm } from "../gpu/mod.ts";
 import { RunFolder } from "../run/mod.ts";
 import type { Rehearsed } from "./context.ts";
-import { type EngineOptions, type PhaseName, PHASES } from "./engine.ts";
+import type { EngineOptions, PhaseName } from "./engine.ts";
 import { knownForm } from "./kernel_form.ts";
 import { loadContext, loadImages } from "./load_context.ts";
 import { openDevice } from "./open_device.ts";
 import { rehearse } from "./run_phase.ts";
 import { silentOptions } from "./silent_options.ts";
+import { enabledPhases } from "./teachers.ts";
 
 /** What {@linkcode startEarly} needs to know of a run before the rank has joined it. */
 export interface EarlyOptions extends
@@ -117,12 +118,11 @@ export async function nextPhase(
     "env" | "runFolder" | "config"
   >,
 ): Promise<PhaseName | undefined> {
-  const { phases } = config;
+  const { teacher } = config.phases;
   const folder = new RunFolder(env.disk, runFolder);
   const summary = await folder.readJson("summary.json");
   const done = Object(summary?.phases);
-  return PHASES.find((name) =>
-    phases[name].enabled && !Object.hasOwn(done, name) &&
-    (name !== "teacher" || phases.teacher.images > 0)
+  return enabledPhases(config).find((name) =>
+    !Object.hasOwn(done, name) && (name !== "teacher" || teacher.images > 0)
   );
 }

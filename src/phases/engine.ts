@@ -4,8 +4,17 @@ import type { Env } from "../env/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Straggler } from "../run/mod.ts";
 
-export const PHASES = [
+/** Phases that train a teacher each, from which `distill` learns. */
+export const TEACHERS = [
   "teacher",
+  "teacher2",
+  "teacher3",
+  "teacher4",
+] as const;
+export type TeacherPhase = typeof TEACHERS[number];
+
+export const PHASES = [
+  ...TEACHERS,
   "distill",
   "classify",
   "selfTrain",

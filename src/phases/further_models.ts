@@ -1,8 +1,11 @@
-import { type Context, furtherConfig } from "./context.ts";
+import type { Config } from "../config/mod.ts";
 import type { FeatureKind, Vit } from "../model/mod.ts";
 import type { Normalisation } from "../training/mod.ts";
+import { type Context, furtherConfig } from "./context.ts";
+import { finishedModel } from "./finished_model.ts";
 import { firstWeights } from "./first_weights.ts";
 import { normalisationOf } from "./normalisation.ts";
+import { trainedTeachers } from "./teachers.ts";
 
 /** A model that only predicts: what its images and its heads are. */
 export interface FrozenModel {
@@ -12,36 +15,64 @@ export interface FrozenModel {
   feature: FeatureKind;
 }
 
-/** Loads the models of `teachers` or `phases.selfTrain.voters`. */
-export async function loadFurther(
+/** The models of `teachers`: loaded from a file, or as their phases have left them. */
+export async function loadTeachers(
   context: Context,
   own: (model: Vit) => Vit,
-  base: "teacher" | "student",
 ): Promise<FrozenModel[]> {
-  const { config, data, split } = context;
-  const [key, list] = base === "teacher"
-    ? ["teachers", config.teachers] as const
-    : ["voters", config.phases.selfTrain.voters] as const;
+  const { config } = context;
+  const trained = trainedTeachers(config);
   const models: FrozenModel[] = [];
-  for (const [i, further] of list.entries()) {
-    const model = own(
-      await firstWeights(context, {
-        role: `${key}.${i}`,
-        size: furtherConfig(context, base, further),
-        weights: further.weights,
-        seed: config.seed,
-        complete: true,
-      }),
-    );
+  for (const [i, further] of config.teachers.entries()) {
+    const size = furtherConfig(context, "teacher", further);
+    const phase = trained.find(({ index }) => index === i)?.phase;
     models.push({
-      model,
-      feature: further.feature,
-      normalisation: further.normalise
-        ? normalisationOf(further.normalise, data, split)
-        : base === "teacher"
-        ? context.teacherInput
-        : context.studentInput,
+      model: own(
+        phase === undefined
+          ? await loadModel(context, `teachers.${i}`, size, further.weights!)
+          : await finishedModel(context, phase, size),
+      ),
+      normalisation: inputOfTeacher(context, further),
+      feature: phase === undefined ? further.feature : config.student.feature,
     });
   }
   return models;
+}
+
+/** The models of `phases.selfTrain.voters`. */
+export async function loadVoters(
+  context: Context,
+  own: (model: Vit) => Vit,
+): Promise<FrozenModel[]> {
+  const { config, data, split, studentInput } = context;
+  const models: FrozenModel[] = [];
+  for (const [i, voter] of config.phases.selfTrain.voters.entries()) {
+    const size = furtherConfig(context, "student", voter);
+    models.push({
+      model: own(await loadModel(context, `voters.${i}`, size, voter.weights)),
+      normalisation: voter.normalise
+        ? normalisationOf(voter.normalise, data, split)
+        : studentInput,
+      feature: voter.feature,
+    });
+  }
+  return models;
+}
+
+/** How the images of a further teacher are normalised. */
+export function inputOfTeacher(
+  { data, split, teacherInput }: Context,
+  { normalise }: Config["teachers"][number],
+): Normalisation {
+  return normalise ? normalisationOf(normalise, data, split) : teacherInput;
+}
+
+function loadModel(
+  context: Context,
+  role: string,
+  size: Vit["config"],
+  weights: string,
+): Promise<Vit> {
+  const { seed } = context.config;
+  return firstWeights(context, { role, size, weights, seed, complete: true });
 }

@@ -4,10 +4,11 @@ import type { Device, MemoryUse } from "../gpu/mod.ts";
 import { countParameters } from "../model/mod.ts";
 import { Division, shareOf } from "../training/mod.ts";
 import type { Context } from "./context.ts";
-import { type PhaseName, PHASES } from "./engine.ts";
+import type { PhaseName } from "./engine.ts";
 import { loadContext, loadImages } from "./load_context.ts";
 import { openPhase, rehearse } from "./run_phase.ts";
 import { silentOptions } from "./silent_options.ts";
+import { enabledPhases } from "./teachers.ts";
 
 /** What one rank holds during a phase. */
 export interface RankPlan {
@@ -67,8 +68,7 @@ export async function planRun(
   const loaded = await loadContext(options(0), device, images);
   const { data } = loaded;
   const phases: PhasePlan[] = [];
-  for (const phase of PHASES) {
-    if (!config.phases[phase].enabled) continue;
+  for (const phase of enabledPhases(config)) {
     if (phase === "teacher" && config.phases.teacher.images === 0) continue;
     let planned: PhasePlan | undefined;
     for (const sharers of equalShares(config.globalBatch, ranks)) {

@@ -1,26 +1,30 @@
 import { usesLoss } from "../config/mod.ts";
-import { ConfigError, SignetError } from "../env/mod.ts";
 import type { Segment, Vit } from "../model/mod.ts";
-import { loadCheckpoint } from "../run/mod.ts";
 import {
   type Context,
-  createModel,
+  furtherConfig,
   studentConfig,
   teacherConfig,
   teacherFeature,
 } from "./context.ts";
 import { warnUnlessConverged } from "./convergence.ts";
 import { distillRecipe } from "./distill.ts";
-import type { PhaseName } from "./engine.ts";
+import type { PhaseName, TeacherPhase } from "./engine.ts";
 import { projectionSegments } from "./feature_loss.ts";
+import { finishedModel } from "./finished_model.ts";
 import { firstWeights } from "./first_weights.ts";
-import { type FrozenModel, loadFurther } from "./further_models.ts";
+import {
+  type FrozenModel,
+  inputOfTeacher,
+  loadTeachers,
+  loadVoters,
+} from "./further_models.ts";
 import type { Recipe } from "./recipe.ts";
 import { selfTrainRecipe } from "./self_train.ts";
-import { fromTensorMap } from "./stored_values.ts";
 import { supervisedRecipe } from "./supervised.ts";
+import { trainedTeachers } from "./teachers.ts";
 
-/** Seeds of first weights, apart for teacher and student. */
+/** Seeds of first weights, apart for teachers and student. */
 const TEACHER_SEED = 0x7eac4e2;
 
 type Own = (model: Vit) => Vit;
@@ -30,42 +34,29 @@ export const RECIPES: Readonly<
   Record<PhaseName, (context: Context, own: Own) => Promise<Recipe>>
 > = {
   async teacher(context, own) {
-    const { config, split } = context;
-    const options = config.phases.teacher;
-    const indices = options.labels === "all"
-      ? Int32Array.from([...split.labelled, ...split.unlabelled]).sort()
-      : split.labelled;
-    const known = indices.filter((i) => context.data.train.labels[i]! >= 0);
     const model = own(await firstTeacher(context));
-    return supervisedRecipe(context, {
-      phase: "teacher",
+    return teacherRecipe(context, "teacher", {
       model,
       normalisation: context.teacherInput,
       feature: teacherFeature(context),
-      indices: known,
-      images: options.images,
-      optimizer: options.optimizer,
-      schedule: options.schedule,
-      labelSmoothing: options.labelSmoothing,
-      frozen: false,
-      dropPath: 0,
-      dropout: 0,
-      headDropout: 0,
     });
   },
+  teacher2: (context, own) => furtherTeacherRecipe(context, "teacher2", own),
+  teacher3: (context, own) => furtherTeacherRecipe(context, "teacher3", own),
+  teacher4: (context, own) => furtherTeacherRecipe(context, "teacher4", own),
 
   async distill(context, own) {
     const { phases } = context.config;
     const teacher: FrozenModel = {
       model: own(
         phases.teacher.enabled
-          ? await finished(context, "teacher", teacherConfig(context))
+          ? await finishedModel(context, "teacher", teacherConfig(context))
           : await firstTeacher(context),
       ),
       normalisation: context.teacherInput,
       feature: teacherFeature(context),
     };
-    const teachers = [teacher, ...await loadFurther(context, own, "teacher")];
+    const teachers = [teacher, ...await loadTeachers(context, own)];
     const projects = phases.distill.featureAlign === "projection" &&
       usesLoss(phases.distill, "feature");
     const extra = projects
@@ -103,11 +94,11 @@ export const RECIPES: Readonly<
     const { phases } = context.config;
     const model = own(
       phases.classify.enabled
-        ? await finished(context, "classify", studentConfig(context))
+        ? await finishedModel(context, "classify", studentConfig(context))
         : await distilledStudent(context),
     );
     if (phases.classify.enabled) await warnUnlessConverged(context);
-    const voters = await loadFurther(context, own, "student");
+    const voters = await loadVoters(context, own);
     return await selfTrainRecipe(context, model, voters);
   },
 
@@ -135,10 +126,63 @@ export const RECIPES: Readonly<
   },
 };
 
+/** Trains a teacher on the labels that teachers see. */
+function teacherRecipe(
+  context: Context,
+  phase: TeacherPhase,
+  teacher: FrozenModel,
+): Promise<Recipe> {
+  const { config, split, data } = context;
+  const { labels, images, optimizer, schedule, labelSmoothing } =
+    config.phases.teacher;
+  const indices = labels === "all"
+    ? Int32Array.from([...split.labelled, ...split.unlabelled]).sort()
+    : split.labelled;
+  return supervisedRecipe(context, {
+    ...teacher,
+    phase,
+    indices: indices.filter((i) => data.train.labels[i]! >= 0),
+    images,
+    optimizer,
+    schedule,
+    labelSmoothing,
+    frozen: false,
+    dropPath: 0,
+    dropout: 0,
+    headDropout: 0,
+  });
+}
+
+/** Trains a model of `teachers`, from first weights of its own. */
+async function furtherTeacherRecipe(
+  context: Context,
+  phase: TeacherPhase,
+  own: Own,
+): Promise<Recipe> {
+  const { config } = context;
+  const { index } = trainedTeachers(config).find((trained) =>
+    trained.phase === phase
+  )!;
+  const further = config.teachers[index]!;
+  const model = own(
+    await firstWeights(context, {
+      role: `teachers.${index}`,
+      size: furtherConfig(context, "teacher", further),
+      weights: undefined,
+      seed: (config.seed ^ (TEACHER_SEED + 1 + index)) >>> 0,
+    }),
+  );
+  return teacherRecipe(context, phase, {
+    model,
+    normalisation: inputOfTeacher(context, further),
+    feature: config.student.feature,
+  });
+}
+
 /** The student as distillation leaves it, or its first weights when that is off. */
 function distilledStudent(context: Context): Promise<Vit> {
   return context.config.phases.distill.enabled
-    ? finished(context, "distill", studentConfig(context))
+    ? finishedModel(context, "distill", studentConfig(context))
     : firstStudent(context);
 }
 
@@ -165,44 +209,4 @@ function firstTeacher(context: Context): Promise<Vit> {
     weights: config.teacher.weights,
     seed: (config.seed ^ TEACHER_SEED) >>> 0,
   });
-}
-
-/** The result of a finished phase. */
-async function finished(
-  context: Context,
-  phase: PhaseName,
-  config: Vit["config"],
-): Promise<Vit> {
-  const { env, runFolder, device } = context;
-  const { precision } = context.config;
-  if (device.dry) return createModel(device, config, 0, precision);
-  const checkpoint = await loadCheckpoint(env.disk, runFolder, {
-    phase,
-    best: true,
-  });
-  if (checkpoint === undefined) {
-    throw new SignetError(
-      `Cannot start from phase ${phase}: ${runFolder} has no checkpoint of it`,
-      { hint: `run with phases.${phase}.enabled=true` },
-    );
-  }
-  const model = createModel(device, config, 0, precision);
-  const values = fromTensorMap(checkpoint.parts.model);
-  for (
-    const { name, shape } of model.parameters.segments.flatMap((s) =>
-      s.parameters
-    )
-  ) {
-    const found = values.get(name);
-    if (found === undefined || String(found.shape) !== String(shape)) {
-      throw new ConfigError(
-        `Cannot use checkpoint ${checkpoint.name}: ${name} is ${
-          found ? `[${found.shape}]` : "missing"
-        }, the configuration says [${shape}]`,
-        { hint: "resume with the configuration stored in the run folder" },
-      );
-    }
-  }
-  model.parameters.writeAll(values);
-  return model;
 }

@@ -16,6 +16,7 @@ import type { Context } from "./context.ts";
 import { writeDuplicates } from "./duplicates.ts";
 import type { EvaluationResult } from "./evaluator.ts";
 import { pixelFloor } from "./pixel_floor.ts";
+import { isTeacher } from "./teachers.ts";
 import type { Recipe } from "./recipe.ts";
 
 /**
@@ -76,7 +77,7 @@ export async function writeResults(
       { split: "test" },
     ),
   );
-  if (phase === "teacher") return {};
+  if (isTeacher(phase)) return {};
   onBatch();
   await writeDuplicates(context);
   return {

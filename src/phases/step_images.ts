@@ -3,6 +3,7 @@ import type { Program, Tensor } from "../gpu/mod.ts";
 import { Batch, type RowRange } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
+import { sectionOf } from "./teachers.ts";
 
 /** Salts of a batch's views; weak and strong draw different numbers. */
 export const SALT = { labelled: 1, weak: 2, strong: 3 } as const;
@@ -23,7 +24,8 @@ export class StepImages {
   ) {
     const { device, config, trainStore, data } = context;
     const { phase, batch, first, image } = options;
-    const policy = augmentOf(config, phase);
+    const section = sectionOf(phase);
+    const policy = augmentOf(config, section);
     const size = { height: image, width: image };
     const { seed, globalBatch } = config;
     const stream = STREAMS[phase];
@@ -44,7 +46,7 @@ export class StepImages {
       Array.from({ length: batch.size }, (_, i) => first + i);
     this.#views = new Views(device, {
       store: trainStore,
-      policy: weakPolicy(config, phase),
+      policy: weakPolicy(config, section),
       indices: this.mixing?.indices ?? batch.indices,
       positions: this.#positions,
       size,

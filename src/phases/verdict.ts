@@ -10,6 +10,9 @@ type Summaries = Partial<Record<PhaseName, PhaseSummary>>;
 
 const NAMES: Readonly<Record<PhaseName, string>> = {
   teacher: "the teacher",
+  teacher2: "the second teacher",
+  teacher3: "the third teacher",
+  teacher4: "the fourth teacher",
   distill: "the distilled student",
   classify: "ST-Class",
   selfTrain: "self-training",

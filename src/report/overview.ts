@@ -180,6 +180,9 @@ export function note(phase: string, data: RunData): string {
     case "selfTrain":
       return keptStart(phase, data) ? "tie: its start is kept" : "";
     case "teacher":
+    case "teacher2":
+    case "teacher3":
+    case "teacher4":
       return textAt(config, "phases", "teacher", "labels") === "labelled"
         ? "labelled images only"
         : "all labels: stands for a pre-trained model";

@@ -33,7 +33,16 @@ export interface RunData {
   notes: readonly string[];
 }
 
-const ORDER = ["teacher", "distill", "classify", "selfTrain", "baseline"];
+const ORDER = [
+  "teacher",
+  "teacher2",
+  "teacher3",
+  "teacher4",
+  "distill",
+  "classify",
+  "selfTrain",
+  "baseline",
+];
 /** Larger files are no run's. */
 const MAX_JSON = 16 << 20;
 const MAX_METRICS = 256 << 20;
@@ -42,7 +51,7 @@ const MAX_CLASSES = 400;
 const MAX_TABLE = 16 << 20;
 const MAX_PSEUDO_LABELS = 256 << 20;
 /** What may stand in a file's name. */
-const PHASE_NAME = /^[A-Za-z]{1,32}$/;
+const PHASE_NAME = /^[A-Za-z][A-Za-z0-9]{0,31}$/;
 
 function parse(text: string | undefined): Json {
   try {

@@ -211,8 +211,11 @@ Deno.test("runPhase() distils three teachers alike on 1 rank from caches and on 
       ...common,
       ranks: 1,
       folder: start,
-      phases: ["teacher"],
-      config: { phases: { teacher: { images: 240 } } },
+      phases: ["teacher", "teacher2"],
+      config: {
+        teachers: [{ dim: 24 }],
+        phases: { teacher: { images: 240 } },
+      },
     });
     const weights = `${start}/checkpoints/teacher-10/model.safetensors`;
     const runs: Lines[] = [];
@@ -226,7 +229,7 @@ Deno.test("runPhase() distils three teachers alike on 1 rank from caches and on 
         config: {
           data: { padding: 0 },
           teachers: [{ weights, feature: "both" }, {
-            weights,
+            dim: 24,
             normalise: "half",
           }],
           phases: {

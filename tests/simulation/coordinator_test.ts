@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok } from "node:assert";
-import { type PhaseName, PHASES } from "../../src/phases/engine.ts";
+import { type PhaseName, PHASES, TEACHERS } from "../../src/phases/engine.ts";
 import { uniform } from "../helpers/mod.ts";
 import {
   type ClusterEnd,
@@ -46,10 +46,24 @@ function phasesOf(end: ClusterEnd, event: "phase_started" | "phase_done") {
 function checkAlways(options: ClusterOptions, end: ClusterEnd): void {
   ok(!end.timedOut, "the run ends");
   const done = phasesOf(end, "phase_done");
-  const chain = options.split === undefined
-    ? done
-    : done.filter((phase) => phase !== "baseline");
-  deepStrictEqual(chain, options.phases.slice(0, chain.length), "order");
+  const beside: readonly PhaseName[] = options.split === undefined
+    ? []
+    : ["baseline", ...TEACHERS];
+  const inOrder = (phases: readonly PhaseName[]) =>
+    phases.filter((phase) => !beside.includes(phase));
+  const chain = inOrder(done);
+  deepStrictEqual(
+    chain,
+    inOrder(options.phases).slice(0, chain.length),
+    "order",
+  );
+  for (const phase of options.phases) {
+    if (!done.includes("distill") || phase === "distill") continue;
+    ok(
+      !beside.includes(phase) || done.indexOf(phase) < done.indexOf("distill"),
+      "teachers come first",
+    );
+  }
   deepStrictEqual(done.length, new Set(done).size, "nothing twice");
   let phase: PhaseName | undefined;
   let failed = false;
@@ -375,4 +389,32 @@ eachSeed(
     deepStrictEqual(ended, started, "each phase is done or has a checkpoint");
   },
   DIVIDED,
+);
+
+eachSeed(
+  "trains teachers at the same time, and goes on when ranks are lost",
+  (base, at) => [
+    { kind: "kill", rank: anyRank(base), at },
+    { kind: "kill", rank: anyRank(base), at: at + base.next() * 20_000 },
+  ],
+  (end, faults) => {
+    checkGoesOn(end, faults);
+    const divided = end.journal.some(({ event }) => event === "divided");
+    const began = phasesOf(end, "phase_started").length > 0;
+    deepStrictEqual(divided, began && end.state.ranks.length > 1);
+  },
+  {
+    phases: ["teacher", "teacher2", "teacher3", "distill"],
+    onRankLoss: "continue",
+    split: {
+      wish: "always",
+      work: new Map(
+        TEACHERS.map((phase, i) => [
+          phase,
+          { images: 30, steps: 3, cost: 1 + i / 2 },
+        ]),
+      ),
+      summaries: new Map(),
+    },
+  },
 );

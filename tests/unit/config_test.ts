@@ -172,6 +172,18 @@ Deno.test("loadConfig() refuses impossible pairs and says why", async () => {
       /selfTrain.emaDecay: 0 leaves mean-teacher/,
     ],
     [
+      ["teachers=[{},{},{},{}]"],
+      /teachers.3.weights: missing: a run trains 4 teachers at most/,
+    ],
+    [
+      [
+        "teachers=[{}]",
+        "phases.teacher.enabled=false",
+        "teacher.weights=a.safetensors",
+      ],
+      /teachers.0.weights: missing, and phases.teacher.enabled=false/,
+    ],
+    [
       ['teachers=[{"weights":"a.safetensors","dim":"wide"}]'],
       /teachers.0.dim: expected a number, found wide/,
     ],

@@ -35,6 +35,25 @@ Deno.test("splitRanks() finds no better split in any other", () => {
   }
 });
 
+Deno.test("splitRanks() finds the best split of all between three phases", () => {
+  const costs = [{ ...EVEN, steps: 300 }, EVEN, { ...EVEN, steps: 170 }];
+  for (let ranks = 3; ranks <= 9; ranks++) {
+    const { sizes, apart } = splitRanks(costs, ranks);
+    const end = (each: readonly number[]) =>
+      Math.max(...each.map((size, i) => {
+        const wait = 20 * (1 - 1 / size) / (1 - 1 / ranks);
+        return costs[i]!.steps * (80 * ranks / size + wait) / 1000;
+      }));
+    strictEqual(sizes.reduce((sum, size) => sum + size), ranks);
+    strictEqual(end(sizes), apart);
+    for (let a = 1; a < ranks - 1; a++) {
+      for (let b = 1; a + b < ranks; b++) {
+        ok(apart <= end([a, b, ranks - a - b]) + 1e-9);
+      }
+    }
+  }
+});
+
 Deno.test("chooseSplit() divides where it pays or is asked for", () => {
   const free = { ...EVEN, waitMs: 0 };
   strictEqual(chooseSplit("auto", [free, free], 2), undefined);
@@ -83,4 +102,47 @@ Deno.test("phaseWork() counts the weak views of self-training", () => {
   deepStrictEqual([images, steps], [195, 20]);
   strictEqual(work("fixmatch", 0).get("selfTrain")!.cost, 1 + 1 / 6);
   strictEqual(work("noisy-student", 1).get("selfTrain")!.cost, 1);
+});
+
+Deno.test("planTeams() lets the first teacher tell what the others cost", () => {
+  const config = parseConfig({
+    globalBatch: 16,
+    teacher: { dim: 64 },
+    teachers: [{}, { weights: "model.safetensors" }, { dim: 128 }],
+    phases: { teacher: { images: 1600 } },
+  });
+  const work = phaseWork(config);
+  deepStrictEqual([...work.keys()].slice(0, 4), [
+    "teacher",
+    "teacher2",
+    "teacher3",
+    "distill",
+  ]);
+  const request = { wish: "auto" as const, members: [0, 1, 2, 3], work };
+  const before = { ...request, summaries: new Map() };
+  const phases = [...work.keys()];
+  strictEqual(planTeams({ ...before, phases }), undefined);
+  const after = {
+    ...request,
+    phases: phases.slice(1),
+    summaries: new Map([[
+      "teacher" as const,
+      { step_ranks: 4, step_ms: 50, wait_ms: 30 },
+    ]]),
+  };
+  // The second of them computes four times as much, about.
+  deepStrictEqual(planTeams(after)?.teams, [
+    { phase: "teacher2", members: [0] },
+    { phase: "teacher3", members: [1, 2, 3] },
+  ]);
+  // All at once, as far as there are ranks.
+  const always = { ...before, wish: "always" as const, phases };
+  deepStrictEqual(
+    planTeams({ ...always, members: [0, 1] })?.teams.map(({ phase }) => phase),
+    ["teacher", "teacher2"],
+  );
+  deepStrictEqual(
+    planTeams(always)?.teams.map(({ phase }) => phase),
+    ["teacher", "teacher2", "teacher3"],
+  );
 });

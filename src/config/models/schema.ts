@@ -46,22 +46,36 @@ export const student = z.strictObject({
   ),
 }).prefault({}).describe("model that is shipped");
 
-/** Models beside teacher or student. */
-export const furtherModels = z.array(
+const further = {
+  patch: transformer.patch.unwrap().optional().describe("patch size, pixels"),
+  dim: transformer.dim.unwrap().optional().describe("width of a token"),
+  depth: transformer.depth.unwrap().optional().describe("number of blocks"),
+  heads: transformer.heads.unwrap().optional().describe("attention heads"),
+  distilled: z.boolean().optional().describe(
+    "distillation token and second head",
+  ),
+  feature: feature.default("class").describe(
+    "what the heads of loaded weights see",
+  ),
+  normalise: normalise.optional().describe("normalisation the weights expect"),
+};
+
+const file = z.string().min(1);
+
+/** Models beside the student. */
+export const voters = z.array(
   z.strictObject({
-    weights: z.string().min(1).describe(
-      "safetensors file with timm or Hugging Face names",
+    weights: file.describe("safetensors file with timm or Hugging Face names"),
+    ...further,
+  }),
+).default([]);
+
+/** Models beside the teacher. */
+export const teachers = z.array(
+  z.strictObject({
+    weights: file.optional().describe(
+      "safetensors file with timm or Hugging Face names; absent = trained in this run like the teacher, in a phase of its own (teacher2 to teacher4)",
     ),
-    patch: transformer.patch.unwrap().optional().describe("patch size, pixels"),
-    dim: transformer.dim.unwrap().optional().describe("width of a token"),
-    depth: transformer.depth.unwrap().optional().describe("number of blocks"),
-    heads: transformer.heads.unwrap().optional().describe("attention heads"),
-    distilled: z.boolean().optional().describe(
-      "distillation token and second head",
-    ),
-    feature: feature.default("class").describe("what the heads see"),
-    normalise: normalise.optional().describe(
-      "normalisation the weights expect",
-    ),
+    ...further,
   }),
 ).default([]);

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { changes } from "../augment/schema.ts";
-import { furtherModels } from "../models/schema.ts";
+import { voters } from "../models/schema.ts";
 import { phase } from "../phase/schema.ts";
 import { count, flag, fraction, weight } from "../values/schema.ts";
 
@@ -94,7 +94,7 @@ export const selfTrain = z.strictObject({
   emaDecay: z.number().min(0).lt(1).default(0.99).describe(
     "decay of the averaged model that labels, is evaluated and kept; 0 = the student itself",
   ),
-  voters: furtherModels.describe(
+  voters: voters.describe(
     "models that label beside the student, once a round; needs pseudo-label or noisy-student",
   ),
   combine: z.enum(["mean", "vote"]).default("mean").describe(
