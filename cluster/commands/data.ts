@@ -19,8 +19,8 @@ const HELP = `Usage: data check PATH [--kind KIND] [--json]
        data preview [CONFIG] [key=value…] [--out FILE.png|FILE.html]
        data fetch fashion-mnist        (through sh cluster/run.sh)
 
-check  reads every image: counts per class, sizes, unreadable files, duplicates.
-       Exit code 1 when an image cannot be read.
+check  reads every image: counts per class, sizes, unreadable files, equal images,
+       and nearly equal ones in train and test. Exit code 1 when an image cannot be read.
 split  shows which training images would be labelled; the same options in a
        configuration give the same split.
 preview  draws what training sees: images as stored, random views, strong or
@@ -60,6 +60,11 @@ function some(lines: readonly string[]): string[] {
 
 function describe(report: DataReport): string[] {
   const { parts, sizes, unreadable, duplicates, acrossParts } = report;
+  const near = report.nearDuplicates.map(({ images, likeness, mirrored }) =>
+    `${images.join(" ~ ")} (${(100 * likeness).toFixed(1)} %${
+      mirrored ? ", mirrored" : ""
+    })`
+  );
   const classNames = Object.keys(parts[0]?.perClass ?? {});
   const rows = classNames.map((name) => [
     name,
@@ -86,6 +91,8 @@ function describe(report: DataReport): string[] {
     ...some(unreadable.map(({ path, reason }) => `${path}: ${reason}`)),
     `equal images: ${duplicates.length} groups, ${acrossParts} of them in train and test`,
     ...some(duplicates.map((names) => names.slice(0, SHOWN).join(" = "))),
+    `nearly equal images in train and test: ${near.length}`,
+    ...some(near),
   ];
 }
 

@@ -3,7 +3,9 @@ import type { Disk } from "../env/mod.ts";
 import { detectKind } from "./detect_kind.ts";
 import { openLoosePictures } from "./folder.ts";
 import { openSource } from "./load_data_set.ts";
+import { comparedPicture } from "./compared_picture.ts";
 import { type DataKind, locateData } from "./locate.ts";
+import { findNearDuplicates } from "./near_duplicates.ts";
 import { PictureError } from "./picture_error.ts";
 import type { Source } from "./source.ts";
 
@@ -29,6 +31,22 @@ export interface DataReport {
   duplicates: string[][];
   /** Groups that are in both parts: such test images measure nothing. */
   acrossParts: number;
+  /** Images of train and test that are nearly equal. */
+  nearDuplicates: {
+    images: [string, string];
+    likeness: number;
+    mirrored: boolean;
+  }[];
+}
+
+/** An image that could be read. */
+interface Seen {
+  /** `part: name` */
+  name: string;
+  part: number;
+  hash: string;
+  /** In the size that images are compared at. */
+  small: Uint8Array;
 }
 
 async function open(
@@ -56,9 +74,9 @@ export async function checkDataSet(
   const source = await open(disk, { kind: sure, path });
   const sizes: Record<string, number> = {};
   const unreadable: DataReport["unreadable"] = [];
-  const byHash = new Map<string, string[]>();
+  const seen: Seen[] = [];
   const parts: PartReport[] = [];
-  for (const name of ["train", "test"] as const) {
+  for (const [number, name] of (["train", "test"] as const).entries()) {
     const part = source[name];
     if (!part) continue;
     const perClass = source.classNames.map(() => 0);
@@ -66,14 +84,18 @@ export async function checkDataSet(
     for (let i = 0; i < part.labels.length; i++) {
       signal?.throwIfAborted();
       try {
-        const { width, height, pixels } = await part.read(i);
+        const picture = await part.read(i);
+        const { width, height, pixels } = picture;
         const size = `${width}x${height}`;
         sizes[size] = (sizes[size] ?? 0) + 1;
         const hash = createHash("sha256").update(size).update(pixels)
           .digest("base64");
-        const names = byHash.get(hash) ?? [];
-        names.push(`${name}: ${part.nameOf(i)}`);
-        byHash.set(hash, names);
+        seen.push({
+          name: `${name}: ${part.nameOf(i)}`,
+          part: number,
+          hash,
+          small: comparedPicture(picture, source.channels),
+        });
       } catch (error) {
         if (!(error instanceof PictureError)) throw error;
         unreadable.push({ path: part.nameOf(i), reason: error.message });
@@ -89,7 +111,9 @@ export async function checkDataSet(
     );
     parts.push(report);
   }
-  const duplicates = [...byHash.values()].filter((names) => names.length > 1);
+  const duplicates = [...Map.groupBy(seen, ({ hash }) => hash).values()]
+    .filter((group) => group.length > 1)
+    .map((group) => group.map(({ name }) => name));
   return {
     kind: sure,
     path,
@@ -103,5 +127,19 @@ export async function checkDataSet(
         names.some((name) => name.startsWith("train: ")) &&
         names.some((name) => name.startsWith("test: "))
       ).length,
+    nearDuplicates: nearDuplicates(seen),
   };
+}
+
+function nearDuplicates(seen: readonly Seen[]): DataReport["nearDuplicates"] {
+  return findNearDuplicates({
+    parts: Uint8Array.from(seen, ({ part }) => part),
+    at: (index) => seen[index]!.small,
+  }).flatMap(({ first, second, likeness, mirrored }) => {
+    const [test, train] = [seen[first]!, seen[second]!]
+      .sort((a, b) => b.part - a.part) as [Seen, Seen];
+    return test.hash === train.hash
+      ? []
+      : { images: [train.name, test.name], likeness, mirrored };
+  });
 }

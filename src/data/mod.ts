@@ -19,6 +19,7 @@ export {
 } from "./read_part.ts";
 export type { SourcePart } from "./source.ts";
 export { findDuplicates, type ImagePlace } from "./duplicates.ts";
+export { type Duplicate, findDuplicateGroups } from "./duplicate_groups.ts";
 export { detectKind } from "./detect_kind.ts";
 export { hashDataSet } from "./hash_data_set.ts";
 export { Sampler } from "./sampler.ts";

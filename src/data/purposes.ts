@@ -4,3 +4,4 @@
  */
 export const SPLIT_PURPOSE = 0x73706c74;
 export const TEST_SPLIT_PURPOSE = 0x74657374;
+export const SIGNS_PURPOSE = 0x7369676e;

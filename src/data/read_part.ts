@@ -78,7 +78,7 @@ export async function* readBatches(
 const LUMA = [0.299, 0.587, 0.114] as const;
 
 /** The pixels with 1 or 3 channels, whatever the picture has. */
-function toChannels(picture: Picture, channels: number): Uint8Array {
+export function toChannels(picture: Picture, channels: number): Uint8Array {
   const { pixels } = picture;
   if (picture.channels === channels) return pixels;
   const size = picture.width * picture.height;

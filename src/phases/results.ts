@@ -79,7 +79,7 @@ export async function writeResults(
   );
   if (isTeacher(phase)) return {};
   onBatch();
-  await writeDuplicates(context);
+  await writeDuplicates(context, onBatch);
   return {
     ...await pixelRidge(context, onBatch),
     ...await compareWithTeacher(context, result),

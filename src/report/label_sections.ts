@@ -1,7 +1,7 @@
 import { format, groupDigits } from "./format.ts";
 import { gallery, type GalleryItem } from "./gallery.ts";
 import { type Html, html, shorten } from "./html.ts";
-import type { PseudoLabelRow } from "./label_tables.ts";
+import type { DuplicateRow, PseudoLabelRow } from "./label_tables.ts";
 import type { RunData } from "./run_data.ts";
 
 /** Pictures of each gallery. */
@@ -10,7 +10,7 @@ const SHOWN = 24;
 const MOST_CLASSES = 20;
 const PER_CLASS = 8;
 
-/** Labels that the images speak against, and equal images in different parts. */
+/** Labels that the images speak against, and images that are there more than once. */
 export function dataDoubts(data: RunData): Html | undefined {
   const { suspects, duplicates, images } = data;
   if (suspects.length === 0 && duplicates.length === 0) return undefined;
@@ -35,21 +35,31 @@ export function dataDoubts(data: RunData): Html | undefined {
       )}
     `
   }${
-    duplicates.length > 0 && html`<h3>Equal images</h3>
-<p class="hint">${groupDigits(duplicates.length)} groups of equal images lie in
-different parts or have different labels: such a test image measures memory. The whole
-list is in <code>duplicates.csv</code>.</p>${
+    duplicates.length > 0 && html`<h3>Duplicates</h3>
+<p class="hint">${
+      groupDigits(duplicates.length)
+    } groups of images that are equal, or
+nearly so, lie in different parts or have different labels: such a test image measures
+memory. The whole list is in <code>duplicates.csv</code>.</p>${
       duplicates.slice(0, SHOWN / 2).map((group) =>
         gallery(
-          group.slice(0, 8).map(({ name, label, part }): GalleryItem => ({
-            name,
-            lines: [label || "no label", part],
+          group.slice(0, 8).map((row): GalleryItem => ({
+            name: row.name,
+            lines: [
+              row.label || "no label",
+              `${row.part} · ${likenessOf(row)}`,
+            ],
           })),
           images,
         )
       )
     }`
   }`;
+}
+
+function likenessOf({ likeness, mirrored }: DuplicateRow): string {
+  if (likeness === 1) return "equal";
+  return `${mirrored ? "mirrored, " : ""}${format(likeness, "percent")} like`;
 }
 
 /** What became of the unlabelled images, one by one. */

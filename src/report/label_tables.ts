@@ -15,6 +15,9 @@ export interface DuplicateRow {
   part: string;
   name: string;
   label: string;
+  /** To the one it is most like, 1 = equal pixels. */
+  likeness: number;
+  mirrored: boolean;
 }
 
 /** A line of `pseudo_labels.csv`. */
@@ -57,7 +60,9 @@ export function readDuplicates(text: string | undefined): DuplicateRow[][] {
   for (const row of records(text)) {
     const { group = "", part = "", name = "", label = "" } = row;
     const members = groups.get(group) ?? [];
-    members.push({ group, part, name, label });
+    const likeness = Number(row.likeness);
+    const mirrored = row.mirrored === "1";
+    members.push({ group, part, name, label, likeness, mirrored });
     groups.set(group, members);
   }
   return [...groups.values()];

@@ -236,10 +236,10 @@ export async function writeSampleRun(
   );
   await run.writeTable(
     "duplicates.csv",
-    ["group", "part", "index", "name", "label"],
+    ["group", "part", "index", "name", "label", "likeness", "mirrored"],
     [
-      [0, "labelled", 4, "data_batch_1.bin[4]", names[4]!],
-      [0, "test", 4, "test_batch.bin[4]", names[4]!],
+      [0, "labelled", 4, "data_batch_1.bin[4]", names[4]!, "1.0000", 0],
+      [0, "test", 4, "test_batch.bin[4]", names[4]!, "1.0000", 0],
     ],
   );
 }

@@ -33,6 +33,7 @@ Deno.test("checkDataSet() counts classes, sizes, damaged files and equal images"
         ["train: train/a/2.png", "train: unlabelled/5.png"],
       ],
       acrossParts: 1,
+      nearDuplicates: [],
     });
   });
 });
