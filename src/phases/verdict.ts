@@ -44,7 +44,13 @@ export function decideShipped(phases: Summaries): Verdict {
       } ${percent(own)}`,
     };
   }
-  return chain;
+  return baseline === undefined && phases.selfTrain !== undefined
+    ? {
+      ...chain,
+      reason:
+        `${chain.reason}; not compared with labels alone (phases.baseline)`,
+    }
+    : chain;
 }
 
 /** Of ST-Class and what self-training made of it. */
