@@ -1,5 +1,11 @@
 import { deepStrictEqual, match, ok } from "node:assert";
-import { assertClose, runTiny, writeTinyCifar } from "../helpers/mod.ts";
+import {
+  assertClose,
+  openTiny,
+  runTiny,
+  type TinyEngines,
+  writeTinyCifar,
+} from "../helpers/mod.ts";
 
 /** 5 steps of self-training from the same classified student. */
 const COMMON = {
@@ -35,41 +41,54 @@ const METHODS: Record<string, Record<string, unknown>> = {
   adamatch: { method: "adamatch", threshold: 0.9 },
   remixmatch: { method: "remixmatch" },
   "semi-vit": { method: "semi-vit", unlabelledWeight: 5 },
-  "fixmatch with voters": {
+  "pseudo-label in rounds, with voters": {
     method: "pseudo-label",
     rounds: 2,
     combine: "vote",
     voters: [{}],
   },
+  fixmatch: { method: "fixmatch" },
+  "flexmatch with voters": {
+    method: "flexmatch",
+    combine: "vote",
+    voters: [{}, {}],
+  },
 };
 
 /** Those with a state of their own, and those that couple images. */
-const STATEFUL = ["noisy-student", "freematch", "adamatch", "remixmatch"];
+const STATEFUL = [
+  "noisy-student",
+  "freematch",
+  "adamatch",
+  "remixmatch",
+  "flexmatch with voters",
+];
 
 type Lines = Record<string, unknown>[];
 
-/** Runs self-training in copies of a folder with a classified student. */
-async function withStart(
-  work: (
-    train: (
-      name: string,
-      options: {
-        ranks: number;
-        selfTrain: Record<string, unknown>;
-        stopAfter?: number;
-        microBatch?: number;
-      },
-    ) => Promise<
-      {
-        lines: Lines;
-        folder: string;
-        summary: Record<string, unknown>;
-        warnings: string[];
-      }
-    >,
-  ) => Promise<void>,
-): Promise<void> {
+interface Trained {
+  lines: Lines;
+  /** Bytes of the last checkpoint's model; absent where the phase stopped before. */
+  model: Uint8Array | undefined;
+  /** Lines of `pseudo_labels.csv`. */
+  table: string[];
+  summary: Record<string, unknown>;
+  warnings: string[];
+}
+
+type Train = (options: {
+  ranks: number;
+  selfTrain: Record<string, unknown>;
+  stopAfter?: number;
+  microBatch?: number;
+  /** Goes on where the last call with as many ranks has stopped. */
+  resume?: boolean;
+}) => Promise<Trained>;
+
+/** Runs self-training over and over from the same classified student. */
+async function withStart(work: (train: Train) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  const opened = new Map<number, TinyEngines>();
   try {
     const data = `${folder}/data`;
     await writeTinyCifar(data, { train: 12, test: 4 });
@@ -82,39 +101,46 @@ async function withStart(
       config: COMMON,
     });
     const weights = `${start}/checkpoints/classify-20/model.safetensors`;
-    await work(async (name, { selfTrain, microBatch = 0, ...options }) => {
-      const own = `${folder}/${name}`;
-      if (!await exists(own)) await copyFolder(start, own);
+    await work(async ({ ranks, selfTrain, microBatch = 0, ...options }) => {
+      const own = `${folder}/ranks-${ranks}`;
+      if (!options.resume) {
+        if (await exists(own)) await Deno.remove(own, { recursive: true });
+        await copyFolder(start, own);
+      }
+      const engines = opened.get(ranks) ??
+        await openTiny({ ranks, folder: own, data, config: COMMON });
+      opened.set(ranks, engines);
       const { voters, ...rest } = selfTrain;
-      const run = await runTiny({
-        ...options,
-        folder: own,
-        data,
-        phases: ["selfTrain"],
+      const run = await engines.run(["selfTrain"], {
+        stopAfter: options.stopAfter,
         config: {
-          ...COMMON,
           microBatch,
           phases: {
-            ...COMMON.phases,
             selfTrain: {
-              ...COMMON.phases.selfTrain,
               ...rest,
-              ...(voters ? { voters: [{ weights }] } : {}),
+              ...(Array.isArray(voters)
+                ? { voters: voters.map(() => ({ weights })) }
+                : {}),
             },
           },
         },
       });
       const [outcome] = run.outcomes;
       return {
-        folder: own,
         warnings: run.warnings,
         summary: outcome?.state === "done" ? outcome.summary : {},
         lines: run.metrics.filter(({ phase, split }) =>
           phase === "selfTrain" && split === "train"
         ),
+        model: await Deno.readFile(
+          `${own}/checkpoints/selfTrain-5/model.safetensors`,
+        ).catch(() => undefined),
+        table: (await Deno.readTextFile(`${own}/pseudo_labels.csv`)
+          .catch(() => "")).trim().split("\n"),
       };
     });
   } finally {
+    for (const engines of opened.values()) await engines.close();
     await Deno.remove(folder, { recursive: true });
   }
 }
@@ -124,8 +150,8 @@ Deno.test("runPhase() gives the same losses on 1 and 3 ranks with every method o
     for (const [name, selfTrain] of Object.entries(METHODS)) {
       await t.step(name, async () => {
         const [one, three] = [
-          await train(`${name} 1`, { ranks: 1, selfTrain }),
-          await train(`${name} 3`, { ranks: 3, selfTrain }),
+          await train({ ranks: 1, selfTrain }),
+          await train({ ranks: 3, selfTrain }),
         ];
         deepStrictEqual(one.lines.length, 5);
         for (const key of ["loss", "mask_rate", "pseudo_label_accuracy"]) {
@@ -141,13 +167,19 @@ Deno.test("runPhase() gives the same losses on 1 and 3 ranks with every method o
         ok(new Set(one.lines.map(({ loss }) => loss)).size === 5, name);
         const rates = one.lines.map((line) => Number(line.mask_rate ?? 0.5));
         ok(rates.some((rate) => rate > 0), `${name}: no label was used`);
+        // 12 images a class, less 4 labelled and 3 for validation.
+        deepStrictEqual(one.table.length, 1 + 50, name);
+        deepStrictEqual(three.table.length, 1 + 50, name);
+        const rounds = Number(selfTrain.rounds ?? 0);
+        ok(rounds === 0 || new Set(rates).size <= rounds, `${name}: ${rates}`);
         if (!STATEFUL.includes(name)) return;
-        const cut = { ranks: 1, selfTrain };
-        await train(`${name} cut`, { ...cut, stopAfter: 3 });
-        const resumed = await train(`${name} cut`, cut);
+        const again = { ranks: 1, selfTrain };
+        await train({ ...again, stopAfter: 3 });
+        const resumed = await train({ ...again, resume: true });
         deepStrictEqual(losses(resumed), losses(one), `${name}, resumed`);
-        deepStrictEqual(await modelOf(resumed), await modelOf(one), name);
-        const split = await train(`${name} split`, { ...cut, microBatch: 5 });
+        ok(one.model !== undefined, name);
+        deepStrictEqual(resumed.model, one.model, name);
+        const split = await train({ ...again, microBatch: 5 });
         assertClose(
           losses(split),
           losses(one),
@@ -169,10 +201,10 @@ Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', 
       attempts: 1,
       startAccuracy: 0,
     };
-    const run = (name: string, selfTrain: Record<string, unknown>) =>
-      train(name, { ranks: 1, selfTrain: { threshold: 0, ...selfTrain } });
+    const run = (selfTrain: Record<string, unknown>) =>
+      train({ ranks: 1, selfTrain: { threshold: 0, ...selfTrain } });
     await t.step("stop", async () => {
-      const { summary, warnings } = await run("stop", {
+      const { summary, warnings } = await run({
         guard: { ...guard, answer: "stop" },
       });
       deepStrictEqual(summary.steps, 2);
@@ -180,14 +212,14 @@ Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', 
       match(warnings.join("\n"), /selfTrain, step 2: .*; the phase ends/);
     });
     await t.step("rollback, then stop", async () => {
-      const { summary, warnings } = await run("rollback", {
+      const { summary, warnings } = await run({
         guard: { ...guard, answer: "rollback" },
       });
       deepStrictEqual(summary.steps, 4);
       match(warnings.join("\n"), /back to the weights of step 0/);
     });
     await t.step("a start below the bound is not trained", async () => {
-      const { summary, lines } = await run("refuse", {
+      const { summary, lines } = await run({
         guard: { ...guard, startAccuracy: 1 },
       });
       deepStrictEqual([summary.steps, summary.best_step, lines.length], [
@@ -276,12 +308,6 @@ Deno.test("runPhase() distils three teachers alike on 1 rank from caches and on 
 
 function losses({ lines }: { lines: Lines }): number[] {
   return lines.map(({ loss }) => loss as number);
-}
-
-function modelOf({ folder }: { folder: string }) {
-  return Deno.readFile(
-    `${folder}/checkpoints/selfTrain-5/model.safetensors`,
-  );
 }
 
 async function exists(path: string): Promise<boolean> {

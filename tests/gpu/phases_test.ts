@@ -92,55 +92,6 @@ Deno.test("runPhase() gives the same losses on 1, 2 and 3 ranks in every phase",
   });
 });
 
-Deno.test("runPhase() labels all unlabelled images once a round with method pseudo-label, the same on 1 and 2 ranks", async () => {
-  await withFolder(async (folder) => {
-    const data = `${folder}/data`;
-    await writeTinyCifar(data, { train: 12, test: 4 });
-    const runs = [];
-    for (const ranks of [1, 2]) {
-      const own = `${folder}/ranks-${ranks}`;
-      const run = await runTiny({
-        ranks,
-        folder: own,
-        data,
-        phases: ["classify", "selfTrain"],
-        config: {
-          data: { padding: 0 },
-          phases: {
-            distill: { enabled: false },
-            classify: {
-              images: 480,
-              backbone: "finetune",
-              optimizer: { learningRate: 0.01 },
-            },
-            selfTrain: {
-              images: 480,
-              method: "pseudo-label",
-              rounds: 2,
-              threshold: 0.5,
-            },
-          },
-        },
-      });
-      runs.push(
-        run.metrics.filter(({ split, phase }) =>
-          split === "train" && phase === "selfTrain"
-        ),
-      );
-      const table = await Deno.readTextFile(`${own}/pseudo_labels.csv`);
-      // 12 images a class, less 4 labelled and 3 for validation.
-      deepStrictEqual(table.trim().split("\n").length, 1 + 50);
-    }
-    const [one, two] = runs.map((lines) =>
-      lines.map(({ loss }) => loss as number)
-    );
-    deepStrictEqual(one!.length, 20);
-    assertClose(two!, one!, { rtol: 1e-4 });
-    const yields = new Set(runs[0]!.map(({ mask_rate }) => mask_rate));
-    ok(yields.size <= 2 && !yields.has(0), `${[...yields]}`);
-  });
-});
-
 for (const phase of ["distill", "selfTrain"] as const) {
   Deno.test(`runPhase("${phase}") stopped and resumed equals the uninterrupted run bit for bit`, async () => {
     await withFolder(async (folder) => {

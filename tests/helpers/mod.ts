@@ -13,7 +13,13 @@ export {
 } from "./views.ts";
 export { contentsOf } from "./contents_of.ts";
 export { type Death, type MortalRun, runMortal } from "./mortal_world.ts";
-export { runTiny, tinyConfig, type TinyRun } from "./tiny_engine.ts";
+export {
+  openTiny,
+  runTiny,
+  tinyConfig,
+  type TinyEngines,
+  type TinyRun,
+} from "./tiny_engine.ts";
 export {
   gzip,
   idxFile,

@@ -45,23 +45,36 @@ export interface TinyRun {
   warnings: string[];
 }
 
-/** Runs phases on `ranks` engines in this process, joined in memory. */
-export async function runTiny(
-  options: {
-    ranks: number;
-    folder: string;
-    data: string;
-    phases: readonly PhaseName[];
-    config?: Record<string, unknown>;
-    /** Asks to stop after this many calls on rank 0. */
-    stopAfter?: number;
-    /** Of the kernels of each rank; default: all alike. */
-    forms?: readonly KernelForm[];
-    /** Default: `cache` beside `folder`. */
-    cacheFolder?: string;
-  },
-): Promise<TinyRun> {
-  const { ranks, folder, data, phases } = options;
+/** How {@linkcode openTiny} opens engines. */
+export interface TinyOptions {
+  ranks: number;
+  folder: string;
+  data: string;
+  config?: Record<string, unknown>;
+  /** Of the kernels of each rank; default: all alike. */
+  forms?: readonly KernelForm[];
+  /** Default: `cache` beside `folder`. */
+  cacheFolder?: string;
+}
+
+/** Engines of one run in this process, joined in memory. */
+export interface TinyEngines {
+  run(
+    phases: readonly PhaseName[],
+    options?: {
+      /** Asks to stop after this many calls on rank 0. */
+      stopAfter?: number | undefined;
+      /** Changes of the configuration, for this call alone, that leave the data alone. */
+      config?: Record<string, unknown>;
+    },
+  ): Promise<TinyRun>;
+  close(): Promise<void>;
+}
+
+/** Opens `ranks` engines; opening them, and their kernels, takes longer than tiny phases. */
+export async function openTiny(options: TinyOptions): Promise<TinyEngines> {
+  const { ranks, folder, data } = options;
+  // Engines keep the object, and read it when a phase begins.
   const config = tinyConfig(data, options.config);
   await Deno.mkdir(folder, { recursive: true });
   const network = new MemoryNetwork({ size: ranks, timers: realEnv.timers });
@@ -79,10 +92,11 @@ export async function runTiny(
         }),
     );
   let asked = 0;
-  const warnings: string[] = [];
-  const outcomes = await Promise.all(
-    communicators.map(async (communicator, rank) => {
-      using engine = await openEngine({
+  let stopAfter: number | undefined;
+  let warnings: string[] = [];
+  const engines = await Promise.all(
+    communicators.map((communicator, rank) =>
+      openEngine({
         env: realEnv,
         config,
         communicator,
@@ -91,33 +105,61 @@ export async function runTiny(
         // Measuring it would open two more devices for each engine.
         form: options.forms?.[rank] ?? "register",
         stopRequested: () =>
-          rank === 0 && options.stopAfter !== undefined &&
-          ++asked >= options.stopAfter,
+          rank === 0 && stopAfter !== undefined && ++asked >= stopAfter,
         onProgress: () => {},
         onStep: () => {},
         log: (level, message) => {
           if (level === "warn") warnings.push(message);
         },
-      });
-      const results: PhaseOutcome[] = [];
-      for (const phase of phases) {
-        const outcome = await engine.runPhase(phase);
-        results.push(outcome);
-        if (outcome.state === "stopped") break;
-      }
-      return results;
-    }),
-  );
-  for (const communicator of communicators) await communicator.close?.();
-  network.close();
-  const text = await Deno.readTextFile(`${folder}/metrics.jsonl`).catch(() =>
-    ""
+      })
+    ),
   );
   return {
-    outcomes: outcomes[0]!,
-    warnings,
-    metrics: text.split("\n").filter(Boolean).map((line) => JSON.parse(line)),
+    async run(phases, call = {}) {
+      const changed = merge(options.config ?? {}, call.config ?? {});
+      Object.assign(config, tinyConfig(data, changed));
+      asked = 0;
+      stopAfter = call.stopAfter;
+      warnings = [];
+      const outcomes = await Promise.all(engines.map(async (engine) => {
+        const results: PhaseOutcome[] = [];
+        for (const phase of phases) {
+          const outcome = await engine.runPhase(phase);
+          results.push(outcome);
+          if (outcome.state === "stopped") break;
+        }
+        return results;
+      }));
+      const text = await Deno.readTextFile(`${folder}/metrics.jsonl`)
+        .catch(() => "");
+      return {
+        outcomes: outcomes[0]!,
+        warnings,
+        metrics: text.split("\n").filter(Boolean)
+          .map((line) => JSON.parse(line)),
+      };
+    },
+    async close() {
+      for (const engine of engines) engine[Symbol.dispose]();
+      for (const communicator of communicators) await communicator.close?.();
+      network.close();
+    },
   };
+}
+
+/** Runs phases on engines that are opened for it. */
+export async function runTiny(
+  { phases, stopAfter, ...options }: TinyOptions & {
+    phases: readonly PhaseName[];
+    stopAfter?: number;
+  },
+): Promise<TinyRun> {
+  const engines = await openTiny(options);
+  try {
+    return await engines.run(phases, { stopAfter });
+  } finally {
+    await engines.close();
+  }
 }
 
 type Json = Record<string, unknown>;
