@@ -19,14 +19,8 @@ export function checkSelfTrain({ phases }: Config): Problem[] {
   if (method === "noisy-student" && rounds === 0) {
     complain("rounds", "noisy-student labels in rounds: at least 1");
   }
-  if (
-    voters.length > 0 && method !== "noisy-student" &&
-    (method !== "pseudo-label" || rounds === 0)
-  ) {
-    complain(
-      "voters",
-      "several models label in rounds only: set method=pseudo-label or noisy-student, and rounds",
-    );
+  if (voters.length > 0 && unlabelled) {
+    complain("voters", `nothing to vote on: ${method} makes no labels`);
   }
   if (mixes && unlabelled) {
     complain("mix", `${mix} mixes labels, and ${method} makes none`);

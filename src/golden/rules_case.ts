@@ -105,7 +105,7 @@ function createRule(
         record("time", time!);
         record("p", p!);
         record("hist", hist!);
-        record("tau", rule.thresholds);
+        record("tau", p!.map((_, label) => rule.leastConfidence(label)));
       },
     };
   }

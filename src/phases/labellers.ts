@@ -10,7 +10,9 @@ export class Labellers {
   readonly #inferences: readonly Inference[];
   readonly #classes: number;
   readonly #kind: "mean" | "vote";
+  #votes: readonly ArrayLike<number>[] | undefined;
 
+  /** @param labellers The student's model, then those that do not change. */
   constructor(context: Context, labellers: readonly FrozenModel[]) {
     const { config, split, communicator, division } = context;
     const { device, trainStore, leftovers } = context;
@@ -37,10 +39,18 @@ export class Labellers {
 
   /** Class probabilities, `[unlabelled images, classes]`, the same on every rank. */
   async run(): Promise<ArrayLike<number>> {
-    const models: ArrayLike<number>[] = [];
-    for (const inference of this.#inferences) {
-      models.push(softmaxRows(await inference.run(), this.#classes));
-    }
+    const own = await this.#predict(this.#inferences.slice(0, 1));
+    return this.combine([...own, ...await this.votes()]);
+  }
+
+  /** The same by each model but the first: asked once, since they do not change. */
+  async votes(): Promise<readonly ArrayLike<number>[]> {
+    this.#votes ??= await this.#predict(this.#inferences.slice(1));
+    return this.#votes;
+  }
+
+  /** What the models' probabilities for the same images make together. */
+  combine(models: readonly ArrayLike<number>[]): ArrayLike<number> {
     return models.length === 1 ? models[0]! : combineModels(models, {
       classes: this.#classes,
       kind: this.#kind,
@@ -51,5 +61,15 @@ export class Labellers {
     for (const each of [...this.#inferences, ...this.#inputs]) {
       each[Symbol.dispose]();
     }
+  }
+
+  async #predict(
+    inferences: readonly Inference[],
+  ): Promise<ArrayLike<number>[]> {
+    const models: ArrayLike<number>[] = [];
+    for (const inference of inferences) {
+      models.push(softmaxRows(await inference.run(), this.#classes));
+    }
+    return models;
   }
 }

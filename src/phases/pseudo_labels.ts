@@ -1,10 +1,11 @@
 import { Sampler } from "../data/mod.ts";
-import { RunFolder } from "../run/mod.ts";
 import { NO_IMAGE } from "../training/mod.ts";
 import { CollapseGuard, type GuardState } from "./collapse_guard.ts";
 import { type Context, STREAMS } from "./context.ts";
 import type { FrozenModel } from "./further_models.ts";
+import { judgeImages, roundOptions } from "./judgement.ts";
 import { Labellers } from "./labellers.ts";
+import { writePseudoLabels } from "./pseudo_label_table.ts";
 import { Provenance, type ProvenanceState } from "./provenance.ts";
 import {
   makeTable,
@@ -20,7 +21,6 @@ import {
   type PseudoLabelRule,
   type PseudoLabels,
   type RuleState,
-  topClasses,
 } from "./rules/mod.ts";
 import type { Method } from "./self_train_method.ts";
 
@@ -32,28 +32,13 @@ export interface StepLabels extends PseudoLabels {
   rate: number;
 }
 
-/** Of `pseudo_labels.csv`: an image a line, as the final model labels it. */
-const COLUMNS = [
-  "index",
-  "name",
-  "label",
-  "class",
-  "confidence",
-  "kept",
-  "reason",
-  "first_round",
-  "times_used",
-  "times_seen",
-  "flips",
-  "true_label",
-];
-
 /** Which unlabelled images a step sees and what they are taken for. */
 export class Unlabelled {
   /** Labels the images of each step; absent where rounds do, or nobody. */
   readonly rule: PseudoLabelRule | undefined;
   readonly guard: CollapseGuard;
   readonly #context: Context;
+  readonly #method: Method;
   readonly #labellers: Labellers;
   readonly #pool: Int32Array;
   readonly #classes: number;
@@ -64,6 +49,8 @@ export class Unlabelled {
   #stored: StoredTable | undefined;
   /** Positions in the pool of the current global batch. */
   #drawn = new Int32Array();
+  /** What each further model makes of every image, where a rule labels. */
+  #votes: readonly ArrayLike<number>[] = [];
   /** Step of the current global batch, and the pass or round it belongs to. */
   #place = { step: 0, round: 0 };
 
@@ -75,6 +62,7 @@ export class Unlabelled {
   ) {
     const { config, split, data } = context;
     this.#context = context;
+    this.#method = method;
     this.#pool = split.unlabelled;
     this.#provenance = new Provenance(this.#pool.length);
     this.#classes = data.classNames.length;
@@ -94,6 +82,11 @@ export class Unlabelled {
       });
     this.#labellers = new Labellers(context, labellers);
     this.#sampler = this.#samplerOf(this.#pool.length, 0);
+  }
+
+  /** Asks the further models about all images: their answers count in every step. */
+  async consult(): Promise<void> {
+    this.#votes = await this.#labellers.votes();
   }
 
   /** The images at these positions of the stream of unlabelled images. */
@@ -135,9 +128,14 @@ export class Unlabelled {
     return { indices, pseudoLabels: { ...labels, accuracy, rate } };
   }
 
-  /** Applies the rule to the global batch's predictions. */
-  label(predictions: Omit<Predictions, "indices">): StepLabels {
-    const labels = this.rule!.apply({ ...predictions, indices: this.#drawn });
+  /** Applies the rule to the global batch's predictions and those of further models. */
+  label({ weak, ...predictions }: Omit<Predictions, "indices">): StepLabels {
+    const votes = this.#votes.map((all) => this.#rowsOf(all));
+    const labels = this.rule!.apply({
+      ...predictions,
+      weak: this.#labellers.combine([weak, ...votes]),
+      indices: this.#drawn,
+    });
     const { confidence, weights } = labels;
     for (let i = 0; i < weights.length; i++) {
       if (confidence[i]! < this.guard.floor) weights[i] = 0;
@@ -150,12 +148,9 @@ export class Unlabelled {
   async startRound(round: number): Promise<boolean> {
     if (this.#table?.round === round) return false;
     const options = this.#context.config.phases.selfTrain;
-    const noisy = options.method === "noisy-student";
     const table = makeTable(round, await this.#labellers.run(), {
       classes: this.#classes,
-      threshold: Math.max(options.threshold, this.guard.floor),
-      balance: noisy && options.noisyStudent.balance,
-      soft: noisy && options.noisyStudent.labels === "soft",
+      ...roundOptions(options, this.guard.floor),
     });
     this.#useTable(table);
     this.#context.log("info", "pseudo-labels of a round", {
@@ -168,52 +163,14 @@ export class Unlabelled {
 
   /** Labels all images with the final model and writes `pseudo_labels.csv`. */
   async conclude(): Promise<Record<string, number>> {
-    const { config, data, env, runFolder, communicator } = this.#context;
-    const { threshold } = config.phases.selfTrain;
-    const { labels, confidence } = topClasses(
-      await this.#labellers.run(),
-      this.#classes,
-    );
-    let kept = 0;
-    let right = 0;
-    let known = 0;
-    const rows: (string | number)[][] = [];
-    labels.forEach((label, i) => {
-      const truth = data.train.labels[this.#pool[i]!]!;
-      const keep = confidence[i]! >= threshold;
-      if (keep) {
-        kept++;
-        if (truth >= 0) known++;
-        if (truth === label) right++;
-      }
-      const history = this.#provenance.at(i);
-      rows.push([
-        this.#pool[i]!,
-        data.train.nameOf(this.#pool[i]!),
-        label,
-        data.classNames[label] ?? "",
-        confidence[i]!.toFixed(6),
-        keep ? 1 : 0,
-        keep ? "" : `confidence below ${threshold}`,
-        history.firstUsed < 0 ? "" : history.firstUsed + 1,
-        history.timesUsed,
-        history.timesSeen,
-        history.flips,
-        truth >= 0 ? truth : "",
-      ]);
+    const judgement = judgeImages(await this.#labellers.run(), {
+      classes: this.#classes,
+      rule: this.rule,
+      method: this.#method,
+      options: this.#context.config.phases.selfTrain,
+      floor: this.guard.floor,
     });
-    if (communicator.rank === 0) {
-      await new RunFolder(env.disk, runFolder).writeTable(
-        "pseudo_labels.csv",
-        COLUMNS,
-        rows,
-      );
-    }
-    return {
-      pseudo_label_yield: kept / Math.max(1, labels.length),
-      ...(known > 0 ? { pseudo_label_accuracy: right / known } : {}),
-      pseudo_label_flips: this.#provenance.meanFlips,
-    };
+    return await writePseudoLabels(this.#context, judgement, this.#provenance);
   }
 
   save(): unknown {
@@ -240,6 +197,16 @@ export class Unlabelled {
 
   [Symbol.dispose](): void {
     this.#labellers[Symbol.dispose]();
+  }
+
+  /** The rows of the current global batch, of `[unlabelled images, classes]`. */
+  #rowsOf(all: ArrayLike<number>): Float64Array {
+    const classes = this.#classes;
+    return Float64Array.from(
+      { length: this.#drawn.length * classes },
+      (_, i) =>
+        all[this.#drawn[Math.floor(i / classes)]! * classes + i % classes]!,
+    );
   }
 
   #useTable(table: RoundTable): void {

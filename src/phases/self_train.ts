@@ -225,6 +225,7 @@ export async function selfTrainRecipe(
       for (let i = 0; i < rows.globalLabelled; i++) {
         chosen[i] = sampler.at(index * rows.globalLabelled + i);
       }
+      if (rule) await unlabelled.consult();
       if (byRound) {
         const begins = await unlabelled.startRound(
           Math.floor(index / stepsPerRound),

@@ -156,8 +156,11 @@ Deno.test("loadConfig() refuses impossible pairs and says why", async () => {
       /selfTrain.rounds: noisy-student labels in rounds/,
     ],
     [
-      ['phases.selfTrain.voters=[{"weights":"a.safetensors"}]'],
-      /selfTrain.voters: several models label in rounds only/,
+      [
+        'phases.selfTrain.voters=[{"weights":"a.safetensors"}]',
+        "phases.selfTrain.method=mean-teacher",
+      ],
+      /selfTrain.voters: nothing to vote on: mean-teacher makes no labels/,
     ],
     [
       ["phases.selfTrain.method=pi-model", "phases.selfTrain.mix=beta"],

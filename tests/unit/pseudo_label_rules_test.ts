@@ -86,6 +86,20 @@ for (const [name, create] of Object.entries(RULES)) {
     deepStrictEqual(copy.apply(batch(1)), create().apply(batch(1)));
   });
 
+  Deno.test(`${name} judges by its thresholds and learns nothing from it`, () => {
+    const rule = create();
+    rule.apply(batch(1));
+    const before = rule.state();
+    const { labels, weights, confidence } = rule.judge(batch(2).weak);
+    deepStrictEqual(rule.state(), before);
+    deepStrictEqual(
+      [...weights].map((weight) => weight > 0),
+      [...labels].map((label, i) =>
+        confidence[i]! >= rule.leastConfidence(label)
+      ),
+    );
+  });
+
   Deno.test(`${name} changes nothing when the batch is empty`, () => {
     const rule = create();
     rule.apply(batch(1));

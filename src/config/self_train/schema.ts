@@ -95,7 +95,7 @@ export const selfTrain = z.strictObject({
     "decay of the averaged model that labels, is evaluated and kept; 0 = the student itself",
   ),
   voters: voters.describe(
-    "models that label beside the student, once a round; needs pseudo-label or noisy-student",
+    "models that label beside the student, with any method that makes labels: each sees every image once, unchanged",
   ),
   combine: z.enum(["mean", "vote"]).default("mean").describe(
     "voters: mean of the probabilities, or share of the models that vote for a class",

@@ -6,6 +6,7 @@ import {
   type Predictions,
   type PseudoLabelRule,
   type PseudoLabels,
+  restored,
   restoredAverage,
   type RuleState,
   topClasses,
@@ -23,6 +24,8 @@ export class AdaMatchRule implements PseudoLabelRule {
   /** Moving averages of mean probabilities; empty before the first step. */
   #unlabelled: number[] = [];
   #labelled: number[] = [];
+  /** Of the last step. */
+  #leastConfidence: number;
 
   constructor(options: {
     classes: number;
@@ -33,6 +36,7 @@ export class AdaMatchRule implements PseudoLabelRule {
     this.#classes = options.classes;
     this.#threshold = options.threshold;
     this.#momentum = options.momentum;
+    this.#leastConfidence = options.threshold;
   }
 
   apply({ weak, labelled = [] }: Predictions): PseudoLabels {
@@ -52,25 +56,35 @@ export class AdaMatchRule implements PseudoLabelRule {
       classMeans(labelled, classes),
       m,
     );
-    const aligned = alignRows(weak, this.#labelled, this.#unlabelled);
-    const { labels, confidence } = topClasses(aligned, classes);
-    const threshold = this.#threshold *
+    this.#leastConfidence = this.#threshold *
       mean(topClasses(labelled, classes).confidence);
+    return this.judge(weak);
+  }
+
+  judge(weak: ArrayLike<number>): PseudoLabels {
+    const aligned = alignRows(weak, this.#labelled, this.#unlabelled);
+    const { labels, confidence } = topClasses(aligned, this.#classes);
     const weights = Float32Array.from(
       confidence,
-      (value) => value >= threshold ? 1 : 0,
+      (value) => value >= this.#leastConfidence ? 1 : 0,
     );
     return { labels, weights, confidence };
   }
 
+  leastConfidence(): number {
+    return this.#leastConfidence;
+  }
+
   state(): RuleState {
     return {
+      least: [this.#leastConfidence],
       unlabelled: [...this.#unlabelled],
       labelled: [...this.#labelled],
     };
   }
 
   restore(state: RuleState): void {
+    this.#leastConfidence = restored("AdaMatch", state, "least", 1)[0]!;
     const average = (name: string) =>
       restoredAverage("AdaMatch", state, name, this.#classes);
     this.#unlabelled = average("unlabelled");

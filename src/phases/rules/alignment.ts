@@ -5,13 +5,15 @@ const SMALLEST = 1e-6;
 
 /**
  * Distribution alignment (Berthelot et al. 2020): the probabilities times wanted
- * over average class frequency, each row summing to 1 again.
+ * over average class frequency, each row summing to 1 again. As they are while
+ * there is no average.
  */
 export function alignRows(
   probabilities: ArrayLike<number>,
   wanted: readonly number[],
   average: readonly number[],
 ): Float64Array<ArrayBuffer> {
+  if (average.length === 0) return Float64Array.from(probabilities);
   const classes = wanted.length;
   const aligned = Float64Array.from(
     probabilities,

@@ -38,18 +38,29 @@ export class FlexMatchRule implements PseudoLabelRule {
   }
 
   apply({ indices, weak }: Predictions): PseudoLabels {
-    const { labels, confidence } = topClasses(weak, this.#classes);
-    const weights = Float32Array.from(confidence, (value, i) => {
-      const beta = this.#beta[labels[i]!]!;
-      return value >= this.#threshold * beta / (2 - beta) ? 1 : 0;
-    });
+    const judged = this.judge(weak);
+    const { labels, confidence } = judged;
     for (let i = 0; i < labels.length; i++) {
       if (confidence[i]! >= this.#threshold) {
         this.#chosen[indices[i]!] = labels[i]!;
       }
     }
     this.#update();
+    return judged;
+  }
+
+  judge(weak: ArrayLike<number>): PseudoLabels {
+    const { labels, confidence } = topClasses(weak, this.#classes);
+    const weights = Float32Array.from(
+      confidence,
+      (value, i) => value >= this.leastConfidence(labels[i]!) ? 1 : 0,
+    );
     return { labels, weights, confidence };
+  }
+
+  leastConfidence(label: number): number {
+    const beta = this.#beta[label]!;
+    return this.#threshold * beta / (2 - beta);
   }
 
   state(): RuleState {

@@ -39,12 +39,6 @@ export class FreeMatchRule implements PseudoLabelRule {
     return { p: this.#p, hist: this.#hist };
   }
 
-  /** Threshold of each class after the last step. */
-  get thresholds(): number[] {
-    const largest = Math.max(...this.#p);
-    return this.#p.map((value) => this.#time * value / largest);
-  }
-
   apply({ weak }: Predictions): PseudoLabels {
     const { labels, confidence } = topClasses(weak, this.#classes);
     const m = this.#momentum;
@@ -56,12 +50,20 @@ export class FreeMatchRule implements PseudoLabelRule {
       this.#p = moveAverage(this.#p, means, m);
       this.#hist = moveAverage(this.#hist, frequencies, m);
     }
-    const thresholds = this.thresholds;
+    return this.judge(weak);
+  }
+
+  judge(weak: ArrayLike<number>): PseudoLabels {
+    const { labels, confidence } = topClasses(weak, this.#classes);
     const weights = Float32Array.from(
       confidence,
-      (value, i) => value >= thresholds[labels[i]!]! ? 1 : 0,
+      (value, i) => value >= this.leastConfidence(labels[i]!) ? 1 : 0,
     );
     return { labels, weights, confidence };
+  }
+
+  leastConfidence(label: number): number {
+    return this.#time * this.#p[label]! / Math.max(...this.#p);
   }
 
   state(): RuleState {

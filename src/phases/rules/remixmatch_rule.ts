@@ -40,6 +40,11 @@ export class ReMixMatchRule implements PseudoLabelRule {
       const means = classMeans(weak, classes);
       this.#p = averageFrom(this.#p, means, this.#momentum);
     }
+    return this.judge(weak);
+  }
+
+  judge(weak: ArrayLike<number>): PseudoLabels {
+    const classes = this.#prior.length;
     const aligned = alignRows(weak, this.#prior, this.#p);
     const targets = sharpen(aligned, classes, this.#temperature);
     const { labels, confidence } = topClasses(targets, classes);
@@ -49,6 +54,10 @@ export class ReMixMatchRule implements PseudoLabelRule {
       confidence,
       targets: Float32Array.from(targets),
     };
+  }
+
+  leastConfidence(): number {
+    return 0;
   }
 
   state(): RuleState {

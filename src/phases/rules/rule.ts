@@ -39,7 +39,12 @@ export type RuleState = Record<string, number[]>;
 export interface PseudoLabelRule {
   /** Needs the predictions for labelled images too. */
   readonly readsLabelled: boolean;
+  /** Labels a batch and learns from it. */
   apply(predictions: Predictions): PseudoLabels;
+  /** How it would take these predictions now; learns nothing from them. */
+  judge(weak: ArrayLike<number>): PseudoLabels;
+  /** Least confidence at which an image of this label is used now; 0 = any. */
+  leastConfidence(label: number): number;
   state(): RuleState;
   /** @throws {RangeError} If the state belongs to a rule of other sizes. */
   restore(state: RuleState): void;

@@ -40,8 +40,7 @@ export class SoftMatchRule implements PseudoLabelRule {
   }
 
   apply({ weak }: Predictions): PseudoLabels {
-    const { labels } = topClasses(weak, this.#classes);
-    if (labels.length === 0) return NO_LABELS;
+    if (weak.length === 0) return NO_LABELS;
     const m = this.#momentum;
     this.#p = averageFrom(this.#p, classMeans(weak, this.#classes), m);
     const { confidence } = topClasses(this.align(weak), this.#classes);
@@ -51,6 +50,12 @@ export class SoftMatchRule implements PseudoLabelRule {
       confidence.length / Math.max(1, confidence.length - 1);
     this.#mu = m * this.#mu + (1 - m) * average;
     this.#variance = m * this.#variance + (1 - m) * spread;
+    return this.judge(weak);
+  }
+
+  judge(weak: ArrayLike<number>): PseudoLabels {
+    const { labels } = topClasses(weak, this.#classes);
+    const { confidence } = topClasses(this.align(weak), this.#classes);
     const width = 2 * this.#variance / this.#sigmas ** 2;
     const weights = Float32Array.from(confidence, (value) => {
       const below = Math.min(value - this.#mu, 0);
@@ -63,6 +68,10 @@ export class SoftMatchRule implements PseudoLabelRule {
   align(probabilities: ArrayLike<number>): Float64Array<ArrayBuffer> {
     const uniform = new Array<number>(this.#classes).fill(1 / this.#classes);
     return alignRows(probabilities, uniform, this.#p);
+  }
+
+  leastConfidence(): number {
+    return 0;
   }
 
   state(): RuleState {

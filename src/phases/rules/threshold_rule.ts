@@ -21,12 +21,20 @@ export class ThresholdRule implements PseudoLabelRule {
   }
 
   apply({ weak }: Predictions): PseudoLabels {
+    return this.judge(weak);
+  }
+
+  judge(weak: ArrayLike<number>): PseudoLabels {
     const { labels, confidence } = topClasses(weak, this.#classes);
     const weights = Float32Array.from(
       confidence,
       (value) => value >= this.#threshold ? 1 : 0,
     );
     return { labels, weights, confidence };
+  }
+
+  leastConfidence(): number {
+    return this.#threshold;
   }
 
   state(): RuleState {

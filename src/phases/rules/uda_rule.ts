@@ -29,6 +29,10 @@ export class UdaRule implements PseudoLabelRule {
   }
 
   apply({ weak }: Predictions): PseudoLabels {
+    return this.judge(weak);
+  }
+
+  judge(weak: ArrayLike<number>): PseudoLabels {
     const { labels, confidence } = topClasses(weak, this.#classes);
     const weights = Float32Array.from(
       confidence,
@@ -41,6 +45,10 @@ export class UdaRule implements PseudoLabelRule {
       confidence,
       targets: Float32Array.from(targets),
     };
+  }
+
+  leastConfidence(): number {
+    return this.#threshold;
   }
 
   state(): RuleState {
