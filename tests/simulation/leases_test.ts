@@ -76,6 +76,8 @@ class LeasingWorld {
   readonly size: number;
   /** Who has computed each part of each piece, `[work][part]`. */
   readonly computed: number[][][];
+  /** Pieces that were begun, of any generation. */
+  begun = 0;
   readonly #next: () => number;
   /** A rank dies in its so manieth exchange or part. */
   readonly #deaths = new Map<number, number>();
@@ -221,7 +223,9 @@ class LeasingWorld {
           },
         },
         reporter: { report: (request) => this.#report(request) },
-        log: { write: () => {} },
+        log: {
+          write: (_, __, { work }) => this.begun = Math.max(this.begun, +work!),
+        },
         rank,
         generation,
         size,
@@ -298,6 +302,9 @@ Deno.test("SharedRows lets ranks that are left go on with what they have, and le
         values.forEach((rows, work) =>
           deepStrictEqual(rows, LeasingWorld.expected(work, world.rows))
         );
+      }
+      if (results.size === world.size) {
+        deepStrictEqual(world.begun, WORKS, "nothing is leased twice");
       }
       world.computed.flat().forEach((ranks) => {
         const left = ranks.filter((rank) => results.has(rank));
