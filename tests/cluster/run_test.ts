@@ -1,5 +1,4 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
-import { PHASES } from "../../src/phases/mod.ts";
 import {
   checkNoneLeft,
   CommandProcess,
@@ -7,6 +6,7 @@ import {
   readJson,
   withTinyRun,
 } from "./train_process.ts";
+import { PHASES } from "../helpers/mod.ts";
 
 Deno.test("train leaves a complete run folder when two ranks run all phases", async () => {
   await withTinyRun(async ({ folder, config }) => {

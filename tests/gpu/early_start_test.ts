@@ -14,13 +14,12 @@ import {
   type Engine,
   type EngineOptions,
   openEngine,
-  PHASES,
   startEarly,
 } from "../../src/phases/mod.ts";
 import { rehearse } from "../../src/phases/run_phase.ts";
 import { silentOptions } from "../../src/phases/silent_options.ts";
 import { soloCommunicator } from "../../src/training/mod.ts";
-import { tinyConfig, writeTinyCifar } from "../helpers/mod.ts";
+import { PHASES, tinyConfig, writeTinyCifar } from "../helpers/mod.ts";
 
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
 

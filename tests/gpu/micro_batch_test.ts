@@ -1,7 +1,11 @@
 import { deepStrictEqual } from "node:assert";
-import { PHASES } from "../../src/phases/mod.ts";
 import { splitRows } from "../../src/training/mod.ts";
-import { assertClose, runTiny, writeTinyCifar } from "../helpers/mod.ts";
+import {
+  assertClose,
+  PHASES,
+  runTiny,
+  writeTinyCifar,
+} from "../helpers/mod.ts";
 
 /** Every loss, both kinds of random masks, a few steps a phase. */
 const ALL_LOSSES = {

@@ -1,8 +1,12 @@
 import { deepStrictEqual, ok, rejects } from "node:assert";
-import { PHASES } from "../../src/phases/mod.ts";
 import { readSafetensorsFile } from "../../src/run/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
-import { assertClose, runTiny, writeTinyCifar } from "../helpers/mod.ts";
+import {
+  assertClose,
+  PHASES,
+  runTiny,
+  writeTinyCifar,
+} from "../helpers/mod.ts";
 
 /** 20 steps a phase, every distillation loss and a log line per step. */
 const ALL_LOSSES = {

@@ -2,8 +2,8 @@ import { deepStrictEqual, ok, strictEqual } from "node:assert";
 import { loadConfig } from "../../src/config/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import { Device, type DeviceLimits } from "../../src/gpu/mod.ts";
-import { PHASES, planRun } from "../../src/phases/mod.ts";
-import { runTiny, tinyConfig, writeTinyCifar } from "../helpers/mod.ts";
+import { planRun } from "../../src/phases/mod.ts";
+import { PHASES, runTiny, tinyConfig, writeTinyCifar } from "../helpers/mod.ts";
 
 /** Every loss and both kinds of state, few steps. */
 const CONFIG = {

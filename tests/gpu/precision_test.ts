@@ -1,8 +1,12 @@
 import { deepStrictEqual, ok } from "node:assert";
-import { PHASES } from "../../src/phases/mod.ts";
 import { readSafetensorsFile } from "../../src/run/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
-import { assertClose, runTiny, writeTinyCifar } from "../helpers/mod.ts";
+import {
+  assertClose,
+  PHASES,
+  runTiny,
+  writeTinyCifar,
+} from "../helpers/mod.ts";
 
 /** Every phase and loss in f16. */
 const HALF = {

@@ -15,6 +15,7 @@ export { contentsOf } from "./contents_of.ts";
 export { type Death, type MortalRun, runMortal } from "./mortal_world.ts";
 export {
   openTiny,
+  PHASES,
   runTiny,
   tinyConfig,
   type TinyEngines,

@@ -28,6 +28,15 @@ const TINY: Record<string, unknown> = {
   phases: { selfTrain: { guard: { startAccuracy: 0, window: 1000 } } },
 };
 
+/** The phases of a run that trains one teacher. */
+export const PHASES = [
+  "teacher",
+  "distill",
+  "classify",
+  "selfTrain",
+  "baseline",
+] as const satisfies readonly PhaseName[];
+
 /** The configuration of {@linkcode runTiny}. */
 export function tinyConfig(
   data: string,
