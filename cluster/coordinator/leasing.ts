@@ -17,15 +17,24 @@ export type Lease =
   & Pick<LeaseRequest, "generation" | "work" | "ask">
   & { first: number; end: number };
 
+/** Where questions are dear, a lease is this share of what is worth one at least. */
+const LEAST = 0.1;
+
 /**
- * The parts that a rank takes at once: as many as are worth a question, but never
- * so many that others wait for it at the end.
+ * The parts that a rank takes at once: as many as are worth a question, but fewer
+ * towards the end, so that nobody waits long for it.
  */
 export function deal(
   { parts, next }: LeasedWork,
   { most, ranks }: { most: number; ranks: number },
 ): number {
-  return Math.min(most, Math.ceil((parts - next) / (2 * ranks)));
+  const left = parts - next;
+  const least = Math.min(
+    Math.ceil(LEAST * most),
+    Math.ceil(parts / (4 * ranks)),
+  );
+  const fair = Math.min(most, Math.ceil(left / (2 * ranks)));
+  return Math.min(left, Math.max(least, fair));
 }
 
 /**

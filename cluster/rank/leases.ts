@@ -5,11 +5,10 @@ import type { Reporter } from "./reporter.ts";
 
 /** Asking for parts may take this share of the time that they take. */
 const ASKING = 0.02;
-/** Who is done looks whether the others are this often while they do a part. */
+/** Who is done looks whether the others are this often, at most, while they do a part. */
 const LOOKS = 10;
-/** Longest and first time between two looks, in ms. */
+/** Longest time between two looks, in ms. */
 const LONGEST_PAUSE_MS = 1000;
-const FIRST_PAUSE_MS = 20;
 
 export interface RankLeasesOptions {
   env: Pick<Env, "clock" | "timers">;
@@ -100,9 +99,8 @@ class RankWork implements LeasedWork {
   }
 
   get #pauseMs(): number {
-    return this.#done === 0
-      ? FIRST_PAUSE_MS
-      : Math.min(Math.max(this.#partMs / LOOKS, 1), LONGEST_PAUSE_MS);
+    const askMs = this.#askedMs / this.#asks;
+    return Math.min(Math.max(this.#partMs / LOOKS, askMs, 1), LONGEST_PAUSE_MS);
   }
 
   async #ask() {
