@@ -97,7 +97,7 @@ export async function slurm(args: readonly string[]): Promise<number> {
   const timeLimit = timeOf(options, limit);
   const root = fileURLToPath(new URL("../../", import.meta.url))
     .replace(/\/$/, "");
-  const array = arrayOf(options);
+  const array = arrayOf(options, components);
   const reserve = options.number("reserve");
   const script: ScriptOptions = {
     template: await realEnv.disk.readText(`${root}/cluster/slurm/train.sbatch`),
@@ -162,8 +162,17 @@ async function submitTo(
   return await submit(realEnv, folder, script, jobs);
 }
 
-function arrayOf(options: Options): string | undefined {
+function arrayOf(
+  options: Options,
+  components: readonly Component[],
+): string | undefined {
   const array = options.string("array");
+  if (array !== undefined && components.length > 1) {
+    throw new ConfigError(
+      "Cannot use --array with nodes of several kinds: SLURM has no such jobs",
+      { hint: "submit a job for each seed" },
+    );
+  }
   if (array !== undefined && !/^\d+(?:[-,:]\d+)*(?:%\d+)?$/.test(array)) {
     throw new ConfigError(`Cannot use --array ${array}`, {
       hint: "as in 1-5 or 1,7,9%2",

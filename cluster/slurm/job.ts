@@ -18,6 +18,7 @@ export interface JobNode {
 
 /** The allocation that a batch script runs in. */
 export interface Job {
+  /** Such as `12`, or `12_3` in an array. */
   id: string;
   nodes: readonly JobNode[];
   /** Parts of a heterogeneous job; 1 for others. */
@@ -40,13 +41,18 @@ export interface Job {
  * @throws {ConfigError} If the variables contradict each other.
  */
 export function jobOf(lookup: Lookup): Job {
-  const id = lookup("SLURM_JOB_ID");
-  if (id === undefined) {
+  const number = lookup("SLURM_JOB_ID");
+  if (number === undefined) {
     throw new EnvironmentError(
       "Cannot use --launcher slurm: this is no SLURM job",
       { hint: "deno task slurm CONFIG --nodes N submits one" },
     );
   }
+  // One job of an array has the number of the whole, which would mean all of them.
+  const array = lookup("SLURM_ARRAY_JOB_ID");
+  const id = array === undefined
+    ? number
+    : `${array}_${lookup("SLURM_ARRAY_TASK_ID")}`;
   const components = Number(lookup("SLURM_HET_SIZE") ?? 1);
   const nodes: JobNode[] = [];
   let size = 0;

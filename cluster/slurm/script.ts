@@ -84,12 +84,14 @@ function componentLines(component: Component): string[] {
   const { partition, nodes, ranksPerNode, gpusPerNode, cpusPerRank } =
     component;
   return [
-    ["--partition", partition],
-    ["--nodes", nodes],
-    ["--ntasks-per-node", ranksPerNode],
-    ["--cpus-per-task", cpusPerRank],
-    ...(gpusPerNode > 0 ? [["--gres", `gpu:${gpusPerNode}`]] : []),
-  ].map(([name, value]) => `#SBATCH ${name}=${value}`);
+    `--partition=${partition}`,
+    `--nodes=${nodes}`,
+    `--ntasks-per-node=${ranksPerNode}`,
+    `--cpus-per-task=${cpusPerRank}`,
+    ...(gpusPerNode > 0 ? [`--gres=gpu:${gpusPerNode}`] : []),
+    // What follows from the loss of one is the run's to decide.
+    "--no-kill",
+  ].map((option) => `#SBATCH ${option}`);
 }
 
 /** One word for the shell. */

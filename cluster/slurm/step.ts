@@ -5,36 +5,59 @@ import { parseDuration } from "./duration.ts";
 import { expandHostlist } from "./hostlist.ts";
 import type { Job } from "./job.ts";
 
-/** What each task runs; `$1` is the run folder. Its output is kept, whatever fails. */
+/**
+ * What each task runs; `$1` is the run folder. Its output is kept, whatever fails.
+ * It says when its rank has ended: srun tells of bad ends alone, and ends itself
+ * when the last task has, which on a lost node is never. Signals are the rank's.
+ */
 const RANK = `folder=$1; shift
-exec >>"$folder/logs/rank-$SLURM_PROCID.stderr" 2>&1
+exec 3>&2 >>"$folder/logs/rank-$SLURM_PROCID.stderr" 2>&1
 [ -z "$SLURM_CPUS_PER_TASK" ] || : "\${LP_NUM_THREADS:=$SLURM_CPUS_PER_TASK}"
 export LP_NUM_THREADS
-exec sh cluster/run.sh rank "$@"`;
+trap : HUP INT TERM USR2
+sh cluster/run.sh rank "$@" 3>&-
+code=$?
+echo "signet: rank $SLURM_PROCID ended with code $code" >&3
+exit "$code"`;
+
+/** How a rank ended, in the words of {@linkcode RANK}. */
+const RANK_END = /^signet: rank (\d+) ended with code (\d+)$/;
 
 /** How a task ended, in the words of srun: `n2: tasks 0-1: Exited with exit code 3`. */
 const TASK_END =
   /^srun: error: (\S+): tasks? ([\d,-]+): (?:Exited with exit code (\d+)|(.+))$/;
 
-/** Names of the signals in the words of the C library. */
-const SIGNALS: Readonly<Record<string, string>> = {
-  Killed: "SIGKILL",
-  Terminated: "SIGTERM",
-  Hangup: "SIGHUP",
-  "Segmentation fault": "SIGSEGV",
-  Aborted: "SIGABRT",
-  "Bus error": "SIGBUS",
-};
+/** Signals that end a rank, with the C library's words for them. */
+const SIGNALS = [
+  { number: 1, name: "SIGHUP", word: "Hangup" },
+  { number: 6, name: "SIGABRT", word: "Aborted" },
+  { number: 7, name: "SIGBUS", word: "Bus error" },
+  { number: 9, name: "SIGKILL", word: "Killed" },
+  { number: 11, name: "SIGSEGV", word: "Segmentation fault" },
+  { number: 15, name: "SIGTERM", word: "Terminated" },
+];
 
-/** A rank's end as srun tells it. */
+/** A rank's end as its task or srun tells it. */
 export interface TaskEnd {
   rank: number;
   code: number;
   signal: string | null;
 }
 
-/** The ends of ranks in a line of srun; none for other lines. */
+/** The ends of ranks in a line of a task or of srun; none for other lines. */
 export function taskEnds(line: string, job: Job): TaskEnd[] {
+  const told = RANK_END.exec(line);
+  if (told !== null) {
+    const [rank, code] = told.slice(1).map(Number) as [number, number];
+    if (rank >= job.size) return [];
+    // A shell's word for a signal.
+    const signal = SIGNALS.find(({ number }) => code === 128 + number)?.name;
+    return [
+      signal === undefined
+        ? { rank, code, signal: null }
+        : { rank, code: 1, signal },
+    ];
+  }
   const match = TASK_END.exec(line);
   if (match === null) return [];
   const [, name, tasks = "", code, words = ""] = match;
@@ -47,7 +70,9 @@ export function taskEnds(line: string, job: Job): TaskEnd[] {
   return expandHostlist(`[${tasks}]`).map((task) => ({
     rank: base + Number(task),
     code: code === undefined ? 1 : Number(code),
-    signal: code === undefined ? SIGNALS[word] ?? word : null,
+    signal: code === undefined
+      ? SIGNALS.find((signal) => signal.word === word)?.name ?? word
+      : null,
   }));
 }
 
@@ -89,6 +114,7 @@ export function stepArguments(job: Job, command: readonly string[]): string[] {
     return [
       ...(job.components > 1 ? [`--het-group=${component}`] : []),
       // Ranks that stay decide with the coordinator what follows from a loss.
+      "--no-kill",
       "--kill-on-bad-exit=0",
       "--wait=0",
       "--input=none",
@@ -148,10 +174,7 @@ function startStep(job: Job, about: StartAbout): StartedRank[] {
       await env.disk.append(log, `${words.join("\n")}\n`).catch(() => {});
     }
     for (const rank of [...left]) {
-      end(rank, {
-        code: failed ? code : 0,
-        signal: killed ? "SIGKILL" : null,
-      });
+      end(rank, { code, signal: killed ? "SIGKILL" : null });
     }
   });
   let killed = false;

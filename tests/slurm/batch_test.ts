@@ -11,14 +11,7 @@ echo "life \${SLURM_RESTART_COUNT:-0}: $*" >>"$SIGNET_ROOT/calls"
 sleep 60 & wait
 `;
 
-async function withBatch(
-  use: (
-    cluster: SlurmCluster,
-    submit: (...variables: string[]) => Promise<string>,
-    calls: () => Promise<string>,
-  ) => Promise<void>,
-): Promise<void> {
-  await using cluster = await SlurmCluster.start();
+async function checkBatchScript(cluster: SlurmCluster): Promise<void> {
   const folder = `${cluster.folder}/checkout`;
   await Deno.mkdir(`${folder}/cluster`, { recursive: true });
   await Deno.writeTextFile(`${folder}/cluster/run.sh`, RUN);
@@ -39,41 +32,34 @@ async function withBatch(
     await until("the job's call", async () => (await calls()).includes("life"));
     return job;
   };
-  await use(cluster, submit, calls);
+  const restarts = async (job: string) =>
+    /Restarts=(\d+)/.exec(
+      await cluster.run("scontrol", "show", "job", "-o", job),
+    )![1];
+  const limit = await submit();
+  await cluster.run("scancel", "--batch", "--signal=USR1", limit);
+  await until("the requeue", async () => await restarts(limit) === "1");
+  await cluster.startNow(limit);
+  await cluster.untilState(limit, ["COMPLETED"]);
+  const words = "train --launcher slurm --resume auto a.json name=a b";
+  strictEqual(
+    await calls(),
+    `life 0: ${words}\nstopped\nlife 1: ${words}\n`,
+  );
+
+  const cancelled = await submit();
+  await cluster.run("scancel", cancelled);
+  await cluster.untilState(cancelled, ["CANCELLED"]);
+  await until("its stop", async () => (await calls()).includes("stopped"));
+  strictEqual(await restarts(cancelled), "0");
+
+  const chained = await submit("SIGNET_JOB=1", "SIGNET_JOBS=2");
+  await cluster.run("scancel", "--batch", "--signal=USR1", chained);
+  await cluster.untilState(chained, ["COMPLETED"]);
+  strictEqual(await restarts(chained), "0");
 }
 
-Deno.test("train.sbatch goes back into the queue near its limit, unless cancelled or followed by the next of a chain", async () => {
-  await withBatch(async (cluster, submit, calls) => {
-    const restarts = async (job: string) =>
-      /Restarts=(\d+)/.exec(
-        await cluster.run("scontrol", "show", "job", "-o", job),
-      )![1];
-    const limit = await submit();
-    await cluster.run("scancel", "--batch", "--signal=USR1", limit);
-    await until("the requeue", async () => await restarts(limit) === "1");
-    await cluster.startNow(limit);
-    await cluster.untilState(limit, ["COMPLETED"]);
-    const words = "train --launcher slurm --resume auto a.json name=a b";
-    strictEqual(
-      await calls(),
-      `life 0: ${words}\nstopped\nlife 1: ${words}\n`,
-    );
-
-    const cancelled = await submit();
-    await cluster.run("scancel", cancelled);
-    await cluster.untilState(cancelled, ["CANCELLED"]);
-    await until("its stop", async () => (await calls()).includes("stopped"));
-    strictEqual(await restarts(cancelled), "0");
-
-    const chained = await submit("SIGNET_JOB=1", "SIGNET_JOBS=2");
-    await cluster.run("scancel", "--batch", "--signal=USR1", chained);
-    await cluster.untilState(chained, ["COMPLETED"]);
-    strictEqual(await restarts(chained), "0");
-  });
-});
-
-Deno.test("jobOf() and findOwnPlace() read what a real SLURM sets in scripts, steps and parts of jobs", async () => {
-  await using cluster = await SlurmCluster.start();
+async function checkVariables(cluster: SlurmCluster): Promise<void> {
   const variables = (text: string) => {
     const pairs = text.trim().split("\n").map((line) => line.split(/=(.*)/s));
     const map = new Map(pairs.map(([name, value]) => [name, value]));
@@ -146,5 +132,17 @@ srun ${srun} sh -c 'env | grep SLURM >"${file(name)}.$SLURM_PROCID"'
   match(
     await Deno.readTextFile(`${file("plain")}.env`),
     /^SLURM_TASKS_PER_NODE=2\(x2\)$/m,
+  );
+}
+
+Deno.test("train.sbatch and what reads SLURM's variables work under a real SLURM", async (t) => {
+  await using cluster = await SlurmCluster.start();
+  await t.step(
+    "train.sbatch goes back into the queue near its limit, unless cancelled or followed by the next of a chain",
+    () => checkBatchScript(cluster),
+  );
+  await t.step(
+    "jobOf() and findOwnPlace() read what is set in scripts, steps and parts of jobs",
+    () => checkVariables(cluster),
   );
 });

@@ -62,6 +62,7 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       [["--nodes=1", "--ranks-per-node=8"], 2, /has 4 GPUs a node/],
       [["--nodes=1"], 2, /Cannot submit 2 ranks: the nodes have places for 4/],
       [["--nodes=1", "--time=3:00:00", "ranks=auto"], 2, /limit is 02:00:00$/m],
+      [["--nodes=1,1", "--array=1-2", "ranks=auto"], 2, /no such jobs$/m],
       [[], 2, /--nodes is missing/],
     ] as const;
     for (const [words, code, text] of wrong) {

@@ -1,7 +1,15 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import {
+  deepStrictEqual,
+  match,
+  notDeepStrictEqual,
+  ok,
+  strictEqual,
+} from "node:assert";
+import { assertClose } from "../helpers/mod.ts";
 import {
   type CommandEnd,
   CommandProcess,
+  type Event,
   eventsOf,
   readJson,
   teacherOnly,
@@ -19,11 +27,11 @@ async function verb(
   return await new CommandProcess(["slurm", ...args], cluster.env).end;
 }
 
-/** Submits a run of the teacher and resolves with the id of its job. */
+/** Submits a run of the teacher and resolves with the ids of its jobs. */
 async function submit(
   cluster: SlurmCluster,
   ...args: string[]
-): Promise<string> {
+): Promise<string[]> {
   const { code, stdout, stderr } = await verb(
     cluster,
     ...args,
@@ -32,7 +40,7 @@ async function submit(
     ...teacherOnly(STEPS),
   );
   strictEqual(code, 0, stderr);
-  return JSON.parse(stdout).jobs[0];
+  return JSON.parse(stdout).jobs;
 }
 
 async function logOf(run: string): Promise<string> {
@@ -59,6 +67,20 @@ async function complete(
   );
 }
 
+/** Waits until a run has done more than so many steps. */
+async function steps(run: string, count: number): Promise<void> {
+  await until(
+    `${count} steps`,
+    async () => (await losses(run).catch(() => [])).length > count,
+  );
+}
+
+/** Exit code of each life of a run. */
+function codesOf(events: readonly Event[]): unknown[] {
+  return events.filter(({ event }) => event === "finished")
+    .map(({ code }) => code);
+}
+
 /** Step and loss of each line of training. */
 async function losses(run: string): Promise<[step: number, loss: number][]> {
   const text = await Deno.readTextFile(`${run}/metrics.jsonl`);
@@ -82,113 +104,200 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
     strictEqual(expected.at(-1)![0], STEPS);
 
     await t.step(
-      "a job ends before its limit with a checkpoint, is requeued and ends as an uninterrupted run",
+      "the first job of a chain ends near its limit with a checkpoint, and the second ends as an uninterrupted run",
       async () => {
-        const run = `${folder}/limit`;
-        const job = await submit(
+        const run = `${folder}/chain`;
+        const [first, second] = await submit(
           cluster,
           config,
           `--run-dir=${run}`,
           "--nodes=2",
           "--partition=short",
-          "--reserve=48",
+          "--jobs=2",
         );
-        await until(`job ${job} to be requeued`, async () =>
-          /Restarts=1 /.test(
-            await cluster.run("scontrol", "show", "job", "-o", job),
-          ));
-        await cluster.untilState(job, ["PENDING"]);
-        // The second life may take as long as it needs.
-        await cluster.run(
-          "scontrol",
-          "update",
-          `JobId=${job}`,
-          "Partition=main",
+        match(
+          await cluster.run("scontrol", "show", "job", "-o", second!),
+          RegExp(`JobState=PENDING .*Dependency=afterany:${first}\\b`),
         );
-        await cluster.run("scontrol", "update", `JobId=${job}`, "TimeLimit=5");
-        await cluster.startNow(job);
-        await complete(cluster, job, run);
+        // It may take as long as it needs.
+        const update = (...change: string[]) =>
+          cluster.run("scontrol", "update", `JobId=${second}`, ...change);
+        await update("Partition=main");
+        await update("TimeLimit=5");
+        const log = () => Deno.readTextFile(`${run}/slurm-${first}.log`);
+        await until(
+          "a pace",
+          async () =>
+            (await log().catch(() => "")).match(/^teacher +\d+\//gm)?.length ===
+              2,
+        );
+        // The second node's ranks have a server there.
+        for (const file of ["node-n2", "rank"]) {
+          const { mode } = await Deno.stat(`${run}/nats/${file}.json`);
+          strictEqual(mode! & 0o777, 0o600, file);
+        }
+        // As SLURM does it near the limit.
+        await cluster.run("scancel", "--batch", "--signal=USR1", first!);
+        await complete(cluster, first!, run);
+        await complete(cluster, second!, run);
+        const said = await log();
+        match(said, /^pace .* of training left: will finish in job \d of 2/m);
+        match(said, /^stop {3}SIGUSR2: saving a checkpoint/m);
+        match(said, /^stopped {2}after teacher-\d+; go on with: /m);
         const events = await eventsOf(run);
-        const stops = events.filter(({ event }) => event === "stop_requested");
-        match(String(stops[0]!.cause), /time limit|SIGUSR2/);
         const lives = events.filter(({ event }) => event === "started");
         deepStrictEqual(
           lives.map(({ size, resumed }) => [size, resumed]),
           [[2, false], [2, true]],
         );
-        const joined = events.filter(({ event }) => event === "joined");
-        deepStrictEqual(
-          joined.map(({ rank }) => rank).toSorted(),
-          [0, 0, 1, 1],
-        );
+        deepStrictEqual(codesOf(events), [75, 0]);
         deepStrictEqual(await losses(run), expected);
         strictEqual((await readJson(`${run}/run.json`)).state, "done");
-        for (const file of ["job-1.sbatch", `slurm-${job}.log`]) {
-          ok(await Deno.stat(`${run}/${file}`));
+        for (const job of [1, 2]) {
+          ok(await Deno.stat(`${run}/job-${job}.sbatch`));
         }
       },
     );
 
     await t.step(
-      "a job that loses a node is requeued and goes on from its checkpoint",
+      "a job that loses a node is requeued, where the run is to stop then, and goes on from its checkpoint",
       async () => {
-        const run = `${folder}/loss`;
-        const job = await submit(
+        const run = `${folder}/requeued`;
+        const [job] = await submit(
           cluster,
           config,
           `--run-dir=${run}`,
           "--nodes=1,1",
+          "onRankLoss=stop",
         );
-        await until(
-          "a checkpoint",
-          async () => (await losses(run).catch(() => [])).length > 10,
-        );
+        await steps(run, 10);
         await cluster.killNode("n2");
         await until(
           `job ${job} to be requeued`,
-          async () => await cluster.state(job) === "PENDING",
+          async () => await cluster.state(job!) === "PENDING",
         );
         cluster.startNode("n2");
-        await cluster.startNow(job);
-        await complete(cluster, job, run);
+        await cluster.startNow(job!);
+        await complete(cluster, job!, run);
         deepStrictEqual(await losses(run), expected);
-        const failed = (await eventsOf(run)).find(({ event }) =>
-          event === "failed"
-        );
+        const events = await eventsOf(run);
+        deepStrictEqual(codesOf(events), [1, 0]);
+        const failed = events.find(({ event }) => event === "failed");
         strictEqual(Object(failed!.failure).rank, 1);
       },
     );
 
     await t.step(
-      "a cancelled job saves a checkpoint and stays away",
+      "an array trains each seed in a folder of its own; the one that is cancelled saves a checkpoint and stays away",
       async () => {
-        const run = `${folder}/cancelled`;
-        const job = await submit(
+        const run = `${folder}/seeds`;
+        const [array] = await submit(
           cluster,
           config,
           `--run-dir=${run}`,
           "--nodes=1",
-          "--ranks-per-node=2",
+          "--array=1-2",
         );
-        await until(
-          "the training",
-          async () => (await losses(run).catch(() => [])).length > 4,
-        );
-        await cluster.run("scancel", job);
-        await cluster.untilState(job, ["CANCELLED"]);
+        const cancelled = `${run}/seed-2`;
+        await steps(cancelled, 4);
+        await cluster.run("scancel", `${array}_2`);
+        await cluster.untilState(`${array}_2`, ["CANCELLED"]);
         await until(
           "the end of the run",
-          async () => (await eventsOf(run)).at(-1)!.event === "finished",
+          async () => (await eventsOf(cancelled)).at(-1)!.event === "finished",
         );
-        const events = await eventsOf(run);
+        const events = await eventsOf(cancelled);
         ok(
           events.some(({ event }) => event === "phase_stopped"),
           await logOf(run),
         );
-        strictEqual(events.at(-1)!.code, 75);
+        deepStrictEqual(codesOf(events), [75]);
         match(
-          await cluster.run("scontrol", "show", "job", "-o", job),
+          await cluster.run("scontrol", "show", "job", "-o", `${array}_2`),
           /JobState=CANCELLED .*Restarts=0 /,
+        );
+        await complete(cluster, `${array}_1`, run);
+        const trained = await losses(`${run}/seed-1`);
+        strictEqual(trained.at(-1)![0], STEPS);
+        const [other] = await losses(cancelled);
+        notDeepStrictEqual(trained[0], other);
+        for (const seed of [1, 2]) {
+          const { seed: own } = await readJson(
+            `${run}/seed-${seed}/config.json`,
+          );
+          strictEqual(own, seed);
+          ok(await Deno.stat(`${run}/slurm-${array}-${seed}.log`));
+        }
+      },
+    );
+
+    await t.step(
+      "srun alone starts ranks whose first one coordinates too",
+      async () => {
+        const run = `${folder}/srun`;
+        await cluster.run(
+          "env",
+          "SIGNET_TUNING=",
+          "srun",
+          "--nodes=2",
+          "--ntasks=2",
+          "sh",
+          "cluster/run.sh",
+          "train",
+          config,
+          `--run-dir=${run}`,
+          ...teacherOnly(3),
+        );
+        const events = await eventsOf(run);
+        deepStrictEqual(codesOf(events), [0]);
+        const joined = events.filter(({ event }) => event === "joined");
+        deepStrictEqual(joined.map(({ rank }) => rank).toSorted(), [0, 1]);
+      },
+    );
+
+    await t.step(
+      "a job that loses a node goes on with the ranks of the other, and ends with their sums",
+      async () => {
+        const run = `${folder}/smaller`;
+        const [job] = await submit(
+          cluster,
+          config,
+          `--run-dir=${run}`,
+          "--nodes=2",
+          "onRankLoss=continue",
+        );
+        await steps(run, 10);
+        await cluster.killNode("n2");
+        // SLURM would find out by itself, minutes later.
+        await cluster.run(
+          "scontrol",
+          "update",
+          "NodeName=n2",
+          "State=DOWN",
+          "Reason=power",
+        );
+        await complete(cluster, job!, run);
+        const events = await eventsOf(run);
+        deepStrictEqual(codesOf(events), [0]);
+        const lost = events.filter(({ event }) => event === "rank_lost");
+        deepStrictEqual(
+          lost.map(({ failure, members }) => [Object(failure).rank, members]),
+          [[1, [0]]],
+        );
+        // The other has ended by itself, although srun still waits for the lost one.
+        const left = events.find(({ event, rank }) =>
+          event === "left" && rank === 0
+        )!;
+        deepStrictEqual([left.code, left.signal], [0, null]);
+        const trained = await losses(run);
+        deepStrictEqual(
+          trained.map(([step]) => step),
+          expected.map(([step]) => step),
+        );
+        assertClose(
+          trained.map(([, loss]) => loss),
+          expected.map(([, loss]) => loss),
+          { rtol: 1e-3 },
         );
       },
     );

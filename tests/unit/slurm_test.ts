@@ -160,6 +160,13 @@ Deno.test("jobOf() lays out the ranks of plain and heterogeneous jobs", () => {
     ]),
     [["a1", 0, 0], ["t1", 1, 1], ["t2", 1, 3]],
   );
+  const { id } = jobOf(lookupIn({
+    SLURM_JOB_ID: "7",
+    SLURM_ARRAY_JOB_ID: "7",
+    SLURM_ARRAY_TASK_ID: "2",
+    SLURM_JOB_NODELIST: "a1",
+  }));
+  strictEqual(id, "7_2");
   throws(() => jobOf(lookupIn({})), EnvironmentError);
   throws(
     () =>
@@ -194,7 +201,7 @@ Deno.test("stepArguments() gives each part of a job its own tasks and cores", ()
   );
 });
 
-Deno.test("taskEnds() names the ranks in the words of srun", () => {
+Deno.test("taskEnds() names the ranks in the words of their tasks and of srun", () => {
   const job: Job = jobOf(lookupIn(HET));
   const ends = (line: string) => taskEnds(line, job);
   deepStrictEqual(
@@ -209,6 +216,16 @@ Deno.test("taskEnds() names the ranks in the words of srun", () => {
     ends("srun: error: a1: task 0: Segmentation fault (core dumped)"),
     [{ rank: 0, code: 1, signal: "SIGSEGV" }],
   );
+  deepStrictEqual(
+    ends("signet: rank 4 ended with code 0"),
+    [{ rank: 4, code: 0, signal: null }],
+  );
+  deepStrictEqual(
+    ends("signet: rank 2 ended with code 137"),
+    [{ rank: 2, code: 1, signal: "SIGKILL" }],
+  );
+  deepStrictEqual(ends("signet: rank 5 ended with code 0"), []);
+  deepStrictEqual(ends("srun: error: Node failure on t1"), []);
   deepStrictEqual(ends("srun: Force Terminated StepId=4.0"), []);
   deepStrictEqual(ends("srun: error: Unable to create step"), []);
 });
@@ -291,7 +308,10 @@ Deno.test("batchScript() writes the options of every kind of node", async () => 
       "set -- a.json 'data.path=a b'",
     ]
   ) ok(lines.includes(line), `${line} is not in\n${text}`);
-  strictEqual(text.match(/^#SBATCH --nodes=/gm)!.length, 2);
+  // Every part of a job outlives the loss of a node.
+  for (const option of ["nodes=", "no-kill"]) {
+    strictEqual(text.match(RegExp(`^#SBATCH --${option}`, "gm"))!.length, 2);
+  }
   // SLURM stops reading options at the first command.
   const last = lines.findLastIndex((line) => line.startsWith("#SBATCH"));
   strictEqual(lines.indexOf("set -u"), last + 1);
