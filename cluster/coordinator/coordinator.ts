@@ -80,6 +80,8 @@ export class Coordinator {
   /** Ranks without a process of ours whose connection has ended. */
   readonly #gone = new Set<number>();
   #beat = 0;
+  /** Who has asked to stop last: a signal or time limit here, or a rank's signal. */
+  #stopFrom: "here" | "rank" | undefined;
   #over = false;
 
   constructor(options: CoordinatorOptions) {
@@ -134,7 +136,10 @@ export class Coordinator {
 
   /** A signal or a time limit asks to end with a checkpoint. */
   stop(request: StopRequest): void {
-    this.#submit({ kind: "stop", request });
+    // What a scheduler sends to all of a job is one request, whoever hears it first.
+    const echo = this.#stopFrom === "rank";
+    this.#stopFrom = "here";
+    if (!echo) this.#submit({ kind: "stop", request });
   }
 
   /** The server has refused someone; the run goes on. */
@@ -187,7 +192,8 @@ export class Coordinator {
     }
     if (valid.kind === "stop") {
       // Repeated until answered, but one signal is one request.
-      if (this.#state.stop === undefined) {
+      if (this.#state.stop === undefined && this.#stopFrom === undefined) {
+        this.#stopFrom = "rank";
         await this.#submit({
           kind: "stop",
           request: {

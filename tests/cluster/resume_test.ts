@@ -41,7 +41,16 @@ Deno.test("train --resume ends with the same weights, bit for bit, when it was s
     match(stopped.stderr, /^stopped {2}after teacher-\d+; go on with: /m);
     strictEqual((await readJson(`${run}/run.json`)).state, "stopped");
 
-    const second = new CommandProcess(["train", "--resume", run]);
+    const resume = ["train", "--resume", run];
+    const limited = await command([
+      ...resume,
+      "--time-limit=1",
+      "--reserve=59",
+    ]);
+    strictEqual(limited.code, 75, limited.stderr);
+    match(limited.stderr, /^stop {3}the time limit is near: saving/m);
+
+    const second = new CommandProcess(resume);
     await second.see(/^teacher /);
     second.signal("SIGINT");
     strictEqual((await second.end).code, 130);
