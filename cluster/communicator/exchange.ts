@@ -105,7 +105,7 @@ export class Exchange {
       () => this.#tick(),
     );
     this.#transport.listen();
-    this.#watch.greetAll();
+    this.#watch.greet();
   }
 
   /** Calls begun so far by all ranks together. */

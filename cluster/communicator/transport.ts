@@ -48,10 +48,13 @@ export interface TransportOptions {
   onAbort(error: Error): void;
 }
 
-/** Frames to and from all other ranks, with a channel for each. */
+/**
+ * Frames to and from all other ranks. There is a channel for each that data goes to
+ * or comes from: in a large world those are few.
+ */
 export class Transport {
   readonly #options: TransportOptions;
-  readonly #channels: (Channel | undefined)[];
+  readonly #channels = new Map<number, Channel>();
   readonly #head = new Uint8Array(HEAD_BYTES);
   readonly #faults = { foreign: 0, stale: 0, corrupt: 0 };
   #farewell: Uint8Array | undefined;
@@ -59,11 +62,6 @@ export class Transport {
 
   constructor(options: TransportOptions) {
     this.#options = options;
-    const { link } = options;
-    this.#channels = Array.from(
-      { length: link.size },
-      (_, rank) => rank === link.rank ? undefined : this.#open(rank),
-    );
   }
 
   get counts(): TransportCounts {
@@ -74,8 +72,7 @@ export class Transport {
       duplicate: 0,
       refused: 0,
     };
-    for (const channel of this.#channels) {
-      if (channel === undefined) continue;
+    for (const channel of this.#channels.values()) {
       counts.resent += channel.counts.resent;
       counts.duplicate += channel.counts.duplicate;
       counts.refused += channel.counts.refused;
@@ -87,14 +84,13 @@ export class Transport {
     this.#options.link.listen({
       onFrame: (bytes) => this.#onFrame(bytes),
       onRestored: () => {
-        for (const channel of this.#channels) channel?.restore();
+        for (const channel of this.#channels.values()) channel.restore();
       },
     });
   }
 
   post(to: number, parcel: Parcel): void {
-    const channel = this.#channels[to];
-    if (channel !== undefined) return channel.send(parcel);
+    if (to !== this.#options.link.rank) return this.#channel(to).send(parcel);
     // To itself: the memory is read before the sender may change it.
     const head = {
       ...BLANK,
@@ -133,31 +129,40 @@ export class Transport {
 
   /** A rank has begun a call: what it needs for it overtakes what has no credit. */
   overtake(rank: number): void {
-    this.#channels[rank]?.overtake();
+    this.#channels.get(rank)?.overtake();
   }
 
   renewCredit(rank: number): void {
-    this.#channels[rank]?.renewCredit();
+    this.#channels.get(rank)?.renewCredit();
   }
 
   tick(): void {
-    for (const channel of this.#channels) channel?.tick();
+    for (const channel of this.#channels.values()) channel.tick();
   }
 
   /** Tells all others of the error, now and whenever they are heard of. */
   sayFarewell(error: Error): void {
     this.#farewell = encodeError(error);
-    this.#channels.forEach((channel, rank) => {
-      if (channel !== undefined) {
-        this.#transmit(rank, FRAME.abort, BLANK, this.#farewell!);
+    const { link } = this.#options;
+    for (let to = 0; to < link.size; to++) {
+      if (to !== link.rank) {
+        this.#transmit(to, FRAME.abort, BLANK, this.#farewell);
       }
-    });
+    }
   }
 
   /** Sends and takes nothing any more, but the reason. */
   stop(): void {
     this.#stopped = true;
-    for (const channel of this.#channels) channel?.close();
+    for (const channel of this.#channels.values()) channel.close();
+  }
+
+  #channel(rank: number): Channel {
+    const known = this.#channels.get(rank);
+    if (known !== undefined) return known;
+    const channel = this.#open(rank);
+    this.#channels.set(rank, channel);
+    return channel;
   }
 
   #open(rank: number): Channel {
@@ -202,8 +207,7 @@ export class Transport {
       return;
     }
     const { head, payload } = frame;
-    const channel = this.#channels[head.from];
-    if (channel === undefined) {
+    if (head.from === link.rank || head.from >= link.size) {
       this.#faults.foreign++;
       return;
     }
@@ -216,13 +220,15 @@ export class Transport {
     this.#options.onHeard(head.from);
     switch (head.kind) {
       case FRAME.data:
-        return channel.onData(head, payload);
+        return this.#channel(head.from).onData(head, payload);
       case FRAME.ack:
-        return channel.onAck(head, payload);
-      case FRAME.query:
-        channel.wake();
-        channel.renewCredit();
+        return this.#channels.get(head.from)?.onAck(head, payload);
+      case FRAME.query: {
+        const channel = this.#channels.get(head.from);
+        channel?.wake();
+        channel?.renewCredit();
         return this.#options.onQuery(head, payload);
+      }
       case FRAME.status:
         return this.#options.onStatus(head);
       case FRAME.abort: {

@@ -16,6 +16,12 @@ export interface WatchOptions {
 }
 
 const ASK_EVERY_MS = 1000;
+/**
+ * Up to so many ranks all of them greet each other and, while they wait, ask each
+ * other every second. What each does more often the more there are would flood a
+ * larger world.
+ */
+const FEW_RANKS = 16;
 /** Queries without an answer after which a rank counts as silent. */
 const UNANSWERED = 3;
 /** A busy machine answers late: short deadlines leave it this long, in ms. */
@@ -27,16 +33,20 @@ const LATE_MS = 500;
  */
 export class Watch {
   readonly #options: WatchOptions;
+  /** Between two questions to those that a call waits for, and to all others. */
   readonly #askEvery: number;
+  readonly #askAllEvery: number;
   readonly #heardAt: number[];
   /** Operations that each rank has entered in each context, as far as is known here. */
   readonly #entered = new Map<string, number>();
   #askedAt = -Infinity;
+  #askedAllAt = -Infinity;
   #finishedAt = -Infinity;
 
   constructor(options: WatchOptions) {
     this.#options = options;
     this.#askEvery = Math.min(ASK_EVERY_MS, options.warnAfterMs / 8);
+    this.#askAllEvery = this.#askEvery * Math.max(1, options.size / FEW_RANKS);
     this.#heardAt = new Array<number>(options.size).fill(options.now());
   }
 
@@ -66,12 +76,18 @@ export class Watch {
     this.#finishedAt = this.#options.now();
   }
 
-  /** Greets all others, who may have sent something in vain before. */
-  greetAll(): void {
+  /**
+   * Greets others, who may have sent something in vain before: of many ranks those
+   * that collectives begin with.
+   */
+  greet(): void {
     const { rank, size, ask } = this.#options;
-    for (let other = 0; other < size; other++) {
-      if (other !== rank) ask(other);
+    const many = size > FEW_RANKS;
+    const others = new Set<number>();
+    for (let step = 1; step < size; step += many ? step : 1) {
+      others.add((rank + step) % size).add((rank - step + size) % size);
     }
+    for (const other of others) ask(other);
   }
 
   /** Looks at the operation that has waited longest. */
@@ -81,7 +97,11 @@ export class Watch {
     if (waited < this.#askEvery) return;
     if (now() - this.#askedAt >= this.#askEvery) {
       this.#askedAt = now();
-      for (const other of context.members) {
+      const all = waited >= this.#askAllEvery &&
+        now() - this.#askedAllAt >= this.#askAllEvery;
+      if (all) this.#askedAllAt = now();
+      const asked = all ? context.members : sourcesOf(context, operation);
+      for (const other of asked) {
         if (other !== rank) ask(other, context, operation);
       }
     }
@@ -129,7 +149,7 @@ export class Watch {
     const { rank, now } = this.#options;
     const others = context.members.filter((other) => other !== rank);
     const silence = Math.max(
-      this.#askEvery * UNANSWERED,
+      this.#askAllEvery * UNANSWERED,
       Math.min(LATE_MS, waited / 2),
     );
     const silent = others.filter((other) =>
@@ -138,7 +158,7 @@ export class Watch {
     const absent = others.filter((other) =>
       this.entered(other, context.id) < operation.number
     );
-    const { sources } = operation;
+    const sources = sourcesOf(context, operation);
     const [cause, missingRanks] = silent.length > 0
       ? ["silent" as const, silent]
       : absent.length > 0
@@ -146,9 +166,7 @@ export class Watch {
       : [
         "stuck" as const,
         // Without a source, something that was sent is not acknowledged.
-        sources.length === 0
-          ? others
-          : sources.map((place) => context.members[place]!),
+        sources.length === 0 ? others : sources,
       ];
     return {
       collective: operation.title,
@@ -157,4 +175,9 @@ export class Watch {
       seconds: Math.round(waited / 1000),
     };
   }
+}
+
+/** Ranks whose data or readiness an operation waits for. */
+function sourcesOf(context: Context, operation: Operation): number[] {
+  return operation.sources.map((place) => context.members[place]!);
 }

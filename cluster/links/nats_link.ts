@@ -57,13 +57,10 @@ export async function openNatsLink(
       onMessage: (bytes) => receiver?.onFrame(bytes),
       onRestored: () => receiver?.onRestored(),
     });
-  const subjectsOf = (place: number) =>
-    Array.from({ length: size }, (_, to) => subject(to, place));
   // The first connection is for what must not wait behind data.
   const wires = await Promise.all(
     Array.from({ length: 1 + lanes }, (_, place) => open(place)),
   );
-  const subjects = wires.map((_, place) => subjectsOf(place));
   const link: TunableLink = {
     rank,
     size,
@@ -93,7 +90,7 @@ export async function openNatsLink(
     send(to, lane, head, body) {
       const place = lane === APART ? 0 : 1 + lane % link.flow.lanes;
       wires[place]!.publish(
-        pubLine(subjects[place]![to]!, head.length + body.length),
+        pubLine(subject(to, place), head.length + body.length),
         head,
         body,
       );
@@ -101,7 +98,6 @@ export async function openNatsLink(
     async openLanes(count) {
       for (let place = wires.length; place <= count; place++) {
         wires.push(await open(place));
-        subjects.push(subjectsOf(place));
       }
     },
     close: async () => {

@@ -9,6 +9,8 @@ const CONNECT_MS = 5000;
 const PING_MS = 5000;
 const RECONNECT_MS = 250;
 const QUEUE_BYTES = 64 * 1024 * 1024;
+/** Bytes of the first message for which there is room. */
+const LEAST_MESSAGE = 4 * 1024;
 
 const M = 77;
 const encoder = new TextEncoder();
@@ -58,7 +60,8 @@ export class NatsWire {
   /** Times that the connection broke and was made again. */
   reconnects = 0;
   readonly #options: WireOptions;
-  readonly #message: Uint8Array<ArrayBuffer>;
+  /** Grows to the largest message so far. */
+  #message = new Uint8Array(LEAST_MESSAGE);
   #socket: Deno.Conn | undefined;
   #reader: SocketReader | undefined;
   #writer: SocketWriter | undefined;
@@ -72,7 +75,6 @@ export class NatsWire {
   /** Use {@linkcode NatsWire.open}. */
   private constructor(options: WireOptions) {
     this.#options = options;
-    this.#message = new Uint8Array(options.maxMessage);
   }
 
   /** @throws {EnvironmentError} If the server cannot be reached or refuses. */
@@ -244,6 +246,10 @@ export class NatsWire {
         if (size > this.maxPayload) throw new Error("a message too large");
         this.oversized++;
         return await reader.skip(size + 2);
+      }
+      if (size > this.#message.length) {
+        const room = Math.max(size, 2 * this.#message.length);
+        this.#message = new Uint8Array(Math.min(room, maxMessage));
       }
       const message = this.#message.subarray(0, size);
       await reader.fill(message);

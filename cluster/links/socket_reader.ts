@@ -1,4 +1,6 @@
-const BUFFER_BYTES = 64 * 1024;
+/** The buffer doubles each time that a read fills it: many connections carry little. */
+const LEAST_BYTES = 4 * 1024;
+const MOST_BYTES = 64 * 1024;
 const NEWLINE = 10;
 
 /** The reading half of a socket. */
@@ -12,7 +14,7 @@ export interface Source {
  */
 export class SocketReader {
   readonly #source: Source;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  #buffer = new Uint8Array(LEAST_BYTES);
   #start = 0;
   #end = 0;
 
@@ -38,8 +40,9 @@ export class SocketReader {
       this.#buffer.copyWithin(0, this.#start, this.#end);
       this.#end = from;
       this.#start = 0;
-      if (from === BUFFER_BYTES) throw new Error("a line of over 64 KiB");
+      if (from === MOST_BYTES) throw new Error("a line of over 64 KiB");
       this.#end += await this.#read(this.#buffer.subarray(from));
+      this.#grow();
     }
   }
 
@@ -50,7 +53,7 @@ export class SocketReader {
     this.#start += have;
     while (have < into.length) {
       const missing = into.length - have;
-      if (missing >= BUFFER_BYTES) {
+      if (missing >= this.#buffer.length) {
         have += await this.#read(into.subarray(have));
         continue;
       }
@@ -61,6 +64,7 @@ export class SocketReader {
       into.set(this.#buffer.subarray(0, part), have);
       this.#start = part;
       have += part;
+      this.#grow();
     }
   }
 
@@ -74,6 +78,14 @@ export class SocketReader {
       this.#start = Math.min(rest, this.#end);
       rest -= this.#start;
     }
+  }
+
+  #grow(): void {
+    const { length } = this.#buffer;
+    if (this.#end < length || length === MOST_BYTES) return;
+    const larger = new Uint8Array(2 * length);
+    larger.set(this.#buffer);
+    this.#buffer = larger;
   }
 
   async #read(into: Uint8Array): Promise<number> {

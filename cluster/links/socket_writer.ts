@@ -1,6 +1,8 @@
 /** Larger parts are written from where they lie, smaller ones are gathered. */
 const COPIED_BYTES = 16 * 1024;
-const CHUNK_BYTES = 64 * 1024;
+/** Chunks double each time that one is full: many connections carry little. */
+const LEAST_CHUNK = 4 * 1024;
+const MOST_CHUNK = 64 * 1024;
 
 /** The writing half of a socket. */
 export interface Sink {
@@ -16,13 +18,14 @@ export class SocketWriter {
   readonly #sink: Sink;
   readonly #limit: number;
   readonly #queue: Uint8Array[] = [];
-  /** Chunks of {@linkcode CHUNK_BYTES} to gather small parts in. */
+  /** Chunks to gather small parts in. */
   readonly #spare: Uint8Array<ArrayBuffer>[] = [];
   /** Chunks of parts in the queue. */
   readonly #sealed = new WeakMap<Uint8Array, Uint8Array<ArrayBuffer>>();
   /** The chunk at the end of the queue, and how much of it is filled. */
   #open: Uint8Array<ArrayBuffer> | undefined;
   #filled = 0;
+  #chunkBytes = LEAST_CHUNK;
   #queuedBytes = 0;
   #draining = false;
   #closed = false;
@@ -48,13 +51,10 @@ export class SocketWriter {
       this.#seal();
       this.#queue.push(part);
     } else {
-      if (
-        this.#open === undefined || this.#filled + part.length > CHUNK_BYTES
-      ) {
-        this.#seal();
-        this.#open = this.#spare.pop() ?? new Uint8Array(CHUNK_BYTES);
+      if (this.#filled + part.length > (this.#open?.length ?? 0)) {
+        this.#makeRoom(part.length);
       }
-      this.#open.set(part, this.#filled);
+      this.#open!.set(part, this.#filled);
       this.#filled += part.length;
     }
     if (this.#draining) return;
@@ -68,6 +68,20 @@ export class SocketWriter {
     this.#queue.length = 0;
     this.#open = undefined;
     this.#queuedBytes = 0;
+  }
+
+  /** Opens an empty chunk for at least so many bytes. */
+  #makeRoom(bytes: number): void {
+    if (this.#open !== undefined) {
+      this.#chunkBytes = Math.min(2 * this.#chunkBytes, MOST_CHUNK);
+    }
+    this.#seal();
+    const least = Math.max(bytes, this.#chunkBytes);
+    const spare = this.#spare.pop();
+    // Those that are too small by now are given up.
+    this.#open = spare !== undefined && spare.length >= least
+      ? spare
+      : new Uint8Array(least);
   }
 
   /** Puts the open chunk into the queue. */
