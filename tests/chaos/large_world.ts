@@ -1,6 +1,5 @@
 // deno-lint-ignore-file no-console
 import { realEnv } from "../../src/env/mod.ts";
-import { LinkCommunicator } from "../../cluster/communicator/mod.ts";
 import {
   Coordinator,
   initialState,
@@ -12,32 +11,17 @@ import {
   newUsers,
   startNatsServer,
 } from "../../cluster/launch/nats_server.ts";
-import {
-  connectControl,
-  type Control,
-  type Credentials,
-  openNatsLink,
-  runHash,
-} from "../../cluster/links/mod.ts";
-import {
-  HEARTBEAT_MS,
-  heartbeatOf,
-  STEP_DEADLINE_MS,
-  subjectsOf,
-} from "../../cluster/protocol.ts";
-import { Life } from "../../cluster/rank/life.ts";
-import { Orders } from "../../cluster/rank/orders.ts";
-import { Reporter } from "../../cluster/rank/reporter.ts";
-
-const RUN = "large";
-const subjects = subjectsOf(RUN);
-const never = new AbortController().signal;
+import { connectControl } from "../../cluster/links/mod.ts";
+import { STEP_DEADLINE_MS, subjectsOf } from "../../cluster/protocol.ts";
+import { RUN, StubRank } from "./stub_rank.ts";
 
 /** What a world did, and what it cost. */
 export interface WorldReport {
   size: number;
   /** From the first connection to the order of the first phase, in seconds. */
   joinSeconds: number;
+  /** Of it until all are connected. */
+  connectSeconds: number;
   /** Of all in-process ranks together, per rank, in MB. */
   memoryPerRank: number;
   /** Heartbeats a second that the coordinator hears in the idle world. */
@@ -45,7 +29,7 @@ export interface WorldReport {
   /** Shares of one core that they take: of all ranks and the coordinator, and of the servers. */
   heartbeatLoad: number;
   serverLoad: number;
-  /** Median seconds of a step: an all-reduce of {@linkcode ELEMENTS}. */
+  /** Median seconds of a step: an all-reduce of 40 kB. */
   stepSeconds: number;
   /** Ranks whose sums were all right. */
   right: number;
@@ -59,10 +43,9 @@ export interface WorldReport {
   end: RunEnd;
 }
 
-const ELEMENTS = 10_000;
 const IDLE_MS = 2000;
 /** Ranks that connect at a time. */
-const AT_ONCE = 16;
+const AT_ONCE = 32;
 
 /**
  * Runs a world of in-process ranks: the coordinator, the control plane, the
@@ -97,7 +80,7 @@ export async function runLargeWorld(
     env: realEnv,
     runFolder: folder,
     control,
-    subjects,
+    subjects: subjectsOf(RUN),
     processes: [],
     watchClients: true,
     observer: {
@@ -137,6 +120,7 @@ export async function runLargeWorld(
       })),
     );
   }
+  const connectSeconds = (performance.now() - start) / 1000;
   stack.defer(() => Promise.all(ranks.map((rank) => rank.close())).then());
   await all([...ranks.map((rank) => rank.join()), running.promise]);
   const joinSeconds = (performance.now() - start) / 1000;
@@ -147,7 +131,8 @@ export async function runLargeWorld(
     own: cpuSeconds(Deno.pid),
     servers: servers.map(({ pid }) => cpuSeconds(pid)),
   };
-  const deaf = control.subscribe(subjects.heartbeat, () => idle.heartbeats++);
+  const { heartbeat } = subjectsOf(RUN);
+  const deaf = control.subscribe(heartbeat, () => idle.heartbeats++);
   await realEnv.timers.sleep(IDLE_MS);
   deaf();
   const perSecond = 1000 / IDLE_MS;
@@ -180,6 +165,7 @@ export async function runLargeWorld(
   return {
     size,
     joinSeconds,
+    connectSeconds,
     memoryPerRank,
     heartbeats,
     heartbeatLoad,
@@ -223,196 +209,11 @@ async function startServers(
   return servers;
 }
 
-/** A rank as it is, but for its GPU, and in the thread of all others. */
-class StubRank {
-  readonly rank: number;
-  right = true;
-  /** Those that it sums with. */
-  #members: readonly number[];
-  #generation = 1;
-  #regrouped: { size: number; resolve: () => void } | undefined;
-  readonly #credentials: Credentials;
-  readonly #control: Control;
-  readonly #reporter: Reporter;
-  readonly #orders: Orders;
-  #communicator: LinkCommunicator;
-  readonly #life = new Life();
-  readonly #stopBeating: () => void;
-  #values: Float32Array<SharedArrayBuffer>;
-  #closed: Promise<void> | undefined;
-
-  private constructor(
-    rank: number,
-    size: number,
-    { credentials, control, communicator }: {
-      credentials: Credentials;
-      control: Control;
-      communicator: LinkCommunicator;
-    },
-  ) {
-    this.rank = rank;
-    this.#members = Array.from({ length: size }, (_, rank) => rank);
-    this.#credentials = credentials;
-    this.#control = control;
-    this.#communicator = communicator;
-    this.#values = communicator.allocate(ELEMENTS);
-    this.#reporter = new Reporter(realEnv, control, subjects);
-    this.#orders = new Orders(control, subjects.command(rank), {
-      life: this.#life,
-      onRegroup: ({ members, generation }) => {
-        this.#members = members;
-        this.#generation = generation;
-        if (members.length === this.#regrouped?.size) {
-          this.#regrouped.resolve();
-        }
-      },
-      onAbort: () => this.close(),
-    });
-    const beat = () =>
-      control.publish(subjects.heartbeat, heartbeatOf(rank, this.#life.words));
-    beat();
-    this.#stopBeating = realEnv.timers.every(HEARTBEAT_MS, beat);
-  }
-
-  static async open(
-    credentials: Credentials,
-    rank: number,
-    size: number,
-  ): Promise<StubRank> {
-    const [control, communicator] = await Promise.all([
-      connectControl(credentials, { name: `rank-${rank}` }),
-      openCommunicator(credentials, { name: rank, place: rank, size }),
-    ]);
-    return new StubRank(rank, size, { credentials, control, communicator });
-  }
-
-  /** Hello, the first collective, ready, and the order of the phase. */
-  async join(): Promise<void> {
-    await this.#control.flush();
-    const { rank } = this;
-    await this.#reporter.report({
-      kind: "hello",
-      rank,
-      host: `node-${Math.floor(3 * rank / this.#members.length)}`,
-      pid: rank + 1,
-      gpu: {
-        kind: "discrete",
-        uuid: `00000000-0000-0000-0000-${`${rank}`.padStart(12, "0")}`,
-        vendor: 0,
-        device: 0,
-        driver: "00000000-0000-0000-0000-000000000000",
-      },
-      deno: "stub",
-      version: "v",
-      config: "c",
-    }, never);
-    await this.#communicator.barrier();
-    await this.#reporter.report({
-      kind: "ready",
-      rank,
-      adapter: { name: "stub", vendor: 0, device: 0, cpu: true },
-      form: "register",
-      data: "d",
-      share: 1,
-    }, never);
-    await this.#orders.next();
-    this.#life.startPhase("teacher");
-  }
-
-  async step(step: number): Promise<void> {
-    this.#values.fill(this.rank + step);
-    await this.#communicator.allReduce(this.#values);
-    this.#life.onStep(step + 1);
-    const expected = this.#members.reduce((sum, rank) => sum + rank + step, 0);
-    this.right &&= this.#values.every((value) => value === expected);
-  }
-
-  /** Resolves when the coordinator has left so many members. */
-  regrouped(size: number): Promise<void> {
-    if (this.#members.length === size) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#regrouped = { size, resolve };
-    return promise;
-  }
-
-  /** Meets the members that are left. */
-  async rejoin(): Promise<void> {
-    await this.#communicator.close();
-    this.#life.regroup();
-    this.#communicator = await openCommunicator(this.#credentials, {
-      name: this.rank,
-      place: this.#members.indexOf(this.rank),
-      size: this.#members.length,
-      generation: this.#generation,
-    });
-    this.#values = this.#communicator.allocate(ELEMENTS);
-    await this.#communicator.barrier();
-  }
-
-  /** Says that the phase is done and goes when it is told to. */
-  async leave(): Promise<void> {
-    await this.#reporter.report({
-      kind: "outcome",
-      rank: this.rank,
-      command: 1,
-      phase: "teacher",
-      outcome: { state: "done", summary: {} },
-      generation: this.#generation,
-    }, never);
-    while ((await this.#orders.next()).order.kind !== "leave");
-    await this.close();
-  }
-
-  /** Gone without a word, as when its machine loses power. */
-  close(): Promise<void> {
-    this.#stopBeating();
-    return this.#closed ??= this.#close();
-  }
-
-  async #close(): Promise<void> {
-    // A beat that is heard after the server's word of the lost connection revokes it.
-    await this.#control.flush().catch(() => {});
-    await Promise.all([this.#communicator.close(), this.#control.close()]);
-  }
-}
-
-async function openCommunicator(
-  credentials: Credentials,
-  { name, place, size, generation = 1 }: {
-    name: number;
-    place: number;
-    size: number;
-    generation?: number;
-  },
-): Promise<LinkCommunicator> {
-  return new LinkCommunicator({
-    link: await openNatsLink(credentials, {
-      rank: place,
-      size,
-      name: `rank-${name}-data`,
-      subject: (to, lane) => subjects.data(to, lane),
-    }),
-    world: { run: runHash(RUN), generation },
-    env: realEnv,
-    warnAfterMs: 60_000,
-    deadlineMs: 120_000,
-    onWarning: () => {},
-  });
-}
-
 /** Processor time of a process so far. */
 function cpuSeconds(pid: number): number {
   const fields = Deno.readTextFileSync(`/proc/${pid}/stat`)
     .replace(/^.*\) /, "").split(" ");
   return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-if (import.meta.main) {
-  for (const size of Deno.args.map(Number)) {
-    const report = await runLargeWorld(size, 3);
-    console.log(describeWorld(report));
-  }
-  Deno.exit(0);
 }
 
 /** One line of figures. */
@@ -421,7 +222,9 @@ export function describeWorld(report: WorldReport): string {
   const seconds = (value: number) => `${value.toFixed(1)} s`;
   const percent = (value: number) => `${Math.round(100 * value)} %`;
   return [
-    `${size} ranks: joined in ${seconds(report.joinSeconds)}`,
+    `${size} ranks: joined in ${seconds(report.joinSeconds)} (connected in ${
+      seconds(report.connectSeconds)
+    })`,
     `${report.memoryPerRank.toFixed(1)} MB a rank`,
     `${Math.round(report.heartbeats)} heartbeats/s, ${
       percent(report.heartbeatLoad)
@@ -431,4 +234,13 @@ export function describeWorld(report: WorldReport): string {
       seconds(report.lossSeconds)
     }, the others sum ${seconds(report.regroupSeconds)} later`,
   ].join(", ");
+}
+
+if (import.meta.main) {
+  for (const size of Deno.args.map(Number)) {
+    const report = await runLargeWorld(size, 3);
+    console.error(describeWorld(report));
+    console.log(JSON.stringify(report));
+  }
+  Deno.exit(0);
 }
