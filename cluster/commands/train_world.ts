@@ -196,7 +196,11 @@ async function sizeHere(
   const size = config.ranks === "auto"
     ? autoSize(survey.usable.length, config.globalBatch)
     : config.ranks;
-  await checkPlaces(realEnv.disk, survey, { ...gpus, localSize: size });
+  await checkPlaces(realEnv.disk, survey, {
+    ...gpus,
+    localSize: size,
+    startsBehind: true,
+  });
   return size;
 }
 

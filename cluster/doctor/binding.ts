@@ -22,6 +22,7 @@ export async function checkBinding(machine: MachineView): Promise<Check> {
     const placements = await placeRanks(env, survey, {
       localRanks: Array.from({ length: size }, (_, rank) => rank),
       localSize: size,
+      startsBehind: true,
       bind: "auto",
       allowShared: false,
       folder,

@@ -68,9 +68,11 @@ export const EXPLANATIONS: Readonly<Record<string, Explanation>> = {
   "VK-06": {
     title: "the Vulkan loader cannot choose among equal GPUs",
     lines: [
-      "Only a settings file of the loader tells equal GPUs apart, by UUID, and only",
-      "from version 1.4.329 on. CUDA_VISIBLE_DEVICES means nothing to Vulkan, and",
-      "DRI_PRIME chooses the wrong one in Mesa 22.",
+      "A settings file of the loader tells equal GPUs apart, by UUID, from version",
+      "1.4.329 on. CUDA_VISIBLE_DEVICES means nothing to Vulkan, and DRI_PRIME chooses",
+      "the wrong one in Mesa 22. Else `train` closes the other GPUs to the ranks that",
+      "it starts on its machine, where users may make namespaces (unshare -Urm true)",
+      "and the driver starts without them.",
       "  sh cluster/run.sh bootstrap   puts a newer loader into .tools/loader",
       "  else                          one rank a machine: --ranks 1 --gpu-bind none",
     ],

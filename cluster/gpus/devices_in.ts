@@ -28,13 +28,18 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /**
  * Lists the Vulkan devices as a process with these variables sees them, in a
  * process of its own: this one never loads a driver, and a driver that crashes
- * is a problem in the result.
+ * is a problem in the result. The words of `before` start it.
  */
-export async function devicesIn(variables: Variables): Promise<Listing> {
+export async function devicesIn(
+  variables: Variables,
+  before: readonly string[] = [],
+): Promise<Listing> {
+  const [program, ...words] = [...before, Deno.execPath()];
   const { code, signal, stdout, stderr } = await new Deno.Command(
-    Deno.execPath(),
+    program!,
     {
       args: [
+        ...words,
         "run",
         "--quiet",
         "--no-prompt",

@@ -6,6 +6,7 @@ export {
 } from "./devices_in.ts";
 export { type KnownFailure, recogniseFailure } from "./failure_texts.ts";
 export { grantedGpus } from "./granted.ts";
+export { allowsNamespaces, nodesIn } from "./namespace.ts";
 export {
   driverFile,
   type Lookup,

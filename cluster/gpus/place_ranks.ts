@@ -7,6 +7,7 @@ import {
   EnvironmentError,
 } from "../../src/env/mod.ts";
 import { devicesIn, type Variables } from "./devices_in.ts";
+import { allowsNamespaces, gpuNodes, withoutFiles } from "./namespace.ts";
 import type { Lookup } from "./nvidia.ts";
 import { byPreference, usableGpus } from "./preference.ts";
 import { canChoose, writeSettings } from "./settings_file.ts";
@@ -29,14 +30,20 @@ export async function hasOwnLoader(disk: Disk): Promise<boolean> {
   return await disk.stat(OWN_LOADER) !== undefined;
 }
 
-/** A rank's GPU. */
-export interface Placement {
-  /** Environment that its process needs. */
+/** How a process is started that is to see one GPU. */
+interface Start {
+  /** Environment that it needs. */
   variables: Variables;
-  /** The first device that a process in that environment has seen. */
-  gpu: VulkanDevice;
   /** A Vulkan loader that it must use in place of the system's. */
   loader?: string;
+  /** Words in front of its command. */
+  before?: readonly string[];
+}
+
+/** A rank's GPU. */
+export interface Placement extends Start {
+  /** The first device that a process so started has seen. */
+  gpu: VulkanDevice;
 }
 
 /** Who is to have which GPU. */
@@ -46,6 +53,8 @@ export interface Wanted {
   bind: GpuBind;
   /** Several ranks may have one GPU. */
   allowShared: boolean;
+  /** The ranks can be started with words in front of their command. */
+  startsBehind?: boolean;
 }
 
 export interface PlaceOptions extends Wanted {
@@ -56,6 +65,8 @@ export interface PlaceOptions extends Wanted {
   lookup: Lookup;
   /** Newer Vulkan loader, where it is not in its usual place. */
   ownLoader?: string;
+  /** Device nodes by UUID, where the kernel driver does not tell. */
+  nodes?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -63,7 +74,8 @@ export interface PlaceOptions extends Wanted {
  * list is made again in the rank's environment.
  *
  * Equal GPUs are told apart by UUID alone, with a settings file for the Vulkan
- * loader: WebGPU cannot choose, and Vulkan ignores `CUDA_VISIBLE_DEVICES`.
+ * loader: WebGPU cannot choose, and Vulkan ignores `CUDA_VISIBLE_DEVICES`. Where
+ * the loader does not obey, the nodes of the others are closed to the rank.
  *
  * @throws {EnvironmentError} If there are fewer GPUs than ranks, or a rank would
  * get another one.
@@ -80,18 +92,31 @@ export async function placeRanks(
     const gpu = survey.devices[0]!;
     return localRanks.map(() => ({ variables: survey.variables, gpu }));
   }
-  const loader = await loaderFor(env.disk, survey, options.ownLoader);
+  const means = await meansOf(env.disk, survey, options);
   const drivers = driversOf(survey, options.lookup);
   return await Promise.all(localRanks.map(async (localRank) => {
     const wanted = chosen[localRank % chosen.length]!;
-    const folder = resolve(options.folder, `rank-${localRank}`);
-    const variables = {
-      ...survey.variables,
-      ...await writeSettings(env.disk, { folder, device: wanted, drivers }),
-      ...(loader === undefined ? {} : libraryPath(loader, options.lookup)),
-    };
-    const gpu = await prove(variables, wanted, localRank);
-    return { variables, gpu, ...(loader === undefined ? {} : { loader }) };
+    const starts: Start[] = [];
+    if (means.chooser !== undefined) {
+      const { loader } = means.chooser;
+      const folder = resolve(options.folder, `rank-${localRank}`);
+      starts.push({
+        ...means.chooser,
+        variables: {
+          ...survey.variables,
+          ...await writeSettings(env.disk, { folder, device: wanted, drivers }),
+          ...(loader === undefined ? {} : libraryPath(loader, options.lookup)),
+        },
+      });
+    }
+    if (means.nodes?.has(wanted.uuid)) {
+      const others = [...means.nodes].filter(([uuid]) => uuid !== wanted.uuid);
+      starts.push({
+        variables: survey.variables,
+        before: withoutFiles(others.map(([, node]) => node)),
+      });
+    }
+    return await prove(starts, wanted, localRank);
   }));
 }
 
@@ -105,7 +130,7 @@ export async function checkPlaces(
   survey: Survey,
   wanted: Wanted,
 ): Promise<void> {
-  if (choose(survey, wanted) !== undefined) await loaderFor(disk, survey);
+  if (choose(survey, wanted) !== undefined) await meansOf(disk, survey, wanted);
 }
 
 /** GPUs by local rank; `undefined` where all take the first device. */
@@ -147,14 +172,31 @@ function find(devices: readonly VulkanDevice[], text: string): VulkanDevice {
   );
 }
 
-/** The loader that obeys a settings file, when the system's does not. */
-async function loaderFor(
+/** What tells GPUs apart here. */
+interface Means {
+  /** A loader that obeys a settings file: the system's, or another one. */
+  chooser?: { loader?: string };
+  /** Device nodes by UUID, which can be closed. */
+  nodes?: ReadonlyMap<string, string>;
+}
+
+/** @throws {EnvironmentError} If nothing does. */
+async function meansOf(
   disk: Disk,
   { loader, devices }: Survey,
-  ownLoader = OWN_LOADER,
-): Promise<string | undefined> {
-  if (canChoose(loader)) return undefined;
-  if (await disk.stat(ownLoader) !== undefined) return ownLoader;
+  { ownLoader = OWN_LOADER, startsBehind, nodes }:
+    & Pick<Wanted, "startsBehind">
+    & Pick<PlaceOptions, "ownLoader" | "nodes">,
+): Promise<Means> {
+  const means: Means = {};
+  if (canChoose(loader)) means.chooser = {};
+  else if (await disk.stat(ownLoader) !== undefined) {
+    means.chooser = { loader: ownLoader };
+  }
+  if (startsBehind && await allowsNamespaces()) {
+    means.nodes = nodes ?? await gpuNodes();
+  }
+  if (means.chooser !== undefined || means.nodes?.size) return means;
   throw new EnvironmentError(
     `Cannot give each rank its GPU: the Vulkan loader ${loader} cannot choose among ${devices.length} devices [VK-06]`,
     {
@@ -179,17 +221,21 @@ function libraryPath(library: string, lookup: Lookup): Variables {
   };
 }
 
+/** The first of the starts whose process sees the GPU that is wanted. */
 async function prove(
-  variables: Variables,
+  starts: readonly Start[],
   wanted: VulkanDevice,
   localRank: number,
-): Promise<VulkanDevice> {
-  const { list, problem } = await devicesIn(variables);
-  const gpu = byPreference(list?.devices ?? [])[0];
-  if (gpu?.uuid === wanted.uuid) return gpu;
-  const instead = gpu === undefined
-    ? problem?.message ?? "no device"
-    : `GPU-${gpu.uuid} (${gpu.name})`;
+): Promise<Placement> {
+  let instead = "no device";
+  for (const start of starts) {
+    const { list, problem } = await devicesIn(start.variables, start.before);
+    const gpu = byPreference(list?.devices ?? [])[0];
+    if (gpu?.uuid === wanted.uuid) return { ...start, gpu };
+    instead = gpu === undefined
+      ? problem?.message ?? "no device"
+      : `GPU-${gpu.uuid} (${gpu.name})`;
+  }
   throw new EnvironmentError(
     `Cannot bind local rank ${localRank} to GPU-${wanted.uuid} (${wanted.name}): it sees ${instead} [VK-10]`,
     { hint: "--gpu-bind none with one rank a machine, and report this" },

@@ -52,6 +52,8 @@ export interface SpawnOptions {
   cores?: string;
   /** Environment in which it has the GPU that it was given. */
   variables: Variables;
+  /** Words in front of its command, for the same. */
+  before?: readonly string[];
 }
 
 /**
@@ -64,10 +66,12 @@ export function spawnRank(options: SpawnOptions): RankProcess {
   const { rank, args, output, runFolder, cacheFolder, server } = options;
   const { threads, cores } = options;
   const root = fileURLToPath(new URL("../../", import.meta.url));
-  // taskset becomes the rank: the process keeps its id.
-  const [program, ...before] = cores === undefined
-    ? [Deno.execPath()]
-    : ["taskset", "-c", cores, Deno.execPath()];
+  // What stands in front becomes the rank: the process keeps its id.
+  const [program, ...before] = [
+    ...(options.before ?? []),
+    ...(cores === undefined ? [] : ["taskset", "-c", cores]),
+    Deno.execPath(),
+  ];
   const child = new Deno.Command(program!, {
     args: [
       ...before,

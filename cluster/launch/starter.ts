@@ -92,7 +92,7 @@ export function localStarter(
       const placements = await placeHere(about, here, survey);
       const cores = availableParallelism();
       return here.map((rank, i) => {
-        const { variables, gpu } = placements[i]!;
+        const { variables, before, gpu } = placements[i]!;
         return spawnRank({
           rank,
           args: [
@@ -107,6 +107,7 @@ export function localStarter(
             Math.max(1, Math.floor(cores / here.length)),
           ...(places === undefined ? {} : { cores: places[i]! }),
           variables,
+          ...(before === undefined ? {} : { before }),
         });
       });
     },
@@ -125,6 +126,7 @@ async function placeHere(
     ...gpus,
     localRanks: ranks.map((_, localRank) => localRank),
     localSize: ranks.length,
+    startsBehind: true,
     folder: `${runFolder}/gpus`,
     lookup,
   });

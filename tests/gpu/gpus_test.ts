@@ -7,8 +7,10 @@ import {
   strictEqual,
 } from "node:assert";
 import {
+  allowsNamespaces,
   byPreference,
   devicesIn,
+  type Placement,
   type PlaceOptions,
   placeRanks,
   surveyGpus,
@@ -50,7 +52,7 @@ Deno.test("devicesIn() says why there are none", async () => {
 Deno.test("placeRanks() gives each rank its own of two devices, seen by WebGPU too", async () => {
   const folder = await Deno.makeTempDir({ prefix: "signet gpus " });
   try {
-    const { survey, ownLoader } = await twoDrivers(folder);
+    const { survey, ownLoader, libraries } = await twoDrivers(folder);
     strictEqual(survey.devices.length, 2);
     const options: PlaceOptions = {
       localRanks: [0, 1],
@@ -117,6 +119,19 @@ Deno.test("placeRanks() gives each rank its own of two devices, seen by WebGPU t
       }),
       /loader 1\.3\.239 cannot choose among 2 devices \[VK-06\]/,
     );
+    // Where no loader chooses, the others' nodes are closed: here, their libraries.
+    const closed = placeRanks(realEnv, { ...survey, loader: "1.3.239" }, {
+      ...options,
+      ownLoader: `${folder}/none`,
+      startsBehind: true,
+      nodes: libraries,
+      localRanks: [1],
+    });
+    if (await allowsNamespaces()) {
+      const [{ variables, before, gpu }] = await closed as [Placement];
+      strictEqual(gpu.uuid, uuids[1]);
+      strictEqual(await webgpuName(variables, before), gpu.name);
+    } else await rejects(closed, /\[VK-06\]/);
     await rejects(
       placeRanks(realEnv, {
         ...survey,
@@ -158,9 +173,13 @@ async function takenBy(
   return text === "" ? decoder.decode(stderr) : JSON.parse(text);
 }
 
-async function webgpuName(variables: Readonly<Record<string, string>>) {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-config", "--quiet", "cluster/setup/probe.js"],
+async function webgpuName(
+  variables: Readonly<Record<string, string>>,
+  before: readonly string[] = [],
+) {
+  const [program, ...words] = [...before, Deno.execPath()];
+  const { stdout } = await new Deno.Command(program!, {
+    args: [...words, "run", "--no-config", "--quiet", "cluster/setup/probe.js"],
     env: variables,
     stderr: "null",
   }).output();

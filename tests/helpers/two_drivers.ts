@@ -55,7 +55,12 @@ async function devicesOf(files: string) {
  */
 export async function twoDrivers(
   folder: string,
-): Promise<{ survey: Survey; ownLoader: string }> {
+): Promise<{
+  survey: Survey;
+  ownLoader: string;
+  /** Library of each device's driver, by UUID. */
+  libraries: Map<string, string>;
+}> {
   const ownLoader = `${folder}/loader/libvulkan.so.1`;
   await Deno.mkdir(`${folder}/loader`);
   await Deno.symlink(await find(LOADERS, "libvulkan.so.1"), ownLoader);
@@ -75,14 +80,18 @@ export async function twoDrivers(
     changes++;
   }
   ok(changes > 0, `no version in ${library}`);
-  await Deno.writeFile(`${folder}/libvulkan_other.so`, bytes);
-  const other = await icd(
-    `${folder}/other.json`,
-    `${folder}/libvulkan_other.so`,
-  );
+  const changed = `${folder}/libvulkan_other.so`;
+  await Deno.writeFile(changed, bytes);
+  const other = await icd(`${folder}/other.json`, changed);
   const files = `${first}:${other}`;
   const found = await devicesOf(files);
   return {
+    libraries: new Map(
+      found.devices.map((device) => [
+        device.uuid,
+        device.uuid === uuid ? library : changed,
+      ]),
+    ),
     survey: {
       variables: variablesOf(files),
       ...found,
