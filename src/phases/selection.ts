@@ -65,10 +65,11 @@ export class Selection {
     );
     const { startCompetes, evaluated } = this.#recipe;
     const { best } = this;
-    // Of equals the later one, but a start that is as good as any stays.
-    const better = best === undefined || result.accuracy > best.accuracy ||
-      (!startCompetes && result.accuracy === best.accuracy);
     const rises = best === undefined || result.accuracy > best.accuracy;
+    // Of equals the later one. Self-training's start stays when it is as good as any;
+    // later on few validation images are often equal, and the loss tells more.
+    const better = rises || (result.accuracy === best.accuracy &&
+      (!startCompetes || (best.step > 0 && result.nll < best.loss)));
     if (better) {
       this.best = {
         step,
