@@ -209,6 +209,9 @@ const lease = z.strictObject({
 
 const stop = z.strictObject({ kind: z.literal("stop"), rank, signal: word });
 
+/** Asks whether the rank belongs to the run, before it changes files. */
+const present = z.strictObject({ kind: z.literal("present"), rank });
+
 /** Requests of a rank to {@linkcode Subjects.report}. */
 export const report = z.discriminatedUnion("kind", [
   hello,
@@ -217,6 +220,7 @@ export const report = z.discriminatedUnion("kind", [
   failed,
   lease,
   stop,
+  present,
 ]);
 export type Report = z.output<typeof report>;
 export type Hello = z.output<typeof hello>;
@@ -267,6 +271,8 @@ export const heartbeat = z.strictObject({
   entered: count,
   /** Collectives finished so far; less than `entered` while one waits. */
   finished: count,
+  /** The connection that it came over: `Control.connection`. */
+  connection: word,
 });
 export type Heartbeat = z.output<typeof heartbeat>;
 
@@ -343,7 +349,10 @@ export const LIFE = {
 export const LIFE_WORDS = 8;
 
 /** Reads the heartbeat of a rank out of {@linkcode LIFE} words. */
-export function heartbeatOf(rank: number, life: Int32Array): Heartbeat {
+export function heartbeatOf(
+  life: Int32Array,
+  { rank, connection }: Pick<Heartbeat, "rank" | "connection">,
+): Heartbeat {
   const word = (name: keyof typeof LIFE) => Atomics.load(life, LIFE[name]);
   const phase: PhaseName | undefined = PHASES[word("phase")];
   return {
@@ -355,6 +364,7 @@ export function heartbeatOf(rank: number, life: Int32Array): Heartbeat {
     ticks: word("ticks") >>> 0,
     entered: word("entered"),
     finished: word("finished"),
+    connection,
   };
 }
 

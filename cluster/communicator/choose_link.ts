@@ -23,6 +23,8 @@ export interface LinkChoiceOptions {
   env: Pick<Env, "clock" | "timers" | "randomBytes">;
   /** Where rank 0 finds what was measured before; left out, nothing is tuned. */
   tunings?: TuningStore | undefined;
+  /** The ranks meet no more. */
+  signal?: AbortSignal;
   /** Size of the all-reduces that tune links, in bytes. */
   sweepBytes?: number | undefined;
   onWarning(message: string): void;
@@ -102,7 +104,8 @@ export async function chooseLink(
 /** Whether all pairs of ranks have a connection now. */
 async function connect(
   comm: Comm,
-  { wish, link, credentials, machine, env, onWarning }: LinkChoiceOptions,
+  { wish, link, credentials, machine, env, signal, onWarning }:
+    LinkChoiceOptions,
 ): Promise<boolean> {
   const { hostname } = new URL(credentials.url);
   const sockets = await connectPeers({
@@ -112,12 +115,14 @@ async function connect(
     machine,
     addresses: isLoopback(hostname) ? [] : addressesOfMachine(),
     timeoutMs: CONNECT_MS,
+    ...(signal === undefined ? {} : { signal }),
     exchange: async (own) =>
       (await comm.allGather({ ...own })) as unknown as DirectAddress[],
     onWarning,
   });
   link.enabled = false;
   link.attach(sockets);
+  signal?.throwIfAborted();
   const missing = sockets.flatMap((socket, rank) =>
     socket === undefined && rank !== comm.rank ? [rank] : []
   );

@@ -43,8 +43,8 @@ interface Session {
 
 let session: Session | undefined;
 let communicator: LinkCommunicator | undefined;
-/** Why the ranks that are being joined need not be met any more. */
-let aborted: Error | undefined;
+/** Aborted when the ranks that are joined, or being joined, work no more. */
+let world = new AbortController();
 const memories = new Map<number, WeakRef<SharedArrayBuffer>>();
 const subscriptions = new Map<number, () => void>();
 
@@ -101,8 +101,8 @@ function take(notice: Notice): void {
       subscriptions.delete(notice.subscription);
       break;
     case "abort":
-      aborted = new RankFailedError(notice.reason, notice.failedRank);
-      communicator?.exchange.fail(aborted);
+      world.abort(new RankFailedError(notice.reason, notice.failedRank));
+      communicator?.exchange.fail(world.signal.reason);
   }
 }
 
@@ -110,10 +110,14 @@ async function open(
   { credentials, rank, life }: Task & { kind: "open" },
 ): Promise<void> {
   const { heartbeat } = subjectsOf(credentials.run);
-  const control = await connectControl(credentials, { name: `rank-${rank}` });
+  const control = await connectControl(credentials, {
+    name: `rank-${rank}`,
+    onRestored: () => beat(),
+  });
   const roundTrip = new RoundTrip(realEnv.clock, () => control.flush());
   const beat = () => {
-    control.publish(heartbeat, heartbeatOf(rank, life));
+    const { connection } = control;
+    control.publish(heartbeat, heartbeatOf(life, { rank, connection }));
     roundTrip.measure();
     Atomics.store(life, LIFE.roundTrip, Math.round(1000 * roundTrip.ms));
   };
@@ -129,7 +133,7 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
   const size = members.length;
   // The memory of earlier calls is not asked for again.
   memories.clear();
-  aborted = undefined;
+  const { signal } = world = new AbortController();
   await communicator?.close();
   const subjects = subjectsOf(credentials.run);
   const viaNats = await openNatsLink(credentials, {
@@ -154,7 +158,7 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
     onWarning: (wait) => post({ kind: "warning", wait }),
   });
   const { exchange } = communicator;
-  if (aborted !== undefined) exchange.fail(aborted);
+  if (signal.aborted) exchange.fail(signal.reason);
   const machine = Deno.hostname();
   const parts = {
     exchange,
@@ -172,6 +176,7 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
     credentials,
     machine,
     env: realEnv,
+    signal,
     tunings: options.tuning === undefined
       ? undefined
       : tuningFolder(realEnv.disk, options.tuning),

@@ -32,7 +32,10 @@ export function progressLimit(state: State, index: number): number {
 export function hear(rank: RankState, beat: Heartbeat, at: number): void {
   const before = rank.beat;
   rank.heard = at;
-  delete rank.disconnected;
+  // What was on its way when the connection ended is no sign of a new one.
+  if (beat.connection !== rank.disconnected?.connection) {
+    delete rank.disconnected;
+  }
   if (beat.ticks !== before?.ticks || beat.finished !== before.finished) {
     rank.moved = at;
   }
@@ -49,6 +52,16 @@ export function hear(rank: RankState, beat: Heartbeat, at: number): void {
   }
   rank.beat = beat;
   rank.unseen = rank.unseen.filter((command) => command.sequence > beat.seen);
+}
+
+/** Notes the end of a connection, unless the rank has been heard over a newer one. */
+export function disconnect(
+  rank: RankState,
+  connection: string,
+  at: number,
+): void {
+  if ((rank.beat?.connection ?? connection) !== connection) return;
+  rank.disconnected ??= { connection, at };
 }
 
 function seconds(ms: number): string {
@@ -100,7 +113,7 @@ export function disconnectedRank(
 ): Finding | undefined {
   const rank = state.ranks.findIndex((rank) =>
     !isGone(rank) && rank.disconnected !== undefined &&
-    at - rank.disconnected > state.limits.reconnect
+    at - rank.disconnected.at > state.limits.reconnect
   );
   return rank < 0 ? undefined : {
     kind: "disconnected",

@@ -1,5 +1,5 @@
 import type { Env } from "../../src/env/mod.ts";
-import type { Control } from "../links/mod.ts";
+import type { Control, DisconnectNotice } from "../links/mod.ts";
 import {
   accept,
   type Answer,
@@ -25,8 +25,11 @@ import type {
 /** Deadlines are looked at this often, in ms. */
 const TICK_MS = 250;
 
-/** Names of a rank's connections to the server. */
-const RANK_CONNECTION = /^rank-(\d{1,4})(?:-data)?$/;
+/** Names of a rank's connections to the server: for control, and the first for data. */
+const RANK_CONNECTION = /^rank-(\d{1,4})(-data)?$/;
+
+/** Both end within so long when the process does, in ms. */
+const AT_ONCE_MS = 100;
 
 /** Who is told what the coordinator does; errors are theirs to handle. */
 export interface Observer {
@@ -76,9 +79,9 @@ export class Coordinator {
   readonly #end = Promise.withResolvers<RunEnd>();
   readonly #undo: (() => void)[] = [];
   #state: State;
+  /** When a connection ended last, by its name. */
+  readonly #ended = new Map<string, number>();
   #queue: Promise<unknown> = Promise.resolve();
-  /** Ranks without a process of ours whose connection has ended. */
-  readonly #gone = new Set<number>();
   #beat = 0;
   /** Who has asked to stop last: a signal or time limit here, or a rank's signal. */
   #stopFrom: "here" | "rank" | undefined;
@@ -97,9 +100,7 @@ export class Coordinator {
       control.respond(subjects.report, (message) => this.#onReport(message)),
       control.subscribe(subjects.heartbeat, (message) => {
         const beat = accept(heartbeat, message);
-        if (!beat) return;
-        this.#gone.delete(beat.rank);
-        this.#submit({ kind: "heartbeat", heartbeat: beat });
+        if (beat) this.#submit({ kind: "heartbeat", heartbeat: beat });
       }),
       control.subscribe(subjects.progress, (message) => {
         const shown = accept(progress, message);
@@ -116,11 +117,7 @@ export class Coordinator {
       ),
     );
     if (this.#options.watchClients) {
-      control.onDisconnect(({ name }) => {
-        const rank = RANK_CONNECTION.exec(name)?.[1];
-        if (rank === undefined) return;
-        this.#onDisconnect(Number(rank));
-      });
+      control.onDisconnect((notice) => this.#onDisconnect(notice));
     }
     for (const { rank, exited } of processes) {
       exited.then((exit) => this.#submit({ kind: "exited", rank, ...exit }));
@@ -169,19 +166,34 @@ export class Coordinator {
     this.#submit({ kind: "server_lost", cause });
   }
 
-  #onDisconnect(rank: number): void {
-    const watched = this.#options.processes.some((own) => own.rank === rank);
-    if (!watched) this.#gone.add(rank);
-    this.#submit({ kind: "disconnected", rank });
+  #onDisconnect({ name, connection }: DisconnectNotice): void {
+    const match = RANK_CONNECTION.exec(name);
+    if (match === null) return;
+    const rank = Number(match[1]);
+    const forData = match[2] !== undefined;
+    // Those for data also end when the ranks meet anew.
+    if (!forData) this.#submit({ kind: "disconnected", rank, connection });
+    const now = this.#options.env.clock.now();
+    this.#ended.set(name, now);
+    const other = forData ? `rank-${rank}` : `${name}-data`;
+    const between = now - (this.#ended.get(other) ?? -Infinity);
+    // The end of a process of ours tells more.
+    if (between > AT_ONCE_MS || this.#watches(rank)) return;
+    this.#submit({ kind: "vanished", rank });
   }
 
-  /** Who is gone when the run ends, and is no process of ours, has ended. */
+  #watches(rank: number): boolean {
+    return this.#options.processes.some((own) => own.rank === rank);
+  }
+
+  /** When the run ends, who has lost its connection, and is no process of ours, has ended. */
   #takeLeave(): void {
     if (!ended(this.#state)) return;
-    for (const rank of this.#gone) {
+    this.#state.ranks.forEach(({ disconnected, exit }, rank) => {
+      if (disconnected === undefined || exit !== undefined) return;
+      if (this.#watches(rank)) return;
       this.#submit({ kind: "exited", rank, code: 0, signal: null });
-    }
-    this.#gone.clear();
+    });
   }
 
   async #onReport(message: unknown): Promise<Answer | undefined> {
@@ -215,6 +227,8 @@ export class Coordinator {
         return await this.#submit({ kind: "failed", failed: valid });
       case "lease":
         return await this.#submit({ kind: "lease", request: valid });
+      case "present":
+        return await this.#submit(valid);
     }
   }
 

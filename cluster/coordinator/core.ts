@@ -1,8 +1,10 @@
 import type { Failed, Outcome } from "../protocol.ts";
-import { hear } from "./clocks.ts";
+import { disconnect, hear } from "./clocks.ts";
+import { onExit, onVanished } from "./exits.ts";
 import { fail, killAll, leave, watch } from "./ending.ts";
 import { onHello, onReady } from "./joining.ts";
 import { onLease } from "./leasing.ts";
+import { LEFT_OUT } from "./losing.ts";
 import { endPhases } from "./schedule.ts";
 import type {
   Action,
@@ -56,7 +58,10 @@ function forgive({ state }: Turn, gap: number): void {
     rank.heard += gap;
     rank.moved += gap;
     rank.stepped += gap;
-    if (rank.disconnected !== undefined) rank.disconnected += gap;
+    if (rank.disconnected !== undefined) {
+      const { connection, at } = rank.disconnected;
+      rank.disconnected = { connection, at: at + gap };
+    }
   }
   if (state.suspicion) {
     state.suspicion = { ...state.suspicion, at: state.suspicion.at + gap };
@@ -102,13 +107,22 @@ function handle(turn: Turn, event: ClusterEvent): void {
       }
       return;
     }
+    case "present":
+      return answer(
+        turn,
+        rankOf(turn, event.rank)?.lost
+          ? { kind: "refused", reason: LEFT_OUT }
+          : { kind: "ok" },
+      );
     case "exited":
       return onExit(turn, event);
     case "disconnected": {
       const rank = rankOf(turn, event.rank);
-      if (rank?.hello !== undefined) rank.disconnected ??= at;
+      if (rank?.hello !== undefined) disconnect(rank, event.connection, at);
       return;
     }
+    case "vanished":
+      return onVanished(turn, event.rank);
     case "straggler":
       return onStraggler(turn, event);
     case "server_lost":
@@ -174,85 +188,6 @@ function onFailed(turn: Turn, failed: Failed): void {
     };
   if (!failed.secondary) return fail(turn, failure);
   if (!ended(state)) state.suspicion ??= { failure, at, from: rank };
-}
-
-function onExit(
-  turn: Turn,
-  event: { rank: number; code: number; signal: string | null },
-): void {
-  const { state } = turn;
-  const rank = rankOf(turn, event.rank);
-  if (rank === undefined || rank.exit !== undefined) return;
-  const { code, signal } = event;
-  rank.exit = { code, signal };
-  const warning = oddEnd(state, event);
-  journal(turn, {
-    event: "left",
-    rank: event.rank,
-    code,
-    signal,
-    ...(warning === undefined ? {} : { warning }),
-  });
-  if (ended(state)) {
-    // The signal of a rank that was ended for its silence is our own.
-    const own = state.killed !== undefined ||
-      state.failure?.kind === "silent" ||
-      state.failure?.kind === "stuck";
-    if (state.failure?.rank === event.rank && !own) {
-      state.failure = { ...state.failure, ...status(event) };
-    }
-    return;
-  }
-  // The others go on without it already.
-  if (rank.lost) return;
-  // The run needs nothing of it any more: the others bring it to its end.
-  if (isDone(state, event.rank)) return;
-  // A rank that has reported a consequence leaves because of it.
-  if (state.suspicion?.from === event.rank && signal === null) return;
-  fail(turn, {
-    ...blame(turn, event.rank),
-    ...status(event),
-    kind: "exit",
-    cause: signal === null ? `exited with code ${code}` : `killed by ${signal}`,
-    ...(signal === "SIGKILL"
-      ? { hint: "was it killed by hand, or by the system for its memory?" }
-      : {}),
-    exitCode: code === 2 || code === 3 ? code : 1,
-  });
-}
-
-/** Whether the rank has delivered all that the run still needs of it. */
-function isDone(state: State, rank: number): boolean {
-  if (state.stage === "leaving") return true;
-  const outcome = state.ranks[rank]?.outcome;
-  if (state.stage !== "running" || outcome === undefined) return false;
-  return outcome.state === "stopped" ||
-    state.phases.every((phase) =>
-      state.teams.some((team) => team.phase === phase)
-    );
-}
-
-/**
- * What to say about a process that ends badly when its work is done: drivers
- * crash or hang in their own clean-up, which must not cost a result.
- */
-function oddEnd(
-  state: State,
-  { rank, code, signal }: { rank: number; code: number; signal: string | null },
-): string | undefined {
-  if (!isDone(state, rank) || (code === 0 && signal === null)) return undefined;
-  // A second request to stop ends all ranks at once.
-  if (state.killed !== undefined && state.stop !== undefined) return undefined;
-  const how = state.killed !== undefined
-    ? "did not end by itself and was killed"
-    : signal === null
-    ? `ended with code ${code}`
-    : `was ended by ${signal}`;
-  return `rank ${rank} ${how} after its work was done: nothing is lost, see logs/rank-${rank}.stderr`;
-}
-
-function status(exit: { code: number; signal: string | null }) {
-  return exit.signal === null ? { code: exit.code } : { signal: exit.signal };
 }
 
 function onStop(turn: Turn, request: StopRequest): void {

@@ -10,6 +10,9 @@ import {
   type Turn,
 } from "./turn.ts";
 
+/** What a rank learns that is lost and lives. */
+export const LEFT_OUT = "the other ranks go on without this one";
+
 /** What may befall one rank and leave the others as they are. */
 const KINDS: readonly Failure["kind"][] = [
   "exit",
@@ -45,15 +48,16 @@ export function lose(turn: Turn, failure: Failure & { rank: number }): void {
   const generation = state.generation + 1;
   journal(turn, { event: "rank_lost", failure, generation, members });
   state.teams = state.teams.filter((other) => other !== team);
-  const reason = `rank ${failure.rank}: ${failure.cause}`.slice(0, 4096);
   if (lost.exit === undefined) {
-    // Should it be alive after all, on another machine, it learns that it is out.
+    // On another machine it may be alive after all.
+    const reason = `${LEFT_OUT}: ${failure.cause}`.slice(0, 4096);
     order(turn, failure.rank, { kind: "abort", reason });
     turn.actions.push({ do: "kill", rank: failure.rank });
   }
   if (team === undefined || members.length === 0) return;
   state.teams = [...state.teams, { ...team, members }];
-  regroup(turn, members, `goes on without ${reason}`);
+  const reason = `goes on without rank ${failure.rank}: ${failure.cause}`;
+  regroup(turn, members, reason.slice(0, 4096));
   for (const index of members) {
     // One that has come to the phase's end must meet the others there again.
     if (state.ranks[index]!.outcome !== undefined) orderPhase(turn, index);

@@ -121,8 +121,11 @@ export type ClusterEvent =
     | { kind: "failed"; failed: Failed }
     | { kind: "lease"; request: LeaseRequest }
     | { kind: "heartbeat"; heartbeat: Heartbeat }
+    | { kind: "present"; rank: number }
     | { kind: "exited"; rank: number; code: number; signal: string | null }
-    | { kind: "disconnected"; rank: number }
+    | { kind: "disconnected"; rank: number; connection: string }
+    /** It has lost all its connections at once, as when its process dies. */
+    | { kind: "vanished"; rank: number }
     | {
       kind: "straggler";
       phase: PhaseName;
@@ -204,7 +207,8 @@ export interface RankState {
   outcome?: Outcome["outcome"];
   /** The newest one. */
   lease?: Lease;
-  disconnected?: number;
+  /** The connection that ended, and when. */
+  disconnected?: { connection: string; at: number };
   /** The run goes on without it. */
   lost?: true;
   exit?: { code: number; signal: string | null };
@@ -279,11 +283,11 @@ export function initialState(options: {
   allowShared?: boolean;
   mixed?: boolean;
   limits?: Partial<Limits>;
-  onRankLoss?: State["onRankLoss"];
+  onRankLoss: State["onRankLoss"];
   split?: SplitState;
 }): State {
-  const { at, size, phases, version, config } = options;
-  const { allowShared = false, mixed = false, onRankLoss = "stop" } = options;
+  const { at, size, phases, version, config, onRankLoss } = options;
+  const { allowShared = false, mixed = false } = options;
   const { split = UNDIVIDED } = options;
   const everyone = Array.from({ length: size }, (_, rank) => rank);
   return {

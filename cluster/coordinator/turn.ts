@@ -84,7 +84,6 @@ export function regroup(
     rank.peers = members;
     rank.moved = rank.stepped = at;
     rank.stepTimes = [];
-    delete rank.disconnected;
     order(turn, index, {
       kind: "regroup",
       generation,

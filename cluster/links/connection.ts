@@ -81,11 +81,10 @@ export async function openConnection(
 /** Calls `onRestored` after each reconnection, until the connection closes. */
 export async function watchConnection(
   connection: NatsConnection,
-  handlers: { onLost?(): void; onRestored?(): void },
+  onRestored: () => void,
 ): Promise<void> {
-  for await (const status of connection.status()) {
-    if (status.type === "disconnect") handlers.onLost?.();
-    else if (status.type === "reconnect") handlers.onRestored?.();
+  for await (const { type } of connection.status()) {
+    if (type === "reconnect") onRestored();
   }
 }
 

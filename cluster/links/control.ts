@@ -4,13 +4,19 @@ import type {
   Subscription,
 } from "@nats-io/transport-node";
 import { MAX_CONTROL_BYTES } from "../protocol.ts";
-import { closeConnection, openConnection } from "./connection.ts";
+import {
+  closeConnection,
+  openConnection,
+  watchConnection,
+} from "./connection.ts";
 import type { Credentials } from "./credentials.ts";
 
 /** A client that the server lost. */
 export interface DisconnectNotice {
   /** Name that the client connected with. */
   name: string;
+  /** Which of its connections it was: {@linkcode Control.connection}. */
+  connection: string;
   /** The server's word for it: "Client Closed", "Slow Consumer", … */
   reason: string;
 }
@@ -76,8 +82,10 @@ export interface Messenger {
   close(): Promise<void>;
 }
 
-/** The coordinator's end of the control plane. */
+/** A process's end of the control plane. */
 export interface Control extends Messenger, AsyncDisposable {
+  /** The connection to the server, by its number there; another one when it is made again. */
+  readonly connection: string;
   /** Messages that were too large or no JSON, and dropped. */
   readonly dropped: number;
   /** Answers requests; `undefined` leaves one unanswered. */
@@ -96,6 +104,8 @@ export interface ControlOptions {
   name: string;
   /** Credentials of the server's system account, for {@linkcode Control.onDisconnect}. */
   system?: Credentials;
+  /** Told each time that the connection was lost and made again. */
+  onRestored?(): void;
 }
 
 /**
@@ -108,6 +118,9 @@ export async function connectControl(
   options: ControlOptions,
 ): Promise<Control> {
   const connection = await openConnection(credentials, options.name);
+  if (options.onRestored !== undefined) {
+    watchConnection(connection, options.onRestored);
+  }
   if (options.system === undefined) return new NatsControl(connection);
   try {
     const system = await openConnection(
@@ -129,6 +142,11 @@ class NatsControl implements Control {
   constructor(connection: NatsConnection, system?: NatsConnection) {
     this.#connection = connection;
     this.#system = system;
+  }
+
+  get connection(): string {
+    const { server_id: server, client_id: client } = this.#connection.info!;
+    return connectionOf(server, client);
   }
 
   publish(subject: string, message: unknown): void {
@@ -181,15 +199,19 @@ class NatsControl implements Control {
   }
 
   onDisconnect(handler: (notice: DisconnectNotice) => void): void {
-    this.#watch("$SYS.ACCOUNT.*.DISCONNECT", ({ name }, reason) => {
-      if (typeof name === "string") handler({ name, reason });
+    this.#watch("$SYS.ACCOUNT.*.DISCONNECT", (event) => {
+      const { name, id } = Object(event.client);
+      if (typeof name !== "string") return;
+      const connection = connectionOf(Object(event.server).id, id);
+      handler({ name, connection, reason: reasonOf(event) });
     });
   }
 
   onRefusal(handler: (notice: RefusalNotice) => void): void {
-    this.#watch("$SYS.SERVER.*.CLIENT.AUTH.ERR", ({ host, user }, reason) => {
+    this.#watch("$SYS.SERVER.*.CLIENT.AUTH.ERR", (event) => {
+      const { host, user } = Object(event.client);
       const who = typeof user === "string" ? ` - User "${user}"` : "";
-      handler({ client: String(host), reason: `${reason}${who}` });
+      handler({ client: String(host), reason: `${reasonOf(event)}${who}` });
     });
   }
 
@@ -209,15 +231,16 @@ class NatsControl implements Control {
 
   #watch(
     subject: string,
-    take: (client: Record<string, unknown>, reason: string) => void,
+    take: (event: Record<string, unknown>) => void,
   ): void {
     if (this.#system === undefined) {
       throw new TypeError("Cannot watch clients without system credentials");
     }
-    this.#listen(this.#system, subject, (message) => {
-      const event = Object(this.#parse(message));
-      take(Object(event.client), String(event.reason ?? "unknown"));
-    });
+    this.#listen(
+      this.#system,
+      subject,
+      (message) => take(Object(this.#parse(message))),
+    );
   }
 
   #listen(
@@ -244,6 +267,14 @@ class NatsControl implements Control {
     this.dropped++;
     return undefined;
   }
+}
+
+function connectionOf(server: unknown, client: unknown): string {
+  return `${server}/${client}`;
+}
+
+function reasonOf({ reason = "unknown" }: Record<string, unknown>): string {
+  return String(reason);
 }
 
 function toText(subject: string, message: unknown): string {

@@ -22,6 +22,8 @@ export interface DirectOptions {
   exchange(own: DirectAddress): Promise<DirectAddress[]>;
   /** Time for all connections together. */
   timeoutMs: number;
+  /** Those that there are then will do. */
+  signal?: AbortSignal;
   onWarning(message: string): void;
 }
 
@@ -40,7 +42,7 @@ const LOOPBACK = "127.0.0.1";
 export async function connectPeers(
   options: DirectOptions,
 ): Promise<(Deno.Conn | undefined)[]> {
-  const { env, rank, size, machine, addresses, timeoutMs } = options;
+  const { env, rank, size, machine, addresses, timeoutMs, signal } = options;
   const listener = Deno.listen({
     hostname: addresses.length === 0 ? LOOPBACK : "0.0.0.0",
     port: 0,
@@ -60,6 +62,7 @@ export async function connectPeers(
       tokens: tokens,
     });
     cancel.late = env.timers.after(timeoutMs, complete.resolve);
+    signal?.addEventListener("abort", () => complete.resolve());
     const took = (from: number, socket: Deno.Conn) => {
       peers[from] = socket;
       if (peers.every((peer, r) => peer !== undefined || r === rank)) {

@@ -70,8 +70,12 @@ export class StubRank {
       },
       onAbort: () => this.close(),
     });
+    const { connection } = control;
     const beat = () =>
-      control.publish(subjects.heartbeat, heartbeatOf(rank, this.#life.words));
+      control.publish(
+        subjects.heartbeat,
+        heartbeatOf(this.#life.words, { rank, connection }),
+      );
     beat();
     this.#stopBeating = realEnv.timers.every(HEARTBEAT_MS, beat);
   }
@@ -172,8 +176,6 @@ export class StubRank {
   }
 
   async #close(): Promise<void> {
-    // A beat that is heard after the server's word of the lost connection revokes it.
-    await this.#control.flush().catch(() => {});
     await Promise.all([this.#communicator.close(), this.#control.close()]);
   }
 }

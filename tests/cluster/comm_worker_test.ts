@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { realEnv } from "../../src/env/mod.ts";
 import {
   type NatsServer,
@@ -13,7 +13,12 @@ import {
 import { Life } from "../../cluster/rank/life.ts";
 import { Membership } from "../../cluster/rank/membership.ts";
 import { connectControl, NoAnswerError } from "../../cluster/links/mod.ts";
-import { LIFE, LIFE_WORDS, subjectsOf } from "../../cluster/protocol.ts";
+import {
+  type Heartbeat,
+  LIFE,
+  LIFE_WORDS,
+  subjectsOf,
+} from "../../cluster/protocol.ts";
 
 const subjects = subjectsOf("test");
 
@@ -137,7 +142,9 @@ Deno.test("CommWorker beats with what the main thread has written", async () => 
       rank: 5,
       life,
     });
-    deepStrictEqual(await beat, {
+    const { connection, ...words } = await beat as Heartbeat;
+    match(connection, /^\w+\/\d+$/);
+    deepStrictEqual(words, {
       rank: 5,
       seen: 3,
       activity: "training",

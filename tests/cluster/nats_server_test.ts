@@ -8,6 +8,7 @@ import {
 } from "../../cluster/launch/nats_server.ts";
 import {
   connectControl,
+  type DisconnectNotice,
   NoAnswerError,
   readCredentials,
 } from "../../cluster/links/mod.ts";
@@ -284,12 +285,13 @@ Deno.test("onDisconnect() names a client that is gone", async () => {
       name: "coordinator",
       system: server.system,
     });
-    const lost = new Promise((resolve) => {
-      control.onDisconnect(({ name }) => resolve(name));
-    });
+    const lost = Promise.withResolvers<DisconnectNotice>();
+    control.onDisconnect(lost.resolve);
     await control.flush();
     const rank = await connectControl(server.rank, { name: "rank-3" });
+    const { connection } = rank;
     await rank.close();
-    strictEqual(await lost, "rank-3");
+    const notice = await lost.promise;
+    deepStrictEqual([notice.name, notice.connection], ["rank-3", connection]);
   });
 });

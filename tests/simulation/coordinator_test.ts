@@ -214,6 +214,22 @@ eachSeed(
 );
 
 eachSeed(
+  "names a rank of another machine soon after its connection ends, though a beat comes later",
+  (base, at) => [{ kind: "vanish", rank: anyRank(base), at: 9000 + at }],
+  (end, [fault]) => {
+    checkCulprit(end, fault as Fault & { rank: number }, 2200);
+    if (end.failure) deepStrictEqual(end.failure.kind, "disconnected");
+  },
+);
+
+eachSeed(
+  "forgives a rank that connects again",
+  (base, at) => [{ kind: "reset", rank: anyRank(base), at, ms: 400 }],
+  (end) => deepStrictEqual([end.code, end.failure], [0, undefined]),
+  { loss: 0 },
+);
+
+eachSeed(
   "names a hanging rank within its deadline",
   (base, at) => [{ kind: "hang", rank: anyRank(base), at }],
   (end, [fault]) => {
@@ -245,7 +261,7 @@ function checkGoesOn(end: ClusterEnd, faults: readonly Fault[]): void {
   } else if (end.code !== 0) ok(struck.has(end.failure?.rank ?? false));
 }
 
-for (const kind of ["kill", "freeze", "hang"] as const) {
+for (const kind of ["kill", "freeze", "hang", "vanish"] as const) {
   eachSeed(
     `goes on without a rank that meets: ${kind}`,
     (base, at) => [{ kind, rank: anyRank(base), at }],
@@ -262,15 +278,17 @@ for (const kind of ["kill", "freeze", "hang"] as const) {
   );
 }
 
-eachSeed(
-  "goes on without two ranks that are killed one after the other",
-  (base, at) => [
-    { kind: "kill", rank: 0, at },
-    { kind: "kill", rank: base.size - 1, at: at + base.next() * 6000 },
-  ],
-  checkGoesOn,
-  { onRankLoss: "continue" },
-);
+for (const kind of ["kill", "vanish"] as const) {
+  eachSeed(
+    `goes on without two ranks that meet, one after the other: ${kind}`,
+    (base, at) => [
+      { kind, rank: 0, at },
+      { kind, rank: base.size - 1, at: at + base.next() * 6000 },
+    ],
+    checkGoesOn,
+    { onRankLoss: "continue" },
+  );
+}
 
 eachSeed(
   "forgives a rank that is stopped for a moment",
@@ -324,6 +342,19 @@ eachSeed(
       checkCulprit(end, fault as Fault & { rank: number }, 500);
     } else ok(end.code === 75 || end.code === 0);
   },
+);
+
+eachSeed(
+  "stops with a checkpoint though a rank is killed meanwhile, when the others may go on",
+  (base, at) => [
+    { kind: "kill", rank: anyRank(base), at: at + base.next() * 3000 },
+    { kind: "stop", at, code: 75 },
+  ],
+  (end, faults) => {
+    if (end.failure === undefined) ok(end.code === 75 || end.code === 0);
+    else checkGoesOn(end, faults);
+  },
+  { onRankLoss: "continue" },
 );
 
 eachSeed(

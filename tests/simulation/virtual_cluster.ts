@@ -19,6 +19,10 @@ import { VirtualRank } from "./virtual_rank.ts";
 export type Fault =
   | { kind: "kill" | "freeze" | "hang" | "error"; rank: number; at: number }
   | { kind: "nap"; rank: number; at: number; ms: number }
+  /** Of a machine whose processes nobody watches, it dies just after a beat. */
+  | { kind: "vanish"; rank: number; at: number }
+  /** It loses its connection, and has another one after `ms`. */
+  | { kind: "reset"; rank: number; at: number; ms: number }
   | { kind: "pause"; at: number; ms: number }
   | { kind: "stop"; at: number; code: 75 | 130; again?: number }
   | { kind: "crash"; at: number };
@@ -90,9 +94,7 @@ export class VirtualCluster {
       phases: options.phases,
       version: "v",
       config: "c",
-      ...(options.onRankLoss === undefined
-        ? {}
-        : { onRankLoss: options.onRankLoss }),
+      onRankLoss: options.onRankLoss ?? "stop",
       ...(options.split === undefined ? {} : { split: options.split }),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
@@ -424,6 +426,17 @@ export class VirtualCluster {
     });
   }
 
+  /** The server reports the end of the connection at once; a beat may come later. */
+  #disconnect({ rank, connection }: VirtualRank): void {
+    this.#after(1 + this.#next() * 5, () => {
+      this.#submit({
+        kind: "disconnected",
+        rank,
+        connection: `${connection}`,
+      });
+    });
+  }
+
   #strike(fault: Fault): void {
     switch (fault.kind) {
       case "pause":
@@ -460,6 +473,17 @@ export class VirtualCluster {
       case "hang":
         rank.hung = true;
         return;
+      case "vanish":
+        this.#beat(rank);
+        rank.dead = true;
+        return this.#disconnect(rank);
+      case "reset":
+        this.#beat(rank);
+        this.#disconnect(rank);
+        return this.#after(fault.ms, () => {
+          rank.connection++;
+          if (!rank.dead) this.#beat(rank);
+        });
       case "error":
         return this.#fail(rank, false);
     }
@@ -521,5 +545,7 @@ function eventOf(report: Report): Unclocked<ClusterEvent> {
       return { kind: "lease", request: report };
     case "stop":
       return { kind: "stop", request: { code: 75, cause: report.signal } };
+    case "present":
+      return report;
   }
 }

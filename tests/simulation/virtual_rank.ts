@@ -22,6 +22,8 @@ export class VirtualRank {
   /** What it was told to do after that. */
   afterwards: (() => void) | undefined;
   stop = false;
+  /** Number of its connection. */
+  connection = 1;
   dead = false;
   frozen = false;
   hung = false;
@@ -44,6 +46,7 @@ export class VirtualRank {
       ticks,
       entered,
       finished,
+      connection: `${this.connection}`,
     };
   }
 }

@@ -1,0 +1,99 @@
+import { fail } from "./ending.ts";
+import type { State } from "./state.ts";
+import { blame, ended, isGone, journal, rankOf, type Turn } from "./turn.ts";
+
+/** A process has ended. */
+export function onExit(
+  turn: Turn,
+  event: { rank: number; code: number; signal: string | null },
+): void {
+  const { state } = turn;
+  const rank = rankOf(turn, event.rank);
+  if (rank === undefined || rank.exit !== undefined) return;
+  const { code, signal } = event;
+  rank.exit = { code, signal };
+  const warning = oddEnd(state, event);
+  journal(turn, {
+    event: "left",
+    rank: event.rank,
+    code,
+    signal,
+    ...(warning === undefined ? {} : { warning }),
+  });
+  if (ended(state)) {
+    // The signal of a rank that was ended for its silence is our own.
+    const own = state.killed !== undefined ||
+      state.failure?.kind === "silent" ||
+      state.failure?.kind === "stuck";
+    if (state.failure?.rank === event.rank && !own) {
+      state.failure = { ...state.failure, ...status(event) };
+    }
+    return;
+  }
+  // The others go on without it already.
+  if (rank.lost) return;
+  // The run needs nothing of it any more: the others bring it to its end.
+  if (isDone(state, event.rank)) return;
+  // A rank that has reported a consequence leaves because of it.
+  if (state.suspicion?.from === event.rank && signal === null) return;
+  fail(turn, {
+    ...blame(turn, event.rank),
+    ...status(event),
+    kind: "exit",
+    cause: signal === null ? `exited with code ${code}` : `killed by ${signal}`,
+    ...(signal === "SIGKILL"
+      ? { hint: "was it killed by hand, or by the system for its memory?" }
+      : {}),
+    exitCode: code === 2 || code === 3 ? code : 1,
+  });
+}
+
+/** A process that nobody watches has ended, as far as its connections tell. */
+export function onVanished(turn: Turn, rank: number): void {
+  const { state } = turn;
+  const known = rankOf(turn, rank);
+  if (known?.hello === undefined || isGone(known) || isDone(state, rank)) {
+    return;
+  }
+  if (state.suspicion?.from === rank) return;
+  fail(turn, {
+    ...blame(turn, rank),
+    kind: "disconnected",
+    cause: "all its connections to the NATS server have ended at once",
+    exitCode: 1,
+  });
+}
+
+/** Whether the rank has delivered all that the run still needs of it. */
+function isDone(state: State, rank: number): boolean {
+  if (state.stage === "leaving") return true;
+  const outcome = state.ranks[rank]?.outcome;
+  if (state.stage !== "running" || outcome === undefined) return false;
+  return outcome.state === "stopped" ||
+    state.phases.every((phase) =>
+      state.teams.some((team) => team.phase === phase)
+    );
+}
+
+/**
+ * What to say about a process that ends badly when its work is done: drivers
+ * crash or hang in their own clean-up, which must not cost a result.
+ */
+function oddEnd(
+  state: State,
+  { rank, code, signal }: { rank: number; code: number; signal: string | null },
+): string | undefined {
+  if (!isDone(state, rank) || (code === 0 && signal === null)) return undefined;
+  // A second request to stop ends all ranks at once.
+  if (state.killed !== undefined && state.stop !== undefined) return undefined;
+  const how = state.killed !== undefined
+    ? "did not end by itself and was killed"
+    : signal === null
+    ? `ended with code ${code}`
+    : `was ended by ${signal}`;
+  return `rank ${rank} ${how} after its work was done: nothing is lost, see logs/rank-${rank}.stderr`;
+}
+
+function status(exit: { code: number; signal: string | null }) {
+  return exit.signal === null ? { code: exit.code } : { signal: exit.signal };
+}
