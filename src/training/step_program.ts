@@ -24,7 +24,8 @@ import { StepUniform, type StepValues } from "./step_uniform.ts";
 type Exchange =
   | { kind: "bucket"; buckets: readonly Bucket[] }
   | { kind: "await" }
-  | { kind: "gather"; gather: Gather | OwnedState; then: () => void };
+  | { kind: "gather"; gather: Gather; then: () => void }
+  | { kind: "owners"; gather: OwnedState };
 
 /** What {@linkcode StepProgram.run} needs for one step. */
 export interface StepRequest {
@@ -115,7 +116,7 @@ export class StepProgram {
     for (const exchange of this.#exchanges.values()) {
       if (exchange.kind === "bucket") {
         buckets.push(...exchange.buckets.map(({ bytes }) => bytes));
-      } else if (exchange.kind === "gather") {
+      } else if ("gather" in exchange) {
         gathers.push(exchange.gather.readback.buffer.size);
       }
     }
@@ -164,10 +165,12 @@ export class StepProgram {
       local,
       rows: offsets,
     });
-    this.#gather(
+    this.#readbacks.push(gather.readback);
+    this.#exchanges.set(this.program.cut(), {
+      kind: "gather",
       gather,
-      () => then(gather.shared as unknown as Float32Array),
-    );
+      then: () => then(gather.shared as unknown as Float32Array),
+    });
   }
 
   /** The gradients in `tensors` are complete: sums them over ranks. */
@@ -206,8 +209,9 @@ export class StepProgram {
    */
   takeFromOwners(computed: Computed): void {
     if (!this.distributed) return;
-    const state = new OwnedState(this.program, this.#communicator, computed);
-    this.#gather(state, () => state.write());
+    const gather = new OwnedState(this.program, this.#communicator, computed);
+    this.#readbacks.push(gather.readback);
+    this.#exchanges.set(this.program.cut(), { kind: "owners", gather });
   }
 
   /** Call once, when everything is recorded; `norm` is the optimizer's. */
@@ -273,6 +277,13 @@ export class StepProgram {
         gather.take();
         await wait(gather.run());
         then();
+      } else if (exchange?.kind === "owners") {
+        const { gather } = exchange;
+        this.#wait(gather.readback);
+        gather.take();
+        // The weights have changed already. Should an owner be lost now, the step ends
+        // with this rank's own, and the next exchange fails.
+        await wait(gather.run()).then(() => gather.write(), () => {});
       } else if (exchange?.kind === "await") {
         if (next) await this.#runAhead(values, next);
         for (const { bucket, done } of sums.splice(0)) {
@@ -332,11 +343,6 @@ export class StepProgram {
     for (const bucket of this.#blockBuckets()) bucket[Symbol.dispose]();
     for (const readback of this.#readbacks) readback[Symbol.dispose]();
     this.#log[Symbol.dispose]();
-  }
-
-  #gather(gather: Gather | OwnedState, then: () => void): void {
-    this.#readbacks.push(gather.readback);
-    this.#exchanges.set(this.program.cut(), { kind: "gather", gather, then });
   }
 
   #gradients(tensors: readonly Tensor[]): Bucket[] {

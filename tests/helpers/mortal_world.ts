@@ -23,8 +23,8 @@ class Dead extends Error {}
  * them has not come to its end.
  */
 class MortalWorld {
-  /** Exchanges of the phase in progress, by rank. */
-  readonly exchanges: number[];
+  /** What each rank has exchanged in the phase in progress. */
+  readonly exchanges: (keyof Communicator)[][];
   /** The ranks that live. */
   members: number[];
   #done = new Set<number>();
@@ -36,7 +36,7 @@ class MortalWorld {
 
   constructor(size: number, deaths: readonly Death[]) {
     this.members = Array.from({ length: size }, (_, rank) => rank);
-    this.exchanges = this.members.map(() => 0);
+    this.exchanges = this.members.map(() => []);
     this.#deaths = deaths;
     this.#met = meet(this.members, this.#generation);
   }
@@ -44,8 +44,8 @@ class MortalWorld {
   /** The communicator of a rank among those who live. */
   communicator(rank: number): Communicator {
     const inner = this.#met.communicators.get(rank)!;
-    const at = <T>(work: () => Promise<T>) => {
-      const exchange = this.exchanges[rank]!++;
+    const at = <T>(name: keyof Communicator, work: () => Promise<T>) => {
+      const exchange = this.exchanges[rank]!.push(name) - 1;
       const dies = this.#deaths.some((death) =>
         death.rank === rank && death.phase === this.#phase &&
         death.exchange === exchange
@@ -58,13 +58,14 @@ class MortalWorld {
       rank: inner.rank,
       size: inner.size,
       allocate: (length) => inner.allocate(length),
-      allReduce: (buffer) => at(() => inner.allReduce(buffer)),
+      allReduce: (buffer) => at("allReduce", () => inner.allReduce(buffer)),
       allReduceBlocks: (blocks, carry) =>
-        at(() => inner.allReduceBlocks(blocks, carry)),
+        at("allReduceBlocks", () => inner.allReduceBlocks(blocks, carry)),
       allGather: (buffer, offsets) =>
-        at(() => inner.allGather(buffer, offsets)),
-      broadcast: (buffer, root) => at(() => inner.broadcast(buffer, root)),
-      barrier: () => at(() => inner.barrier()),
+        at("allGather", () => inner.allGather(buffer, offsets)),
+      broadcast: (buffer, root) =>
+        at("broadcast", () => inner.broadcast(buffer, root)),
+      barrier: () => at("barrier", () => inner.barrier()),
     };
   }
 
@@ -85,7 +86,7 @@ class MortalWorld {
 
   start(rank: number, phase: PhaseName): void {
     this.#phase = phase;
-    this.exchanges[rank] = 0;
+    this.exchanges[rank] = [];
   }
 
   /** A rank has come to the phase's end; false = all must meet again. */
@@ -161,8 +162,8 @@ function meet(members: readonly number[], generation: number): Meeting {
 /** What is left of a run with deaths. */
 export interface MortalRun {
   metrics: Record<string, unknown>[];
-  /** Exchanges of each phase, by the last rank that lives. */
-  exchanges: Partial<Record<PhaseName, number>>;
+  /** What the last rank that lives has exchanged in each phase. */
+  exchanges: Partial<Record<PhaseName, readonly (keyof Communicator)[]>>;
   /** The ranks that live. */
   left: readonly number[];
 }
