@@ -83,7 +83,10 @@ export async function rank(args: readonly string[]): Promise<number> {
     host: Deno.hostname(),
     pid: Deno.pid,
     deno: Deno.version.deno,
-    exit: (code) => realEnv.exit(code),
+    exit(code, reason) {
+      new Console(realEnv).urgent(`error: ${reason}`);
+      realEnv.exit(code);
+    },
   });
   for (const signal of STOP_SIGNALS) {
     Deno.addSignalListener(signal, () => handle.onSignal(signal));

@@ -20,6 +20,7 @@ import {
 import { codeHash, hashOf } from "../version.ts";
 import { beginEarly, readRunConfig } from "./early.ts";
 import { RankLeases } from "./leases.ts";
+import { fence } from "./fence.ts";
 import { Life } from "./life.ts";
 import { isConsequence, type Meeting, Membership } from "./membership.ts";
 import { Orders } from "./orders.ts";
@@ -49,7 +50,7 @@ export interface RankOptions {
   /** The device that whoever placed this rank has seen in its environment. */
   gpu: Gpu;
   /** Ends the process, after the log is written. */
-  exit(code: number): void;
+  exit(code: number, reason: string): void;
 }
 
 /** A rank that is connected to its run. */
@@ -65,6 +66,8 @@ interface Session extends RankOptions {
   version: string;
   /** Begun before the rank joined. */
   early: EarlyStart | undefined;
+  /** Logs why, and ends the process. */
+  leave(message: string): void;
 }
 
 /** What the process around a rank may tell it. */
@@ -83,15 +86,15 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
   const log = new RankLog(env, runFolder, rank);
   const credentials = await readCredentials(options.credentials);
   const life = new Life();
+  const leave = (message: string) => {
+    log.write("error", message);
+    log.flush().then(() => options.exit(1, message));
+  };
   const [worker, early, version] = await Promise.all([
-    openWorker(options, { credentials, log, life }),
+    openWorker(options, { credentials, log, life, leave }),
     beginEarly({ ...options, log: (...line) => log.write(...line) }),
     codeHash(env.disk),
   ]);
-  const leave = (message: string) => {
-    log.write("error", message);
-    log.flush().then(() => options.exit(1));
-  };
   const subjects = subjectsOf(credentials.run);
   const reporter = new Reporter(env, worker, subjects);
   const membership = new Membership({ ...options, worker, life });
@@ -116,6 +119,7 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
     membership,
     version,
     early,
+    leave,
   };
   const never = new AbortController().signal;
   return {
@@ -130,13 +134,14 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
 
 function openWorker(
   options: RankOptions,
-  { credentials, log, life }: {
+  { credentials, log, life, leave }: {
     credentials: Credentials;
     log: RankLog;
     life: Life;
+    leave: (message: string) => void;
   },
 ): Promise<CommWorker> {
-  const { rank, join, exit } = options;
+  const { rank, join } = options;
   return CommWorker.open({
     credentials: join === undefined
       ? credentials
@@ -145,10 +150,7 @@ function openWorker(
     life: life.words,
     onWarning: (wait) => log.write("warn", "waits in a collective", { wait }),
     onNote: (message) => log.write("warn", message),
-    onError(error) {
-      log.write("error", error.message);
-      log.flush().then(() => exit(1));
-    },
+    onError: ({ message }) => leave(message),
   });
 }
 
@@ -184,8 +186,18 @@ async function serve(session: Session): Promise<number> {
   };
   const communicator = await membership.join(meeting);
   log.write("info", "joined", { ...worker.link });
+  const disk = fence(env.disk, {
+    clock: env.clock,
+    leaseMs: config.timeouts.heartbeatSeconds * 1000 / 2,
+    async ask() {
+      const answer = await reporter.report({ kind: "present", rank }, never);
+      if (answer.kind !== "refused") return;
+      session.leave(answer.reason);
+      await Promise.withResolvers<never>().promise;
+    },
+  });
   using engine: Engine = await openEngine({
-    env,
+    env: { ...env, disk },
     config,
     communicator,
     async regroup(error) {

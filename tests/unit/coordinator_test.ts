@@ -26,6 +26,7 @@ function play(
     phases?: readonly PhaseName[];
     allowShared?: boolean;
     mixed?: boolean;
+    onRankLoss?: State["onRankLoss"];
   } = {},
 ) {
   let state: State = initialState({
@@ -34,6 +35,7 @@ function play(
     phases,
     version: "v1",
     config: "c1",
+    onRankLoss: "stop",
     ...options,
   });
   const actions: Action[] = [];
@@ -256,6 +258,19 @@ Deno.test("advance() ends the run when a rank crashes that has not delivered, or
   match(between.failure!.cause, /killed by SIGABRT/);
 });
 
+Deno.test("advance() tells a rank that the others have gone on without, when it asks", () => {
+  const present = (rank: number) => ({ kind: "present" as const, rank });
+  const lost = [...RUNNING, exited(1, 137, "SIGKILL")];
+  const options = { onRankLoss: "continue" as const };
+  deepStrictEqual(play(2, [...lost, present(0)], options).answer, {
+    kind: "ok",
+  });
+  match(
+    JSON.stringify(play(2, [...lost, present(1)], options).answer),
+    /refused.*go on without this one/,
+  );
+});
+
 Deno.test("advance() leaves its argument as it was", () => {
   const state = initialState({
     at: 0,
@@ -263,6 +278,7 @@ Deno.test("advance() leaves its argument as it was", () => {
     phases: ["teacher"],
     version: "v1",
     config: "c1",
+    onRankLoss: "stop",
   });
   const before = structuredClone(state);
   advance(state, { ...hello(0), at: 5 });
