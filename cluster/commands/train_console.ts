@@ -123,9 +123,12 @@ export class TrainConsole implements Observer {
       case "rank_lost": {
         const { length } = record.members;
         const { phase } = record.failure;
-        if (length === 0 && phase !== undefined) this.#running.delete(phase);
-        const rest = length === 0
+        const waits = length === 0 && phase !== undefined &&
+          this.#running.delete(phase);
+        const rest = waits
           ? "its phase waits for other ranks"
+          : length === 0
+          ? "its work was done"
           : `${
             length === 1 ? "1 rank goes" : `${length} ranks go`
           } on from the step in progress`;

@@ -136,8 +136,8 @@ export const configSchema = z.strictObject({
   link: z.enum(["auto", "nats", "direct"]).default("auto").describe(
     "how ranks reach each other",
   ),
-  onRankLoss: z.enum(["continue", "stop"]).default("stop").describe(
-    "when a rank dies in a phase: the others go on from the step in progress, or the run stops",
+  onRankLoss: z.enum(["continue", "stop"]).default("continue").describe(
+    "when a rank dies, hangs or falls silent in a phase: the others go on from the step in progress, and a resumed or requeued run takes all ranks again; or the run stops at its last checkpoint",
   ),
   mixed: z.boolean().default(false).describe(
     "ranks may compute on different adapters: each takes images by its measured speed, and the update of a weight is made by one rank for all",

@@ -4,7 +4,6 @@ import {
   checkNoneLeft,
   command,
   CommandProcess,
-  eventsOf,
   ranksOf,
   readJson,
   teacherOnly,
@@ -21,7 +20,6 @@ function train(config: string, run: string): string[] {
     run,
     "--ranks=3",
     "link=nats",
-    "onRankLoss=continue",
     ...teacherOnly(STEPS),
   ];
 }
@@ -75,7 +73,7 @@ async function checkLosses(run: string, calm: string): Promise<void> {
   }
 }
 
-Deno.test("train ends like an undisturbed run when its server or its ranks are killed", async (t) => {
+Deno.test("train ends like an undisturbed run when its server is killed, or ranks of other machines are lost", async (t) => {
   await withTinyRun(async ({ folder, config }) => {
     const calm = `${folder}/calm`;
     const { code, stderr } = await command(train(config, calm));
@@ -99,32 +97,54 @@ Deno.test("train ends like an undisturbed run when its server or its ranks are k
       await checkNoneLeft(run);
     });
 
-    await t.step("with its losses, when ranks are killed", async () => {
-      const run = `${folder}/ranks`;
-      const process = new CommandProcess(train(config, run));
-      await process.seeFile(`${run}/checkpoints/last`);
-      const pids = await ranksOf(run);
-      // First the rank that writes, then one of the two that are left.
-      Deno.kill(pids[0]!, "SIGKILL");
-      await process.see(/^warning: rank 0 .*killed by SIGKILL; 2 ranks go on/);
-      await seeJoined(run, 2, 2);
-      Deno.kill(pids[1]!, "SIGKILL");
-      await process.see(/^warning: rank 1 .*killed by SIGKILL; 1 rank goes on/);
-      const end = await process.end;
-      strictEqual(end.code, 0, end.stderr);
-      match(end.stdout, /^teacher /m);
-      await checkLosses(run, calm);
-      const lost = (await eventsOf(run)).filter(({ event }) =>
-        event === "rank_lost"
-      );
-      deepStrictEqual(lost.map(({ members }) => members), [[1, 2], [2]]);
-      const { state, ranks } = await readJson(`${run}/run.json`);
-      strictEqual(state, "done");
-      deepStrictEqual(
-        (ranks as { lost?: string }[]).map(({ lost }) => lost !== undefined),
-        [true, true, false],
-      );
-      await checkNoneLeft(run);
-    });
+    await t.step(
+      "with its losses, when ranks that nobody else can end are killed, and frozen for longer than silence may last",
+      async () => {
+        const run = `${folder}/joined`;
+        const process = new CommandProcess([
+          ...train(config, run),
+          "--launcher=join",
+          "--host=127.0.0.1",
+          "timeouts.heartbeatSeconds=3",
+        ]);
+        const token = `${run}/nats/token.json`;
+        await process.seeFile(token);
+        const { url } = await readJson(token);
+        const workers = [0, 1, 2].map(() =>
+          new CommandProcess([
+            "rank",
+            `--join=${url}`,
+            `--token-file=${token}`,
+          ])
+        );
+        await process.seeFile(`${run}/checkpoints/last`);
+        const [writer, second] = await ranksOf(run);
+        Deno.kill(second!, "SIGKILL");
+        await process.see(
+          /^warning: rank 1 .* ended at once; 2 ranks go on/,
+        );
+        await seeJoined(run, 0, 2);
+        Deno.kill(writer!, "SIGSTOP");
+        await process.see(
+          /^warning: rank 0 .* no sign of life for .*; 1 rank goes on/,
+        );
+        Deno.kill(writer!, "SIGCONT");
+        const thawed = await workers.find(({ pid }) => pid === writer)!.end;
+        strictEqual(thawed.code, 1);
+        match(
+          thawed.stderr,
+          /^error: .*the other ranks go on without this one/m,
+        );
+        const end = await process.end;
+        strictEqual(end.code, 0, end.stderr);
+        await checkLosses(run, calm);
+        const { state, ranks } = await readJson(`${run}/run.json`);
+        strictEqual(state, "done");
+        deepStrictEqual(
+          (ranks as { lost?: string }[]).map(({ lost }) => lost !== undefined),
+          [true, true, false],
+        );
+      },
+    );
   });
 });
