@@ -136,6 +136,7 @@ export async function connectControl(
 
 class NatsControl implements Control {
   dropped = 0;
+  #name = "";
   readonly #connection: NatsConnection;
   readonly #system: NatsConnection | undefined;
 
@@ -145,8 +146,10 @@ class NatsControl implements Control {
   }
 
   get connection(): string {
-    const { server_id: server, client_id: client } = this.#connection.info!;
-    return connectionOf(server, client);
+    const { info } = this.#connection;
+    // Nothing while there is none: the one before is then the last one.
+    if (info) this.#name = connectionOf(info.server_id, info.client_id);
+    return this.#name;
   }
 
   publish(subject: string, message: unknown): void {

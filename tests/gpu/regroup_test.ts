@@ -7,14 +7,14 @@ import {
 } from "../helpers/mod.ts";
 
 const images = 24 * 4;
-const PHASES = ["teacher", "distill", "classify", "selfTrain"] as const;
+const PHASES = ["distill", "selfTrain"] as const;
 
 /** Each phase gathers, sums or labels in a way of its own. */
 const CONFIG = {
   student: { distilled: true },
   evaluation: { everySteps: 2 },
   phases: {
-    teacher: { images },
+    teacher: { enabled: false },
     distill: {
       images,
       soft: 0.5,
@@ -22,7 +22,7 @@ const CONFIG = {
       relationalDistance: 2,
       relationalAngle: 4,
     },
-    classify: { images, backbone: "finetune" },
+    classify: { enabled: false },
     selfTrain: { images, method: "freematch", rounds: 0 },
   },
 };
