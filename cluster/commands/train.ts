@@ -177,7 +177,7 @@ export async function train(args: readonly string[]): Promise<number> {
     },
   });
   const again = requeue && end.failure !== undefined &&
-    end.progressed && isLoss(end.failure);
+    end.progressed && (end.lossy || isLoss(end.failure));
   if (again) end.code = REQUEUE;
   const { writeReport } = await import("../../src/report/mod.ts");
   const report = await writeReport(realEnv.disk, choice.folder);

@@ -69,6 +69,11 @@ export class RunRecord {
     return this.#summaries;
   }
 
+  /** The run has gone on without a rank. */
+  get lossy(): boolean {
+    return this.#ranks.some((entry) => entry?.lost !== undefined);
+  }
+
   /** Takes a decision in and writes what it changes. */
   async take(record: JournalRecord): Promise<void> {
     const now = new Date(this.#env.clock.wall()).toISOString();

@@ -75,6 +75,8 @@ export interface TrainRunEnd {
   /** Names of the checkpoints, newest phase last. */
   checkpoints: readonly string[];
   summaries: ReadonlyMap<PhaseName, PhaseSummary>;
+  /** Ranks were lost, without which the others went on. */
+  lossy: boolean;
   /** This life has left something that the next one need not do again. */
   progressed: boolean;
 }
@@ -119,6 +121,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
       tail: [],
       checkpoints: await checkpoints(),
       summaries: done,
+      lossy: false,
       progressed: false,
     };
   }
@@ -255,6 +258,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     tail: culprit?.tail ?? await lastOutput(env, path, end.failure?.rank),
     checkpoints: after,
     summaries: record.summaries,
+    lossy: record.lossy,
     progressed: record.summaries.size > done.size ||
       after.some((name) => !before.includes(name)),
   };

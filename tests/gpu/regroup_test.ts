@@ -7,14 +7,14 @@ import {
 } from "../helpers/mod.ts";
 
 const images = 24 * 4;
-const PHASES = ["distill", "selfTrain"] as const;
+const PHASES = ["teacher", "distill", "selfTrain"] as const;
 
 /** Each phase gathers, sums or labels in a way of its own. */
 const CONFIG = {
   student: { distilled: true },
   evaluation: { everySteps: 2 },
   phases: {
-    teacher: { enabled: false },
+    teacher: { images: 48 },
     distill: {
       images,
       soft: 0.5,
