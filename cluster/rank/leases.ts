@@ -35,6 +35,10 @@ export class RankLeases implements Leases {
     this.#options = options;
   }
 
+  get regrouped(): boolean {
+    return this.#options.generation > 1;
+  }
+
   begin(parts: number): LeasedWork {
     const work = ++this.#works;
     const { size, generation, log } = this.#options;

@@ -66,6 +66,8 @@ export interface Communicator {
 
 /** Work that ranks take parts of as they get done with others: implemented by `cluster/`. */
 export interface Leases {
+  /** The ranks have met before, and may hold parts of what was interrupted. */
+  readonly regrouped: boolean;
   /** Begins a piece of work; all ranks begin the same ones in the same order. */
   begin(parts: number): LeasedWork;
 }

@@ -112,7 +112,9 @@ class LeasedRows {
       this.#rowsOf(part).set(rows);
       this.#own.add(part);
     }
-    let holders = await this.#findHolders();
+    let holders = this.#leases.regrouped
+      ? await this.#findHolders()
+      : Array.from({ length: this.#parts }, () => NOBODY);
     // Once; again only when a lease was lost with the rank that held it.
     while (holders.includes(NOBODY)) {
       const missing = holders.flatMap((holder, part) =>

@@ -91,7 +91,7 @@ class LeasingWorld {
   constructor(seed: number) {
     const next = this.#next = uniform(seed);
     this.size = this.#pick(1, 5);
-    const parts = this.#pick(2 * this.size, 40);
+    const parts = this.#pick(4 * this.size, 40);
     // The last part may have fewer rows.
     this.rows = parts * BATCH - this.#pick(0, BATCH - 1);
     this.computed = Array.from(
