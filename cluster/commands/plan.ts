@@ -1,3 +1,4 @@
+import type { Config } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import {
   AdapterUnavailableError,
@@ -17,9 +18,9 @@ const HELP = `Usage: plan [CONFIG] [key=value…] [options]
 
 Shows what \`train\` would run with the same arguments, before it runs: phases,
 steps, parameters, memory of each rank by kind, micro-batches, and the bytes that
-ranks exchange in a step; if asked, what steps and the whole take. Every phase is recorded, and its buffers are counted
-instead of made; the peaks are those of a run within 5 %. Images are read, since
-their number and size decide; nothing is written.
+ranks exchange in a step; if asked, what steps and the whole take. Every phase is
+recorded, and its buffers are counted instead of made; the peaks are those of a run
+within 5 %. Images are read, since their number and size decide; nothing is written.
 
   CONFIG              a JSON file (default: configs/default.json)
   key=value           overrides a key, as in globalBatch=512
@@ -27,13 +28,17 @@ their number and size decide; nothing is written.
                       on a CPU)
   --adapter auto|none limits of this machine's adapter, or of a common GPU
                       (auto: a common GPU where there is no adapter)
+  --mixed             ranks on different adapters, as for train
+  --speeds 2,1,1      with it: how fast each rank is beside this machine's adapter,
+                      or the one of --step-ms; ranks divide images by it
   --measure           trains a few steps of a rank's share in a folder that is
                       removed, and predicts steps, efficiency and time
   --step-ms MS        predicts from the time of a rank's step alone
   --link RATE         network of a node, for the prediction (default: 10Gbit)
   --transport NAME    direct (rank to rank), nats (a server on every node) or
                       central (one server for all); default direct
-  --ranks-per-node N  ranks that share a node's network (default: 1)
+  --ranks-per-node N  ranks that share a node's network, and on a CPU its cores
+                      (default: 1; with --measure and no --link all, here)
   --images-per-second R  instead, the pace of all ranks that an earlier run had
   --time-limit T      in how many jobs of so much time: minutes or 4:00:00
   --form FORM         register (CPU adapters) or tiled (GPUs): textures that
@@ -62,9 +67,10 @@ export async function plan(args: readonly string[]): Promise<number> {
       "link",
       "transport",
       "time-limit",
+      "speeds",
     ],
     number: ["ranks", "ranks-per-node", "images-per-second"],
-    boolean: ["measure", "verbose", "json", "help"],
+    boolean: ["measure", "mixed", "verbose", "json", "help"],
   });
   const terminal = new Console(realEnv);
   if (options.boolean("help")) {
@@ -78,20 +84,29 @@ export async function plan(args: readonly string[]): Promise<number> {
   if (more.length > 0) {
     throw new ConfigError(`Cannot plan "${more[0]}" too: one configuration`);
   }
+  if (options.boolean("mixed")) overrides.push("mixed=true");
   const config = await requestedConfig(realEnv.disk, {
     ...(path === undefined ? {} : { path }),
     overrides,
   });
   using device = await dryDevice(options);
-  const ranks = options.number("ranks") ??
+  const speeds = speedsOf(options.string("speeds"), config);
+  const ranks = options.number("ranks") ?? speeds?.length ??
     (config.ranks === "auto" ? await autoRanks(device) : config.ranks);
   if (ranks < 1 || ranks > config.globalBatch) {
     throw new ConfigError(
       `Cannot plan ${ranks} ranks: each needs an image of globalBatch=${config.globalBatch}`,
     );
   }
-  const made = await planRun({ env: realEnv, config, ranks, device });
+  if (speeds !== undefined && speeds.length !== ranks) {
+    throw new ConfigError(
+      `Cannot plan ${ranks} ranks with ${speeds.length} speeds: each needs one`,
+    );
+  }
+  const made = await planRun({ env: realEnv, config, ranks, device, speeds });
   const time = await planTime(realEnv, made, options, {
+    cpu: device.adapter.cpu,
+    speeds,
     parallel: splitWish(config),
     arguments: [...(path === undefined ? [] : [path]), ...overrides],
   });
@@ -106,7 +121,32 @@ export async function plan(args: readonly string[]): Promise<number> {
   const verbose = options.boolean("verbose");
   for (const line of describe(made, device, verbose)) terminal.result(line);
   for (const line of describeTime(time)) terminal.result(line);
+  if (config.mixed && speeds === undefined && ranks > 1) {
+    terminal.note(
+      "mixed  a run measures how fast its ranks are; this is for equal ones: --speeds 2,1 tells others",
+    );
+  }
   return 0;
+}
+
+/** How fast the ranks are, of mixed adapters. */
+function speedsOf(
+  text: string | undefined,
+  { mixed }: Pick<Config, "mixed">,
+): number[] | undefined {
+  if (text === undefined) return undefined;
+  const speeds = text.split(",").map(Number);
+  if (!speeds.every((speed) => speed > 0 && speed < Infinity)) {
+    throw new ConfigError(`Cannot use --speeds ${text}: these are no speeds`, {
+      hint: "one a rank, such as 2,1,1",
+    });
+  }
+  if (!mixed) {
+    throw new ConfigError(
+      "Cannot use --speeds: ranks divide images by them with --mixed alone",
+    );
+  }
+  return speeds;
 }
 
 /** As many as a run would have: the GPUs of this machine, 2 on a CPU, else 1. */

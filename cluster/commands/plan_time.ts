@@ -1,8 +1,6 @@
 import { ConfigError, type Env } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
-import { readMetrics } from "../../src/run/mod.ts";
 import { table } from "../console.ts";
-import { trainQuietly } from "../launch/mod.ts";
 import {
   chooseSplit,
   INDEPENDENT,
@@ -24,10 +22,7 @@ import {
   timeBudget,
 } from "../slurm/mod.ts";
 import type { Options } from "./options.ts";
-
-/** Steps of each phase that are timed, and those of them that only warm up. */
-const STEPS = 6;
-const WARM_UP = 2;
+import { measureSteps } from "./plan_measure.ts";
 
 /** Of the network, unless `--link` tells. */
 const LINK = "10Gbit";
@@ -38,7 +33,7 @@ const LOCAL_BITS = 100e9;
 export interface PhaseTime extends StepTime {
   phase: string;
   steps: number;
-  /** Milliseconds of a rank's step alone. */
+  /** Milliseconds of a rank's step alone; of mixed adapters, the slowest rank's. */
   computeMs: number;
   seconds: number;
 }
@@ -56,6 +51,7 @@ export interface PlanTime {
   /** How it was predicted, unless the pace was given. */
   prediction?: {
     transport: Transport;
+    /** As asked for, or what all ranks are on. */
     link: string;
     phases: PhaseTime[];
     /** All other phases run in turn. */
@@ -64,6 +60,10 @@ export interface PlanTime {
 }
 
 interface TimeRequest {
+  /** This machine's adapter computes on its cores. */
+  cpu: boolean;
+  /** Of each rank beside the adapter whose steps are known; left out, all are alike. */
+  speeds?: readonly number[] | undefined;
   /** Of the configuration: `parallelPhases`. */
   parallel: Wish;
   /** Configuration and overrides, as for `train`. */
@@ -101,7 +101,7 @@ async function paceOf(
   env: Env,
   plan: Plan,
   options: Options,
-  { parallel, arguments: config }: TimeRequest,
+  { parallel, arguments: config, cpu, speeds }: TimeRequest,
 ): Promise<PlanTime> {
   const pace = options.number("images-per-second");
   const stepMs = options.string("step-ms");
@@ -122,20 +122,32 @@ async function paceOf(
     throw new ConfigError(`Cannot use --step-ms ${stepMs}: it is no time`);
   }
   const link = options.string("link") ?? LINK;
+  // As `train` would run here, unless a network is named.
+  const here = measure && options.string("link") === undefined;
+  const ranksPerNode = options.number("ranks-per-node") ??
+    (here ? plan.ranks : 1);
   const transport = transportOf(options.string("transport"));
   const world = {
     ranks: plan.ranks,
     transport,
     link: linkRate(transport, parseBitRate(link)),
     local: linkRate("direct", LOCAL_BITS),
-    ranksPerNode: Math.max(1, options.number("ranks-per-node") ?? 1),
+    ranksPerNode: Math.max(1, ranksPerNode),
   };
-  const measured = measure ? await measureSteps(env, plan, config) : undefined;
+  const measured = measure
+    ? await measureSteps(env, plan, {
+      config,
+      together: cpu ? Math.min(plan.ranks, world.ranksPerNode) : 1,
+    })
+    : undefined;
+  const slowest = slowestShare(plan, speeds);
   const phases = plan.phases.map((phase): PhaseTime => {
-    const computeMs = measured?.get(phase.phase) ?? Number(stepMs);
+    const computeMs = slowest *
+      (measured?.get(phase.phase) ?? Number(stepMs));
     const time = stepTime({
       computeMs,
       bucketBytes: phase.bucket_bytes,
+      gatherBytes: phase.gather_bytes,
       // The plan counts what is sent, of whatever type.
       wireShare: 1,
       accumulate: 1,
@@ -156,6 +168,18 @@ async function paceOf(
     seconds: inTurn - gained,
     prediction: { transport, link, phases, splits },
   };
+}
+
+/** Time of the slowest rank's share over that of an equal one at speed 1. */
+function slowestShare(
+  { shares, global_batch, ranks }: Plan,
+  speeds: readonly number[] | undefined,
+): number {
+  if (speeds === undefined) return 1;
+  const equal = Math.ceil(global_batch / ranks);
+  return Math.max(
+    ...shares.map((images, rank) => images / equal / speeds[rank]!),
+  );
 }
 
 /** How phases would share the ranks, where they would. */
@@ -191,41 +215,6 @@ function transportOf(text: string | undefined): Transport {
   throw new ConfigError(`Cannot use --transport ${text}: there is none`, {
     hint: `transports: ${TRANSPORTS.join(" ")}`,
   });
-}
-
-/** Trains a few steps of the largest share of a rank; median milliseconds by phase. */
-async function measureSteps(
-  env: Env,
-  plan: Plan,
-  config: readonly string[],
-): Promise<Map<string, number>> {
-  const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/signet-plan-${
-    env.randomBytes(6).toHex()
-  }`;
-  await env.disk.makeFolder(folder);
-  try {
-    await trainQuietly([
-      ...config,
-      `globalBatch=${Math.ceil(plan.global_batch / plan.ranks)}`,
-      "--ranks=1",
-      `--fast-dev-run=${STEPS}`,
-      `--run-dir=${folder}/run`,
-    ], "measure steps");
-    const { lines } = await readMetrics(env.disk, `${folder}/run`);
-    const times = Map.groupBy(
-      lines.filter(({ split, step }) => split === "train" && step > WARM_UP),
-      ({ phase }) => phase,
-    );
-    return new Map(
-      [...times].map(([phase, steps]) => {
-        const sorted = steps.map(({ step_ms }) => Number(step_ms))
-          .sort((a, b) => a - b);
-        return [phase, sorted[sorted.length >> 1]!];
-      }),
-    );
-  } finally {
-    await env.disk.remove(folder);
-  }
 }
 
 /** Lines for people. */

@@ -34,13 +34,32 @@ export function allReduceTime(
 ): AllReduceTime {
   const { ranks, ranksPerNode } = world;
   if (ranks === 1) return { algorithm: "none", latencyMs: 0, transferMs: 0 };
-  const candidates = [ring(bytes, world), tree(bytes, world)];
+  const flat = { ...world, link: linkOf(world) };
+  const candidates = [ring(bytes, flat), tree(bytes, flat)];
   if (ranksPerNode > 1 && ranks % ranksPerNode === 0 && ranks > ranksPerNode) {
     candidates.push(hierarchical(bytes, world));
   }
   const cost = ({ latencyMs, transferMs }: AllReduceTime) =>
     transferMs + latencyMs / inFlight;
   return candidates.reduce((a, b) => cost(a) <= cost(b) ? a : b);
+}
+
+/**
+ * Milliseconds until every rank has the `bytes` bytes of every other: log2 n
+ * messages (Bruck et al. 1997) that carry what all others gave.
+ */
+export function allGatherTime(bytes: number, world: World): number {
+  const { ranks, transport } = world;
+  if (ranks === 1) return 0;
+  const { alphaMs, bytesPerMs } = linkOf(world);
+  const streams = transport === "central" ? ranks : 1;
+  return Math.ceil(Math.log2(ranks)) * alphaMs +
+    (ranks - 1) * streams * bytes / bytesPerMs;
+}
+
+/** What ranks that follow each other node by node wait for. */
+function linkOf({ ranks, ranksPerNode, link, local }: World): LinkRate {
+  return ranks <= ranksPerNode ? local : link;
 }
 
 /**

@@ -6,6 +6,7 @@ export {
   TRANSPORTS,
 } from "./link_rate.ts";
 export {
+  allGatherTime,
   type AllReduceTime,
   allReduceTime,
   type World,

@@ -1,4 +1,4 @@
-import { allReduceTime, type World } from "./all_reduce_time.ts";
+import { allGatherTime, allReduceTime, type World } from "./all_reduce_time.ts";
 
 /** One training step of a rank. */
 export interface StepShape {
@@ -6,6 +6,8 @@ export interface StepShape {
   readonly computeMs: number;
   /** Bytes of each bucket in f32, in the order they leave. */
   readonly bucketBytes: readonly number[];
+  /** Bytes that a rank hands to all others and waits for theirs, as they are sent. */
+  readonly gatherBytes?: readonly number[];
   /** Bytes on the wire for a byte of f32: 1, 0.5 (bf16, f16) or about 0.25 (int8). */
   readonly wireShare: number;
   /** Micro-batches of a step; gradients are summed over the ranks once. */
@@ -39,10 +41,11 @@ const COPY_BYTES_PER_MS = 4e6;
 /**
  * The timeline of a step: bucket i is ready when its share of backward has run,
  * is copied to the host, waits until the link is free, and its sum is copied back;
- * the update of the last one cannot begin before.
+ * the update of the last one cannot begin before. Nothing runs during a gather.
  */
 export function stepTime(shape: StepShape, world: World): StepTime {
   const { computeMs, bucketBytes, wireShare, accumulate, overlap } = shape;
+  const { gatherBytes = [] } = shape;
   const compute = computeMs * accumulate;
   if (world.ranks === 1) {
     return {
@@ -77,7 +80,13 @@ export function stepTime(shape: StepShape, world: World): StepTime {
     arrived = Math.max(arrived, linkFree + time.latencyMs + copy);
   }
   const stolen = total * wireShare * shape.cpuMsPerByte;
-  const stepMs = Math.max(compute + stolen, arrived);
+  const gathered = gatherBytes.reduce(
+    (sum, bytes) =>
+      sum + allGatherTime(bytes, world) +
+      world.ranks * bytes / COPY_BYTES_PER_MS,
+    0,
+  );
+  const stepMs = Math.max(compute + stolen, arrived) + gathered;
   return {
     stepMs,
     allReduceMs: transferMs + latencyMs,

@@ -2,8 +2,9 @@ import type { Env } from "../env/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Device, MemoryUse } from "../gpu/mod.ts";
 import { countParameters } from "../model/mod.ts";
-import { Division, shareOf } from "../training/mod.ts";
+import { Division } from "../training/mod.ts";
 import type { Context } from "./context.ts";
+import { weightsOf } from "./divide_by_speed.ts";
 import type { PhaseName } from "./engine.ts";
 import { loadContext, loadImages } from "./load_context.ts";
 import { openPhase, rehearse } from "./run_phase.ts";
@@ -44,6 +45,8 @@ export interface PhasePlan {
 export interface Plan {
   ranks: number;
   global_batch: number;
+  /** Images of the global batch that each rank has. */
+  shares: number[];
   recompute: boolean;
   data: { name: string; train: number; test: number; bytes: number };
   phases: PhasePlan[];
@@ -54,16 +57,26 @@ export interface Plan {
  * that ranks have, and tells what was allocated.
  */
 export async function planRun(
-  { env, config, ranks, device }: {
+  { env, config, ranks, device, speeds }: {
     env: Env;
     config: Config;
     ranks: number;
     /** Dry. */
     device: Device;
+    /** Of mixed adapters, one a rank, in any unit; left out, all are alike. */
+    speeds?: readonly number[] | undefined;
   },
 ): Promise<Plan> {
   const options = (rank: number) =>
     silentOptions({ env, config, rank, size: ranks });
+  const divisionOf = (rank: number) =>
+    speeds === undefined
+      ? Division.even({ rank, size: ranks })
+      : new Division(rank, weightsOf(speeds));
+  const shares = Array.from({ length: ranks }, (_, rank) => {
+    const [first, end] = divisionOf(rank).own(config.globalBatch);
+    return end - first;
+  });
   const images = await loadImages(options(0));
   const loaded = await loadContext(options(0), device, images);
   const { data } = loaded;
@@ -71,9 +84,14 @@ export async function planRun(
   for (const phase of enabledPhases(config)) {
     if (phase === "teacher" && config.phases.teacher.images === 0) continue;
     let planned: PhasePlan | undefined;
-    for (const sharers of equalShares(config.globalBatch, ranks)) {
-      const division = Division.even({ rank: sharers[0]!, size: ranks });
-      const context = { ...loaded, ...options(sharers[0]!), division };
+    for (const sharers of equalShares(shares)) {
+      const [first] = sharers as [number];
+      const context = {
+        ...loaded,
+        ...options(first),
+        division: divisionOf(first),
+        mostRows: shares[first]!,
+      };
       const { rank, ...rest } = await planPhase(context, phase);
       planned ??= { ...rest, ranks: [] };
       planned.ranks.push({ ...rank, ranks: sharers });
@@ -83,6 +101,7 @@ export async function planRun(
   return {
     ranks,
     global_batch: config.globalBatch,
+    shares,
     recompute: config.recompute,
     data: {
       name: data.name,
@@ -131,13 +150,7 @@ async function planPhase(
 }
 
 /** Ranks by the size of their share, larger shares first. */
-function equalShares(globalBatch: number, ranks: number): number[][] {
-  const sizes = new Map<number, number[]>();
-  for (let rank = 0; rank < ranks; rank++) {
-    const [first, end] = shareOf(globalBatch, rank, ranks);
-    const sharers = sizes.get(end - first) ?? [];
-    sharers.push(rank);
-    sizes.set(end - first, sharers);
-  }
+function equalShares(shares: readonly number[]): number[][] {
+  const sizes = Map.groupBy(shares.keys(), (rank) => shares[rank]!);
   return [...sizes].sort((a, b) => b[0] - a[0]).map(([, sharers]) => sharers);
 }

@@ -38,7 +38,10 @@ async function planOf(
   data: string,
   ranks: number,
   config: Record<string, unknown>,
-  limits: Partial<DeviceLimits> = {},
+  { limits = {}, speeds }: {
+    limits?: Partial<DeviceLimits>;
+    speeds?: number[] | undefined;
+  } = {},
 ) {
   using device = await Device.open({ form: "register" });
   using dry = device.rehearsal(limits);
@@ -47,23 +50,33 @@ async function planOf(
     config: tinyConfig(data, config),
     ranks,
     device: dry,
+    speeds,
   });
 }
 
 Deno.test("planRun() predicts the peak of every phase within 5 %", async () => {
   await withData(async (data) => {
     for (
-      const [name, ranks, config] of [
+      const [name, ranks, config, weights] of [
         ["whole", 1, CONFIG],
         ["split", 2, { ...CONFIG, microBatch: 5, recompute: true }],
         ["cached", 1, { ...CONFIG, data: { padding: 0 } }],
+        ["mixed", 2, { ...CONFIG, mixed: true }, [750, 250]],
       ] as const
     ) {
-      const plan = await planOf(data, ranks, config);
+      const speeds = weights && weights.map((weight) => weight / 250);
+      const plan = await planOf(data, ranks, config, { speeds });
       deepStrictEqual(plan.phases.map(({ phase }) => phase), [...PHASES]);
+      const folder = `${data}-${name}`;
+      if (weights !== undefined) {
+        await Deno.mkdir(folder);
+        const text = JSON.stringify({ weights });
+        await Deno.writeTextFile(`${folder}/shares.json`, text);
+        deepStrictEqual(plan.shares, [17, 7]);
+      }
       const run = await runTiny({
         ranks,
-        folder: `${data}-${name}`,
+        folder,
         data,
         phases: PHASES,
         config,
@@ -95,7 +108,7 @@ Deno.test("planRun() splits a batch that the adapter's bindings cannot hold", as
     strictEqual(teacher!.ranks[0]!.micro_batch, 24);
     // The largest activation holds the images: 3 * 32 * 32 floats each.
     const limit = { maxStorageBufferBindingSize: 10 * 3 * 32 * 32 * 4 };
-    const split = await planOf(data, 1, CONFIG, limit);
+    const split = await planOf(data, 1, CONFIG, { limits: limit });
     strictEqual(split.phases[0]!.ranks[0]!.micro_batch, 10);
     strictEqual(split.phases[0]!.ranks[0]!.micro_batches, 3);
     ok(

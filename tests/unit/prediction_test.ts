@@ -1,5 +1,6 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert";
 import {
+  allGatherTime,
   allReduceTime,
   linkRate,
   parseBitRate,
@@ -131,11 +132,21 @@ const DEIT_S_F16 = [
   0.74e6,
 ];
 
-async function planned(args: readonly string[], bucketBytes: number[]) {
+async function planned(
+  args: readonly string[],
+  bucketBytes: number[],
+  mixed?: { shares: number[]; speeds: number[]; gatherBytes: number[] },
+) {
   const plan = {
-    ranks: 8,
+    ranks: mixed?.shares.length ?? 8,
     global_batch: 512,
-    phases: [{ phase: "teacher", steps: 100, bucket_bytes: bucketBytes }],
+    shares: mixed?.shares ?? Array(8).fill(64),
+    phases: [{
+      phase: "teacher",
+      steps: 100,
+      bucket_bytes: bucketBytes,
+      gather_bytes: mixed?.gatherBytes ?? [],
+    }],
   } as unknown as Plan;
   const options = parseOptions(args, {
     verb: "plan",
@@ -144,6 +155,8 @@ async function planned(args: readonly string[], bucketBytes: number[]) {
     boolean: ["measure"],
   });
   const { prediction } = await planTime(realEnv, plan, options, {
+    cpu: false,
+    speeds: mixed?.speeds,
     parallel: "never",
     arguments: [],
   });
@@ -172,4 +185,35 @@ Deno.test("planTime() says 90 % and more for DeiT-S on 8 T4 at 10 Gbit/s with f1
     world(8, { link: linkRate("direct", 10e9) }),
   );
   ok(serial.efficiency < 0.9, `${serial.efficiency}`);
+});
+
+Deno.test("planTime() of mixed adapters waits for the slowest share and for what owners hand out", async () => {
+  const args = ["--step-ms=100", "--link=10Gbit"];
+  const mixed = { shares: [341, 171], speeds: [2, 1], gatherBytes: [3e6] };
+  const time = await planned(args, [4e6], mixed);
+  // Of 256 images in 100 ms: the larger share at twice the speed, the smaller at once.
+  ok(Math.abs(time.computeMs - 100 * 171 / 256) < 1e-9, `${time.computeMs}`);
+  const alike = await planned(args, [4e6], {
+    ...mixed,
+    shares: [256, 256],
+  });
+  strictEqual(alike.computeMs, 100);
+  const { exposedMs } = await planned(args, [4e6], {
+    ...mixed,
+    gatherBytes: [],
+  });
+  // One message of 3 MB over 0.92 x 10 Gbit/s, to the host and, of both ranks, from it.
+  const gathered = 0.15 + 3e6 / 1.15e6 + 6e6 / 4e6;
+  ok(
+    Math.abs(time.exposedMs - exposedMs - gathered) < 1e-6,
+    `${time.exposedMs - exposedMs}`,
+  );
+});
+
+Deno.test("allGatherTime() carries what all others gave", () => {
+  strictEqual(allGatherTime(1000, world(1)), 0);
+  strictEqual(allGatherTime(1000, world(8)), 3 * 0.5 + 7);
+  const local = { alphaMs: 0.1, bytesPerMs: 10_000 };
+  const node = { ...world(8), ranksPerNode: 8, local };
+  ok(Math.abs(allGatherTime(1000, node) - (3 * 0.1 + 0.7)) < 1e-9);
 });
