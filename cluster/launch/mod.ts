@@ -14,6 +14,7 @@ export {
   type RunRequest,
 } from "./run_choice.ts";
 export {
+  endOf,
   startTrain,
   type TrainChildOptions,
   trainQuietly,

@@ -3,6 +3,9 @@ import { SignetError } from "../../src/env/mod.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
+/** Passed on; `train` takes what a terminal has sent to it as well for the same one. */
+const FORWARDED = ["SIGINT", "SIGTERM", "SIGUSR2", "SIGHUP"] as const;
+
 /** Lines of its output that tell why it failed. */
 const TAIL_LINES = 12;
 
@@ -46,6 +49,20 @@ export function startTrain(
   }).spawn();
 }
 
+/** Passes signals on to a child until it ends; resolves with its exit code. */
+export async function endOf(child: Deno.ChildProcess): Promise<number> {
+  const undo = FORWARDED.map((signal) => {
+    const forward = () => child.kill(signal);
+    Deno.addSignalListener(signal, forward);
+    return () => Deno.removeSignalListener(signal, forward);
+  });
+  try {
+    return (await child.status).code;
+  } finally {
+    for (const action of undo) action();
+  }
+}
+
 /**
  * Trains to the end without a word.
  *
@@ -56,8 +73,8 @@ export async function trainQuietly(
   doing: string,
 ): Promise<void> {
   const child = startTrain(args, { stderr: "piped", env: { NO_COLOR: "1" } });
-  const [{ code }, text] = await Promise.all([
-    child.status,
+  const [code, text] = await Promise.all([
+    endOf(child),
     new Response(child.stderr).text(),
   ]);
   if (code === 0) return;

@@ -1,7 +1,9 @@
-import { match, ok, strictEqual } from "node:assert";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { parseCsv } from "../../src/run/mod.ts";
 import {
   command,
+  CommandProcess,
+  eventsOf,
   readJson,
   teacherOnly,
   withTinyRun,
@@ -52,5 +54,38 @@ Deno.test("sweep trains every setting, keeps finished runs and refuses another s
     const other = await sweep("1", "3");
     strictEqual(other.code, 2);
     match(other.stderr, /^error: .*it holds another sweep\nhint: /);
+  });
+});
+
+Deno.test("sweep stops the runs in progress with checkpoints when it is interrupted, and goes on with them", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const out = `${folder}/sweep`;
+    const args = [
+      "sweep",
+      config,
+      ...teacherOnly(120),
+      "--seeds=2",
+      "--ranks=1",
+      "--at-once=2",
+      `--out=${out}`,
+    ];
+    const first = new CommandProcess(args);
+    for (const seed of [5, 6]) {
+      await first.seeFile(`${out}/members/seed-${seed}/metrics.jsonl`);
+    }
+    // Only the sweep itself, not what it has started.
+    Deno.kill(first.pid, "SIGINT");
+    const { code, stderr } = await first.end;
+    strictEqual(code, 130, stderr);
+    strictEqual(stderr.match(/^stopped +seed-/gm)?.length, 2, stderr);
+
+    const again = await command(args);
+    strictEqual(again.code, 0, again.stderr);
+    for (const seed of [5, 6]) {
+      const lives = (await eventsOf(`${out}/members/seed-${seed}`))
+        .filter(({ event }) => event === "started");
+      deepStrictEqual(lives.map(({ resumed }) => resumed), [false, true]);
+    }
+    match(again.stdout, /^all +2 /m);
   });
 });
