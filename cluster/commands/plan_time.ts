@@ -166,7 +166,12 @@ async function paceOf(
   );
   return {
     seconds: inTurn - gained,
-    prediction: { transport, link, phases, splits },
+    prediction: {
+      transport,
+      link: plan.ranks <= ranksPerNode ? "one node" : link,
+      phases,
+      splits,
+    },
   };
 }
 
