@@ -99,11 +99,14 @@ export function blame(
   index: number,
 ): Pick<Failure, "rank" | "host" | "pid" | "adapter" | "phase" | "step"> {
   const rank = turn.state.ranks[index];
-  const phase = rank?.beat?.phase ?? teamOf(turn.state, index)?.phase;
+  const { beat } = rank ?? {};
+  // A beat may be of the phase before.
+  const phase = teamOf(turn.state, index)?.phase ?? beat?.phase;
+  const step = beat?.phase === phase ? beat?.step ?? 0 : 0;
   return {
     rank: index,
     ...(rank?.hello && { host: rank.hello.host, pid: rank.hello.pid }),
     ...(rank?.ready && { adapter: rank.ready.adapter.name }),
-    ...(phase === undefined ? {} : { phase, step: rank?.beat?.step ?? 0 }),
+    ...(phase === undefined ? {} : { phase, step }),
   };
 }
