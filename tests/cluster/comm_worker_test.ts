@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { realEnv } from "../../src/env/mod.ts";
+import { PHASES } from "../../src/phases/mod.ts";
 import {
   type NatsServer,
   startNatsServer,
@@ -132,7 +133,7 @@ Deno.test("CommWorker beats with what the main thread has written", async () => 
     );
     await control.flush();
     const life = newLife();
-    life[LIFE.phase] = 2;
+    life[LIFE.phase] = PHASES.indexOf("classify");
     life[LIFE.step] = 41;
     life[LIFE.seen] = 3;
     life[LIFE.activity] = 3;
