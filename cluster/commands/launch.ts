@@ -1,6 +1,7 @@
 import { nearest } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { ALGORITHMS, TUNING_VARIABLES } from "../communicator/mod.ts";
+import { isAllocation, jobOf, slurmProgram } from "../slurm/mod.ts";
 import { Console } from "../console.ts";
 import {
   launchProgram,
@@ -11,7 +12,9 @@ import {
 const HELP = `Usage: launch -n N [options] PROGRAM [arguments]
 
 Starts N ranks of a TypeScript program, which find each other with init() from
-mod.ts, as mpirun does for MPI. Lines are printed as "[rank] line".
+mod.ts, as mpirun does for MPI. Lines are printed as "[rank] line". Inside a SLURM
+job of several tasks the ranks are its first N tasks, on all of its nodes; elsewhere
+they are processes of this machine.
 
   -n, --ranks N        number of ranks, 1 to 64
   --per-rank-log DIR   also write DIR/rank-N.log
@@ -137,6 +140,10 @@ export async function launch(args: readonly string[]): Promise<number> {
     throw new ConfigError(`Cannot launch ${file}: there is no such file`);
   }
   const terminal = new Console(realEnv, { quiet: request.quiet });
+  const lookup = (name: string) => Deno.env.get(name);
+  const elsewhere = isAllocation(lookup)
+    ? await slurmProgram(jobOf(lookup), request.size)
+    : undefined;
   const stop = new AbortController();
   const atOnce = new AbortController();
   let last = -Infinity;
@@ -158,6 +165,7 @@ export async function launch(args: readonly string[]): Promise<number> {
       env: realEnv,
       variables,
       server: serverRequestOf((name) => request.values[name]),
+      ...(elsewhere === undefined ? {} : { elsewhere }),
       ...(logFolder === undefined ? {} : { logFolder }),
       signal: stop.signal,
       atOnce: atOnce.signal,

@@ -12,6 +12,7 @@ import {
   waitingStarter,
 } from "../launch/mod.ts";
 import {
+  isAllocation,
   jobOf,
   parseDuration,
   secondsLeft,
@@ -67,19 +68,13 @@ export async function joinAsRank(
 function launcherOf(options: Options): typeof LAUNCHERS[number] {
   const name = options.string("launcher") ?? "auto";
   const launcher = LAUNCHERS.find((known) => known === name);
-  if (launcher === "auto" && isAllocation()) return "slurm";
+  if (
+    launcher === "auto" && isAllocation((name) => Deno.env.get(name))
+  ) return "slurm";
   if (launcher !== undefined) return launcher;
   throw new ConfigError(`Cannot use --launcher ${name}: there is none of it`, {
     hint: `launchers: ${LAUNCHERS.join(" ")}`,
   });
-}
-
-/** A batch script, or the shell of salloc, that has tasks to start. */
-function isAllocation(): boolean {
-  const { env } = Deno;
-  return env.has("SLURM_JOB_ID") && !env.has("SLURM_STEP_ID") &&
-    !env.has("OMPI_COMM_WORLD_RANK") && !env.has("PMI_RANK") &&
-    Number(env.get("SLURM_NTASKS") ?? 1) > 1;
 }
 
 /** The place that mpirun or srun gave, when there are others too. */

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Env } from "../../src/env/mod.ts";
+import { type Env, EnvironmentError } from "../../src/env/mod.ts";
 import { PLACE_VARIABLES, TUNING_VARIABLES } from "../communicator/mod.ts";
 import { tuningFolderOf } from "./cache_folder.ts";
 import {
@@ -19,6 +19,14 @@ import {
 /** A server of our own that ends is started again at most this often. */
 const MAX_RESTARTS = 3;
 
+/** Ranks on other machines, which share the working directory. */
+export interface Elsewhere {
+  /** Address of this machine for them. */
+  host: string;
+  /** What starts a rank: words before its command. */
+  command(rank: number): readonly string[];
+}
+
 export interface LaunchOptions {
   env: Env;
   size: number;
@@ -31,6 +39,8 @@ export interface LaunchOptions {
   /** What binds each rank to its GPU; left out, that is found out. */
   rankVariables?: readonly Readonly<Record<string, string>>[];
   server: ServerRequest;
+  /** Left out, the ranks are processes of this machine. */
+  elsewhere?: Elsewhere;
   /** Folder for a file of output per rank. */
   logFolder?: string;
   /** A rank has printed a line. */
@@ -49,19 +59,19 @@ export interface LaunchEnd {
 }
 
 /**
- * Runs a program as ranks of this machine, with a NATS server of their own on the
- * loopback or one that is there. When one fails, the others are ended.
+ * Runs a program as ranks of this machine or elsewhere, with a NATS server of their
+ * own or one that is there. When one fails, the others are ended.
  */
 export async function launchProgram(
   options: LaunchOptions,
 ): Promise<LaunchEnd> {
-  const { env, size, logFolder, signal } = options;
-  const folder = await Deno.makeTempDir({ prefix: "signet-launch-" });
+  const { env, size, logFolder, elsewhere, signal } = options;
+  const folder = await makeFolder(elsewhere !== undefined);
   const logs = new RankLogs(options.onWarning);
   if (logFolder !== undefined) await logs.open(logFolder, size);
   await using server = await openServer(
     env,
-    { folder, run: env.randomBytes(6).toHex() },
+    { folder, run: env.randomBytes(6).toHex(), host: elsewhere?.host },
     options.server,
   );
   // Also finds out whether a server that is there lets us in, before any rank.
@@ -72,13 +82,22 @@ export async function launchProgram(
   if (signal.aborted) return { code: signal.reason };
   const { onWarning } = options;
   const rankVariables = options.rankVariables ??
-    await programGpus(env, { size, folder: `${folder}/gpus`, onWarning });
-  const cores = availableParallelism();
+    (elsewhere === undefined
+      ? await programGpus(env, { size, folder: `${folder}/gpus`, onWarning })
+      : []);
+  const threads = elsewhere !== undefined || Deno.env.has("LP_NUM_THREADS")
+    ? {}
+    : {
+      LP_NUM_THREADS: String(
+        Math.max(1, Math.floor(availableParallelism() / size)),
+      ),
+    };
   const tuningFolder = tuningFolderOf();
   const ranks = Array.from({ length: size }, (_, rank) =>
     startProgramRank({
       ...options,
       rank,
+      ...(elsewhere === undefined ? {} : { before: elsewhere.command(rank) }),
       server: server.address,
       tuningFolder,
       env: {
@@ -88,9 +107,7 @@ export async function launchProgram(
         [PLACE_VARIABLES.rank]: String(rank),
         [PLACE_VARIABLES.size]: String(size),
         [PLACE_VARIABLES.credentials]: server.credentialsFile,
-        ...(Deno.env.has("LP_NUM_THREADS") ? {} : {
-          LP_NUM_THREADS: String(Math.max(1, Math.floor(cores / size))),
-        }),
+        ...threads,
       },
       onLine(rank, stream, line) {
         logs.write(rank, line);
@@ -115,6 +132,20 @@ export async function launchProgram(
     await lastLook();
     ending.over = true;
     logs.close();
+  }
+}
+
+/** For the server's files, the credentials of the ranks among them. */
+async function makeFolder(shared: boolean): Promise<string> {
+  if (!shared) return await Deno.makeTempDir({ prefix: "signet-launch-" });
+  const dir = Deno.cwd();
+  try {
+    return await Deno.makeTempDir({ dir, prefix: ".signet-launch-" });
+  } catch (cause) {
+    throw new EnvironmentError(
+      `Cannot launch from ${dir}: ranks of other machines read a file there, and it cannot be written`,
+      { cause, hint: "start it in a folder that the machines share" },
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 export {
+  type Elsewhere,
   type LaunchEnd,
   type LaunchOptions,
   launchProgram,

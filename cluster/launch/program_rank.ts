@@ -5,7 +5,7 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 /** What a rank prints where. */
 export type Stream = "stdout" | "stderr";
 
-/** A rank of a program on this machine. */
+/** A rank of a program, which a process of this machine starts and ends. */
 export interface ProgramRank {
   readonly rank: number;
   readonly pid: number;
@@ -21,6 +21,8 @@ export interface ProgramRankOptions {
   rank: number;
   /** Program and its arguments. */
   program: readonly string[];
+  /** What starts it elsewhere: words before its command. */
+  before?: readonly string[];
   /** Options for `deno run`. */
   denoOptions: readonly string[];
   /** `host:port` of the NATS server. */
@@ -49,12 +51,13 @@ const ALLOWS_ALL = /^(?:-A|--allow-all|-P|--permission-set)(?:=|$)/;
 
 /** What a rank may do without being allowed more: read, and reach its world. */
 function permissions(
-  { denoOptions, server, tuningFolder }: ProgramRankOptions,
+  { denoOptions, server, tuningFolder, before }: ProgramRankOptions,
 ): readonly string[] {
   if (denoOptions.some((option) => ALLOWS_ALL.test(option))) return [];
   return [
     "--allow-read",
-    netPermission(server),
+    // The addresses of other machines are not known beforehand.
+    before === undefined ? netPermission(server) : "--allow-net",
     "--allow-env",
     "--allow-sys=hostname,networkInterfaces",
     ...(tuningFolder === undefined ? [] : [`--allow-write=${tuningFolder}`]),
@@ -66,7 +69,7 @@ function permissions(
  * only the launcher, which then decides.
  */
 export function startProgramRank(options: ProgramRankOptions): ProgramRank {
-  const { rank, program, denoOptions, env, onLine } = options;
+  const { rank, program, before = [], denoOptions, env, onLine } = options;
   const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
   const hasConfig = denoOptions.some((option) => option.startsWith("--config"));
   const child = new Deno.Command("sh", {
@@ -74,6 +77,7 @@ export function startProgramRank(options: ProgramRankOptions): ProgramRank {
       "-c",
       GUARD,
       `rank-${rank}`,
+      ...before,
       Deno.execPath(),
       "run",
       "--quiet",

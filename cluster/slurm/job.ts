@@ -33,6 +33,15 @@ export interface Job {
   gpus: boolean;
 }
 
+/** Whether this is a batch script, or the shell of salloc, that has tasks to start. */
+export function isAllocation(lookup: Lookup): boolean {
+  return lookup("SLURM_JOB_ID") !== undefined &&
+    ["SLURM_STEP_ID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"].every((name) =>
+      lookup(name) === undefined
+    ) &&
+    Number(lookup("SLURM_NTASKS") ?? 1) > 1;
+}
+
 /**
  * The job around this process, from the variables that SLURM sets in a batch
  * script: its nodes in order, and how many tasks each has.

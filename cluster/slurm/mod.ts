@@ -1,7 +1,7 @@
 export { forecast, jobsNeeded, type TimeBudget, timeBudget } from "./chain.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { expandCounts, expandHostlist } from "./hostlist.ts";
-export { type Job, jobOf } from "./job.ts";
+export { isAllocation, type Job, jobOf } from "./job.ts";
 export {
   parsePartitions,
   type Partition,
@@ -13,5 +13,6 @@ export {
   quote,
   type ScriptOptions,
 } from "./script.ts";
+export { slurmProgram, stepOf } from "./program.ts";
 export { secondsLeft, slurmStarter, stepArguments, taskEnds } from "./step.ts";
 export { submit } from "./submit.ts";

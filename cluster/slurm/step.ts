@@ -90,7 +90,7 @@ export async function slurmStarter(job: Job): Promise<Starter> {
 }
 
 /** Addresses of nodes, as SLURM itself reaches them. */
-async function addressesOf(
+export async function addressesOf(
   nodes: readonly string[],
 ): Promise<Record<string, string>> {
   const text = await slurm("scontrol", ["show", "node", "-o", nodes.join(",")]);

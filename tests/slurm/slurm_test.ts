@@ -260,6 +260,40 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
     );
 
     await t.step(
+      "launch runs a program on the nodes of a job, and ends with the code of the rank that fails",
+      async () => {
+        const program = `${folder}/program.ts`;
+        await Deno.writeTextFile(
+          program,
+          `import { init } from "${import.meta.resolve("../../mod.ts")}";
+          await using world = await init();
+          const sum = await world.allReduce(world.rank + 1);
+          console.log(Deno.env.get("SLURMD_NODENAME"), sum);
+          if (world.rank === Number(Deno.args[0])) Deno.exit(7);
+          if (Deno.args[0] !== undefined) await world.recv({ from: 1 - world.rank });`,
+        );
+        const launch = (...args: string[]) =>
+          cluster.run(
+            "salloc",
+            "--quiet",
+            "--nodes=2",
+            "--ntasks=2",
+            "sh",
+            "-c",
+            'SIGNET_TUNING= sh cluster/run.sh launch -n 2 "$@"; echo "code $?"',
+            "launch",
+            program,
+            ...args,
+          );
+        deepStrictEqual(
+          (await launch()).split("\n").toSorted(),
+          ["[0] n1 3", "[1] n2 3", "code 0"],
+        );
+        match(await launch("1"), /^code 7$/m);
+      },
+    );
+
+    await t.step(
       "a job that loses a node goes on with the ranks of the other, and ends with their sums",
       async () => {
         const run = `${folder}/smaller`;

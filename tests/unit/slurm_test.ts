@@ -1,4 +1,11 @@
-import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert";
+import {
+  deepStrictEqual,
+  match,
+  ok,
+  rejects,
+  strictEqual,
+  throws,
+} from "node:assert";
 import fc from "fast-check";
 import { ConfigError, EnvironmentError } from "../../src/env/mod.ts";
 import { findOwnPlace } from "../../cluster/launch/mod.ts";
@@ -13,7 +20,9 @@ import {
   jobsNeeded,
   parseDuration,
   parsePartitions,
+  slurmProgram,
   stepArguments,
+  stepOf,
   taskEnds,
 } from "../../cluster/slurm/mod.ts";
 
@@ -198,6 +207,30 @@ Deno.test("stepArguments() gives each part of a job its own tasks and cores", ()
   strictEqual(
     shown(jobOf(lookupIn(HET))),
     "--het-group=0 --nodes=1 --ntasks=1 x : --het-group=1 --nodes=2 --ntasks=4 x",
+  );
+});
+
+Deno.test("stepOf() starts each rank of a program on the node of its task", async () => {
+  const job = jobOf(lookupIn(HET));
+  deepStrictEqual(
+    [0, 1, 2, 3, 4].map((rank) =>
+      stepOf(job, rank).filter((word) => /^--(het|nodelist)/.test(word)).join(
+        " ",
+      )
+    ),
+    [
+      "--het-group=0 --nodelist=a1",
+      "--het-group=1 --nodelist=t1",
+      "--het-group=1 --nodelist=t1",
+      "--het-group=1 --nodelist=t2",
+      "--het-group=1 --nodelist=t2",
+    ],
+  );
+  await rejects(
+    slurmProgram(job, 6),
+    new ConfigError("Cannot launch 6 ranks: job 3 has 5 tasks", {
+      hint: "-n 5, or a job with --ntasks=6",
+    }),
   );
 });
 

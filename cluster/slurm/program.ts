@@ -1,0 +1,42 @@
+import { ConfigError } from "../../src/env/mod.ts";
+import type { Elsewhere } from "../launch/mod.ts";
+import type { Job } from "./job.ts";
+import { addressesOf } from "./step.ts";
+
+/**
+ * Where `launch` puts the ranks of a program in a job: in its tasks, each by an
+ * srun of its own, which passes output, exit code and signals on.
+ *
+ * @throws {ConfigError} If the job has too few tasks.
+ */
+export async function slurmProgram(job: Job, size: number): Promise<Elsewhere> {
+  if (size > job.size) {
+    throw new ConfigError(
+      `Cannot launch ${size} ranks: job ${job.id} has ${job.size} tasks`,
+      { hint: `-n ${job.size}, or a job with --ntasks=${size}` },
+    );
+  }
+  const hosts = await addressesOf(job.nodes.map(({ name }) => name));
+  return {
+    host: hosts[job.node]!,
+    command: (rank) => stepOf(job, rank),
+  };
+}
+
+/** The srun before a rank's command. */
+export function stepOf(job: Job, rank: number): string[] {
+  const node = job.nodes.findLast(({ firstRank }) => firstRank <= rank)!;
+  const { name, component, cpusPerTask } = node;
+  return [
+    "srun",
+    ...(job.components > 1 ? [`--het-group=${component}`] : []),
+    // Only what one task needs, so that the others find their cores and GPUs free.
+    "--exact",
+    "--input=none",
+    "--nodes=1",
+    "--ntasks=1",
+    `--nodelist=${name}`,
+    ...(cpusPerTask === undefined ? [] : [`--cpus-per-task=${cpusPerTask}`]),
+    ...(job.gpus ? ["--gpus-per-task=1"] : []),
+  ];
+}
