@@ -1,7 +1,4 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert";
-import { LinkCommunicator } from "../../cluster/communicator/mod.ts";
-import { MemoryNetwork } from "../../cluster/links/mod.ts";
-import { realEnv } from "../../src/env/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import { ImageStore } from "../../src/ops/mod.ts";
 import { createModel } from "../../src/phases/context.ts";
@@ -13,7 +10,7 @@ import {
   PatchInput,
   soloCommunicator,
 } from "../../src/training/mod.ts";
-import { leasesInMemory, randomImages } from "../helpers/mod.ts";
+import { leasesInMemory, linkRanks, randomImages } from "../helpers/mod.ts";
 
 /** Eight batches: seven whole ones, and a rest. */
 const IMAGES = 7 * 128 + 37;
@@ -51,19 +48,9 @@ Deno.test("Inference has the same bits whoever computes a batch, and computes no
   using alone = open(soloCommunicator());
   const expected = (await alone.run()).slice();
 
-  const network = new MemoryNetwork({ size: 2, timers: realEnv.timers });
   const leases = leasesInMemory(2);
-  const links = leases.map((_, rank) =>
-    new LinkCommunicator({
-      link: network.link(rank),
-      world: { run: 1, generation: 1 },
-      env: realEnv,
-      warnAfterMs: 60_000,
-      deadlineMs: 120_000,
-      onWarning: () => {},
-    })
-  );
-  const shares = await Promise.all(links.map(async (link, rank) => {
+  await using world = linkRanks(2);
+  const shares = await Promise.all(world.links.map(async (link, rank) => {
     const communicator = {
       rank,
       size: 2,
@@ -77,8 +64,6 @@ Deno.test("Inference has the same bits whoever computes a batch, and computes no
     return own;
   }));
   deepStrictEqual(shares, [4, 4]);
-  for (const link of links) await link.close();
-  network.close();
   strictEqual(leftovers.empty, true);
 
   // The other rank is lost in the first exchange after the first lease.

@@ -1,6 +1,4 @@
 import { deepStrictEqual, match, notDeepStrictEqual, ok } from "node:assert";
-import { LinkCommunicator } from "../../cluster/communicator/mod.ts";
-import { MemoryNetwork } from "../../cluster/links/mod.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { hashDataSet, loadDataSet } from "../../src/data/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
@@ -23,6 +21,7 @@ import {
 import {
   assertClose,
   leasesInMemory,
+  linkRanks,
   runTiny,
   writeTinyCifar,
 } from "../helpers/mod.ts";
@@ -203,20 +202,8 @@ async function openCaches(
     path: `${folder}/data`,
     seed: config.seed,
   });
-  const network = new MemoryNetwork({ size: ranks, timers: realEnv.timers });
-  const links = Array.from(
-    { length: ranks },
-    (_, rank) =>
-      new LinkCommunicator({
-        link: network.link(rank),
-        world: { run: 1, generation: 1 },
-        env: realEnv,
-        warnAfterMs: 60_000,
-        deadlineMs: 120_000,
-        onWarning: () => {},
-      }),
-  );
-  const results = await Promise.all(links.map(async (link, rank) => {
+  await using world = linkRanks(ranks);
+  const results = await Promise.all(world.links.map(async (link, rank) => {
     using device = await Device.open({ form: "register" });
     const context = {
       env: realEnv,
@@ -253,8 +240,6 @@ async function openCaches(
       short: await cache.read([119], logits + feature),
     };
   }));
-  for (const link of links) await link.close();
-  network.close();
   return results;
 }
 

@@ -1,5 +1,6 @@
 export { assertClose, type Tolerance } from "./assert_close.ts";
 export { checkLoss, rowWeightsOf } from "./check_loss.ts";
+export { type LinkedRanks, linkRanks } from "./linked_ranks.ts";
 export { leasesInMemory } from "./leases_in_memory.ts";
 export { fromBfloat16, toBfloat16 } from "./narrow.ts";
 export { gaussian, stored, uniform } from "./random.ts";

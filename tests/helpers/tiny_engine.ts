@@ -1,5 +1,3 @@
-import { LinkCommunicator } from "../../cluster/communicator/mod.ts";
-import { MemoryNetwork } from "../../cluster/links/mod.ts";
 import { type Config, parseConfig } from "../../src/config/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import type { KernelForm } from "../../src/gpu/mod.ts";
@@ -9,6 +7,7 @@ import {
   type PhaseOutcome,
 } from "../../src/phases/mod.ts";
 import { type Communicator, soloCommunicator } from "../../src/training/mod.ts";
+import { linkRanks } from "./linked_ranks.ts";
 
 /** A model and phases small enough for a second each on a CPU adapter. */
 const TINY: Record<string, unknown> = {
@@ -86,20 +85,10 @@ export async function openTiny(options: TinyOptions): Promise<TinyEngines> {
   // Engines keep the object, and read it when a phase begins.
   const config = tinyConfig(data, options.config);
   await Deno.mkdir(folder, { recursive: true });
-  const network = new MemoryNetwork({ size: ranks, timers: realEnv.timers });
-  const communicators: (Communicator & { close?: () => Promise<void> })[] =
-    ranks === 1 ? [soloCommunicator()] : Array.from(
-      { length: ranks },
-      (_, rank) =>
-        new LinkCommunicator({
-          link: network.link(rank),
-          world: { run: 1, generation: 1 },
-          env: realEnv,
-          warnAfterMs: 60_000,
-          deadlineMs: 120_000,
-          onWarning: () => {},
-        }),
-    );
+  const world = linkRanks(ranks);
+  const communicators: readonly Communicator[] = ranks === 1
+    ? [soloCommunicator()]
+    : world.links;
   let asked = 0;
   let stopAfter: number | undefined;
   let warnings: string[] = [];
@@ -150,8 +139,7 @@ export async function openTiny(options: TinyOptions): Promise<TinyEngines> {
     },
     async close() {
       for (const engine of engines) engine[Symbol.dispose]();
-      for (const communicator of communicators) await communicator.close?.();
-      network.close();
+      await world[Symbol.asyncDispose]();
     },
   };
 }
