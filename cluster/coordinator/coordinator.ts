@@ -187,13 +187,13 @@ export class Coordinator {
   }
 
   /** When the run ends, who has lost its connection, and is no process of ours, has ended. */
-  #takeLeave(): void {
-    if (!ended(this.#state)) return;
-    this.#state.ranks.forEach(({ disconnected, exit }, rank) => {
-      if (disconnected === undefined || exit !== undefined) return;
-      if (this.#watches(rank)) return;
-      this.#submit({ kind: "exited", rank, code: 0, signal: null });
-    });
+  #departed(): number[] {
+    if (!ended(this.#state)) return [];
+    return this.#state.ranks.flatMap(({ disconnected, exit }, rank) =>
+      disconnected === undefined || exit !== undefined || this.#watches(rank)
+        ? []
+        : [rank]
+    );
   }
 
   async #onReport(message: unknown): Promise<Answer | undefined> {
@@ -240,9 +240,17 @@ export class Coordinator {
   }
 
   async #handle(event: ClusterEvent): Promise<Answer | undefined> {
+    const answer = await this.#advance(event);
+    const { at } = event;
+    for (const rank of this.#departed()) {
+      await this.#advance({ kind: "exited", at, rank, code: 0, signal: null });
+    }
+    return answer;
+  }
+
+  async #advance(event: ClusterEvent): Promise<Answer | undefined> {
     const [state, actions] = advance(this.#state, event);
     this.#state = state;
-    this.#takeLeave();
     let answer: Answer | undefined;
     for (const action of actions) {
       answer = await this.#perform(action) ?? answer;
