@@ -6,6 +6,7 @@ import {
   columnsOf,
   LABELS_KEY,
   memberFolder,
+  membersFolder,
   parseAxis,
   parseLabels,
   planSweep,
@@ -25,12 +26,12 @@ import { type Options, parseOptions } from "./options.ts";
 const HELP = `Usage: sweep [CONFIG…] [key=value…] [options]
 
 Trains every combination of settings with several seeds and compares them: mean, standard deviation and 95 % interval, and accuracy over the
-number of labels.
+number of labels. A phase that would end the same in several runs is done once.
 
   CONFIG            a JSON file (default: configs/default.json); several are
                     compared
   key=value         overrides a key in all runs
-  --labels 4,25     labelled images a class
+  --labels 4,25,0   labelled images a class; 0 = all, without self-training
   --grid key=a,b    values of another key; several keys: --grid 'k=a,b;l=1,2'
   --seeds N         runs of each setting (default 3), from the configuration's seed
   --figure NAME     figure of the summary (default test_accuracy)
@@ -102,6 +103,7 @@ export async function sweep(args: readonly string[]): Promise<number> {
     return 0;
   }
   await keepPlan(folder, plan);
+  await disk.makeFolder(membersFolder(folder));
   const figure = options.string("figure") ?? "test_accuracy";
   const update = async () =>
     await writeSweep(disk, {
@@ -127,6 +129,7 @@ export async function sweep(args: readonly string[]): Promise<number> {
     terminal.note(`sweep  ${place}  ${member.name}`);
     const code = await runMember(plan, member, {
       folder: memberFolder(folder, member),
+      siblings: membersFolder(folder),
       slot,
       quiet: several || options.boolean("quiet"),
     });

@@ -42,7 +42,7 @@ export class TrainConsole implements Observer {
   /** What will run, before anything is started. */
   plan(plan: RunPlan, config: Config): void {
     this.#mixed = config.mixed;
-    const { folder, size, resumed, phases, done } = plan;
+    const { folder, size, resumed, phases, done, taken } = plan;
     this.#console.note(
       `run    ${folder}   world ${size}   resume ${resumed ? "yes" : "no"}`,
     );
@@ -59,6 +59,9 @@ export class TrainConsole implements Observer {
         steps.join(" -> ")
       } steps   global batch ${config.globalBatch}   ${kind}, ${labels}`,
     );
+    for (const [phase, run] of taken) {
+      this.#console.note(`taken  ${phase.padEnd(9)} from ${run}`);
+    }
     if (
       config.phases.teacher.enabled && config.phases.teacher.labels === "all" &&
       labelsPerClass !== 0

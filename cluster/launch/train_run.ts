@@ -23,6 +23,7 @@ import { meetingFile, writeShared } from "./meeting.ts";
 import type { RunChoice } from "./run_choice.ts";
 import { watchStrangers } from "./refusals.ts";
 import { lockRun } from "./run_lock.ts";
+import { takePhases } from "./take_phases.ts";
 import {
   openServer,
   type RunServer,
@@ -44,6 +45,8 @@ export interface TrainRunOptions {
   /** Hash of the code that ranks must have. */
   code: Promise<string>;
   server: ServerRequest;
+  /** A run, or a folder of runs, whose finished phases are taken where they are the same. */
+  from?: string | undefined;
   /** How the ranks come to be; by default as processes of this machine. */
   starter?: Starter;
   /** What ranks compute on; left out, a GPU each where there are any. */
@@ -65,6 +68,8 @@ export interface RunPlan {
   phases: readonly PhaseName[];
   /** Phases that earlier lives of the run have finished. */
   done: readonly PhaseName[];
+  /** Those of them that were taken from other runs now, and from which. */
+  taken: ReadonlyMap<PhaseName, string>;
 }
 
 export interface TrainRunEnd {
@@ -97,6 +102,18 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const text = `${JSON.stringify(config, null, 2)}\n`;
   await env.disk.write(`${path}/config.json`, text);
 
+  const journal = new Journal(env, path);
+  await journal.mend();
+  const version = await options.code;
+  const taken = options.from === undefined
+    ? new Map<PhaseName, string>()
+    : await takePhases(env, {
+      from: options.from,
+      folder,
+      config,
+      code: version,
+      journal,
+    });
   const done = await readDone(env.disk, path);
   const work = phaseWork(config);
   const phases = [...work.keys()];
@@ -107,6 +124,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     resumed,
     phases,
     done: phases.filter((phase) => done.has(phase)),
+    taken,
   });
   const checkpoints = async () =>
     (await listCheckpoints(env.disk, path))
@@ -129,7 +147,6 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const before = await checkpoints();
   const earlier = await folder.readJson("run.json");
   const life = env.randomBytes(6).toHex();
-  const version = await options.code;
   const record = new RunRecord(env, {
     folder,
     phases,
@@ -150,8 +167,6 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
       },
     },
   });
-  const journal = new Journal(env, path);
-  await journal.mend();
   const teams = await readTeams(env.disk, path, size);
   const state = initialState({
     at: env.clock.now(),

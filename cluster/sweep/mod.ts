@@ -15,6 +15,7 @@ export {
   columnsOf,
   memberFolder,
   type MemberResult,
+  membersFolder,
   readMembers,
   type SettingResult,
 } from "./results.ts";

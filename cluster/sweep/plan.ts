@@ -110,7 +110,7 @@ export function planSweep(
       values.map((value) => ({
         config,
         setting: { ...setting, [key]: value },
-        overrides: [...overrides, `${key}=${value}`],
+        overrides: [...overrides, ...overridesOf(key, value)],
       }))
     );
   }
@@ -133,6 +133,13 @@ export function planSweep(
       }))
     ),
   };
+}
+
+/** With all labels no image is left for self-training. */
+function overridesOf(key: string, value: string): string[] {
+  return key === LABELS_KEY && Number(value) === 0
+    ? [`${key}=0`, "phases.selfTrain.enabled=false"]
+    : [`${key}=${value}`];
 }
 
 type Setting = Pick<Member, "config" | "setting" | "overrides">;

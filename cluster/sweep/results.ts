@@ -63,8 +63,12 @@ export async function readMembers(
   }));
 }
 
+export function membersFolder(folder: string): string {
+  return `${folder}/members`;
+}
+
 export function memberFolder(folder: string, { name }: Member): string {
-  return `${folder}/members/${name}`;
+  return `${membersFolder(folder)}/${name}`;
 }
 
 /** Averages the finished members of each setting over the seeds. */

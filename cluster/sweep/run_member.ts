@@ -9,8 +9,10 @@ import type { Slot } from "./slots.ts";
 export async function runMember(
   { overrides }: SweepPlan,
   member: Member,
-  { folder, slot: { args, cores }, quiet }: {
+  { folder, siblings, slot: { args, cores }, quiet }: {
     folder: string;
+    /** Folder of all members, whose finished phases serve where they are the same. */
+    siblings: string;
     slot: Slot;
     quiet: boolean;
   },
@@ -21,6 +23,7 @@ export async function runMember(
     ...member.overrides,
     `--run-dir=${folder}`,
     "--resume=auto",
+    `--phases-from=${siblings}`,
     ...args,
     ...(quiet ? ["--quiet"] : []),
   ], cores === undefined ? {} : { cores });

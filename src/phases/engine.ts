@@ -81,6 +81,8 @@ export type PhaseSummary = Record<string, unknown> & {
   val_accuracy?: number;
   /** Fitted on validation; divides the logits. */
   temperature?: number;
+  /** The run that has done the phase, when it was taken from another one. */
+  from?: string;
 };
 
 export type PhaseOutcome =

@@ -2,6 +2,7 @@ import { loadSplitData, type SplitData, splitToJson } from "../data/mod.ts";
 import { ConfigError } from "../env/mod.ts";
 import type { Device } from "../gpu/mod.ts";
 import { ImageStore } from "../ops/mod.ts";
+import { RunFolder } from "../run/mod.ts";
 import { Division, Leftovers } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { EngineOptions } from "./engine.ts";
@@ -32,6 +33,7 @@ export async function loadContext(
   { data, dataHash, split, fresh }: SplitData,
 ): Promise<Context> {
   const { config, env, log, runFolder } = options;
+  await checkTaken(options, dataHash);
   if (fresh && options.communicator.rank === 0 && !device.dry) {
     await env.disk.write(
       splitPath(runFolder),
@@ -74,6 +76,19 @@ export async function loadContext(
       split,
     ),
   };
+}
+
+/** Phases of another run are of use on the same images only. */
+async function checkTaken(
+  { env, runFolder }: EngineOptions,
+  dataHash: string,
+): Promise<void> {
+  const taken = await new RunFolder(env.disk, runFolder).readJson("taken.json");
+  if (taken === undefined || taken.dataHash === dataHash) return;
+  throw new ConfigError(
+    `Cannot go on in ${runFolder}: phases were taken from a run on other images than data.path has now`,
+    { hint: "start a new run without --phases-from" },
+  );
 }
 
 function splitPath(runFolder: string): string {

@@ -16,9 +16,11 @@ export {
 } from "./early_start.ts";
 export { openEngine } from "./open_engine.ts";
 export { type PhasePlan, type Plan, planRun, type RankPlan } from "./plan.ts";
+export { phaseInputs } from "./phase_inputs.ts";
 export type { Recipe } from "./recipe.ts";
 export { supervisedRecipe } from "./supervised.ts";
 export { NumericError } from "./numeric_guard.ts";
 export { Provenance } from "./provenance.ts";
+export { enabledPhases } from "./teachers.ts";
 export { decideShipped, type Verdict } from "./verdict.ts";
 export { type PhaseWork, phaseWork } from "./work.ts";

@@ -62,12 +62,13 @@ function tableRow(data: RunData, phase: string): Html {
     const shown = figure(`phases.${phase}.${key}`, value, unit);
     return html`<td class="n">${shown}</td>`;
   });
+  const from = textAt(data.summary, "phases", phase, "from");
   const badge = html`<span class="badge">shipped</span>`;
   return html`<tr class="${shipped ? "shipped" : "other"}">
     <th scope="row">${titleOf(phase)} ${
     shipped && badge
-  }<br><code>${phase}</code> <small>${
-    note(phase, data)
+  }<br><code>${phase}</code> <small>${note(phase, data)}${
+    from && html`<br>done by <code>${from}</code>`
   }</small></th><td class="n">${verdict(data, phase)}</td>${figures}</tr>`;
 }
 

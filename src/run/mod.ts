@@ -21,7 +21,9 @@ export {
   type SaveOptions,
 } from "./checkpoint.ts";
 export {
+  bestPointer,
   type CheckpointEntry,
+  checkpointsFolder,
   listCheckpoints,
   readPointer,
 } from "./checkpoint_list.ts";

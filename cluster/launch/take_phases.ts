@@ -1,0 +1,143 @@
+import { type Config, parseConfig } from "../../src/config/mod.ts";
+import { ConfigError, type Disk, type Env } from "../../src/env/mod.ts";
+import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
+import { enabledPhases, phaseInputs } from "../../src/phases/mod.ts";
+import {
+  bestPointer,
+  checkpointsFolder,
+  readMetrics,
+  readPointer,
+  RunFolder,
+} from "../../src/run/mod.ts";
+import { type Journal, readDone } from "../coordinator/mod.ts";
+
+/** Files of a run that are about its labels rather than about one phase. */
+const OF_LABELS = ["pixel_ridge.json", "duplicates.csv"];
+/** Files of a phase that do not have its name. */
+const OF_SELF_TRAINING = ["pseudo_labels.csv"];
+
+/** A run that phases may be taken from. */
+interface Donor {
+  run: RunFolder;
+  config: Config;
+  done: ReadonlyMap<PhaseName, PhaseSummary>;
+}
+
+/**
+ * Takes over the phases that another run of the same code has finished exactly as
+ * this one would: their models, figures and files. The last phase is always left
+ * to do.
+ *
+ * @param request.from A run folder, or a folder of run folders.
+ * @returns Where each phase is from.
+ */
+export async function takePhases(
+  env: Env,
+  { from, folder, config, code, journal }: {
+    from: string;
+    folder: RunFolder;
+    config: Config;
+    /** Hash of this code. */
+    code: string;
+    journal: Journal;
+  },
+): Promise<Map<PhaseName, string>> {
+  const { disk } = env;
+  const phases = enabledPhases(config);
+  const known = await readDone(disk, folder.path);
+  const donors = await findDonors(disk, from, { own: folder.path, code });
+  const taken = new Map<PhaseName, string>();
+  for (const phase of phases.slice(0, -1)) {
+    if (known.has(phase)) continue;
+    const wanted = JSON.stringify(phaseInputs(config, phase));
+    const donor = donors.find(({ config, done }) =>
+      done.has(phase) && JSON.stringify(phaseInputs(config, phase)) === wanted
+    );
+    if (donor === undefined) continue;
+    await copyPhase(disk, {
+      phase,
+      from: donor.run,
+      to: folder,
+      labels: donor.config.data.labelsPerClass === config.data.labelsPerClass,
+    });
+    await journal.append({
+      event: "phase_done",
+      phase,
+      summary: { ...donor.done.get(phase)!, from: donor.run.path },
+    });
+    taken.set(phase, donor.run.path);
+  }
+  return taken;
+}
+
+async function findDonors(
+  disk: Disk,
+  from: string,
+  { own, code }: { own: string; code: string },
+): Promise<Donor[]> {
+  if ((await disk.stat(from))?.kind !== "folder") {
+    throw new ConfigError(
+      `Cannot take phases from ${from}: there is no such folder`,
+      { hint: "give a run folder, or a folder of them" },
+    );
+  }
+  const isRun = async (path: string) =>
+    await disk.stat(`${path}/config.json`) !== undefined;
+  const paths = await isRun(from)
+    ? [from]
+    : (await disk.list(from)).map(({ name }) => `${from}/${name}`);
+  const donors: Donor[] = [];
+  for (const path of paths) {
+    if (path === own || !await isRun(path)) continue;
+    const run = new RunFolder(disk, path);
+    const { versions } = await run.readJson("run.json") ?? {};
+    if (Object(versions).code !== code) continue;
+    const config = parseConfig(
+      await run.readJson("config.json"),
+      `${path}/config.json`,
+    );
+    donors.push({ run, config, done: await readDone(disk, path) });
+  }
+  return donors;
+}
+
+/** Copies all that a run holds of a phase. */
+async function copyPhase(
+  disk: Disk,
+  { phase, from, to, labels }: {
+    phase: PhaseName;
+    from: RunFolder;
+    to: RunFolder;
+    /** Both have the same labelled images. */
+    labels: boolean;
+  },
+): Promise<void> {
+  const copy = async (name: string) =>
+    await disk.write(
+      `${to.path}/${name}`,
+      await disk.read(`${from.path}/${name}`),
+    );
+  const name = await readPointer(disk, from.path, bestPointer(phase));
+  if (name === undefined) {
+    throw new ConfigError(
+      `Cannot take ${phase} from ${from.path}: it has no checkpoint of it`,
+    );
+  }
+  const inside = checkpointsFolder(".").slice(2);
+  await disk.makeFolder(`${to.path}/${inside}/${name}`);
+  for (const file of await disk.list(`${from.path}/${inside}/${name}`)) {
+    await copy(`${inside}/${name}/${file.name}`);
+  }
+  await copy(`${inside}/${bestPointer(phase)}`);
+  const stem = new RegExp(`_${phase}\\.[a-z]+$`);
+  for (const { name } of await disk.list(from.path)) {
+    if (
+      stem.test(name) || (labels && OF_LABELS.includes(name)) ||
+      (phase === "selfTrain" && OF_SELF_TRAINING.includes(name))
+    ) await copy(name);
+  }
+  const { lines } = await readMetrics(disk, from.path);
+  await to.completeMetrics(lines.filter((line) => line.phase === phase));
+  const split = await from.readJson("split.json");
+  await to.writeJson("taken.json", { dataHash: split?.dataHash });
+}
