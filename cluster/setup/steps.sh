@@ -75,7 +75,9 @@ step_nats() {
 }
 
 find_nats() {
-  for NATS in "$(command -v nats-server)" "$TOOLS/root/usr/sbin/nats-server"; do
+  # Folders that the PATH of who is not root may lack.
+  for NATS in "$(command -v nats-server)" /usr/local/sbin/nats-server \
+    /usr/sbin/nats-server "$TOOLS/root/usr/sbin/nats-server"; do
     [ -x "$NATS" ] || continue
     version=$("$NATS" --version 2>/dev/null | sed -n 's/^nats-server: v*\([0-9.]*\).*/\1/p')
     oldest=$(printf '%s\n%s\n' "${version:-0}" "$NATS_MINIMUM" | sort -t. -k1,1n -k2,2n -k3,3n | head -n 1)

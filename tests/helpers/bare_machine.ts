@@ -34,15 +34,23 @@ export class BareMachine {
     ) {
       await Deno.copyFile(file, `${root}/${file}`);
     }
+    // Programs of the real machine, off the PATH.
+    const steps = `${root}/cluster/setup/steps.sh`;
+    const text = await Deno.readTextFile(steps);
+    await Deno.writeTextFile(
+      steps,
+      text.replaceAll(/ \/usr\/(local\/)?sbin\//g, ` "${root}"/$1sbin/`),
+    );
     for (const tool of TOOLS) {
       await Deno.symlink(which(tool), `${machine.#bin}/${tool}`);
     }
     return machine;
   }
 
-  /** Puts a shell script on the PATH; each call appends a line to `calls`. */
-  async program(name: string, body: string): Promise<void> {
-    const path = `${this.#bin}/${name}`;
+  /** Puts a shell script on the PATH, or into another folder; each call appends a line to `calls`. */
+  async program(name: string, body: string, folder = "bin"): Promise<void> {
+    await Deno.mkdir(`${this.root}/${folder}`, { recursive: true });
+    const path = `${this.root}/${folder}/${name}`;
     await Deno.writeTextFile(
       path,
       `#!/bin/sh\necho "${name} $*" >>'${this.root}/calls'\n${body}\n`,

@@ -63,6 +63,15 @@ Deno.test("run.sh says how to get nats-server and exits 3 when it cannot", async
   );
 });
 
+Deno.test("run.sh finds nats-server where the PATH of a user does not lead", async () => {
+  await using machine = await BareMachine.create();
+  await machine.deno("2.9.6");
+  await machine.program("nats-server", NATS, "sbin");
+  const { code, err } = await machine.run(BOOTSTRAP);
+  strictEqual(code, 0, err);
+  match(err, /^setup {2}nats-server 2\.10\.7 found: sbin\/nats-server$/m);
+});
+
 Deno.test("run.sh says how to get an adapter and exits 3 when it cannot", async () => {
   await using machine = await readyMachine();
   await machine.deno("2.9.6", "");
