@@ -17,16 +17,27 @@ import totalWgsl from "./relational_total.wgsl" with { type: "text" };
 
 const totalKernel = defineRowKernel("relational_total", totalWgsl);
 
+/** Rows `[first, first + count)`. */
+export interface OwnRows {
+  first: number;
+  count: number;
+}
+
 /** Arguments of {@linkcode relationalDistance} and {@linkcode relationalAngle}. */
 export interface RelationalArgs {
   /** Features of the whole global batch, `[batch, dim]`. */
   student: Tensor;
   /** `[batch, teacherDim]`. */
   teacher: Tensor;
-  /** The loss, `[1]`; not multiplied by `scale`. */
+  /** The loss, `[1]`; not multiplied by `scale`. Of `own` rows, their part of it. */
   loss: Tensor;
-  /** `[batch, dim]`. */
+  /** `[batch, dim]`, or of `own` rows `[count, dim]`. */
   dStudent: Tensor;
+  /**
+   * The only rows whose gradient is wanted; left out, all. Every rank with its own
+   * rows share the work; their losses sum up to the whole.
+   */
+  own?: OwnRows | undefined;
   /** Factor of the gradient. */
   scale: number;
   /** Adds to `dStudent` instead of overwriting it. */
@@ -47,30 +58,31 @@ export function relationalDistance(
   program: Program,
   args: RelationalArgs,
 ): void {
-  const rows = checkedRows("relationalDistance", args);
+  const { rows, own } = checkedRows("relationalDistance", args);
   const tiles = Math.ceil(rows / TILE);
   const pairs = relationalPairs(program, args);
   const sums = program.scratch([rows, 2]);
   const totals = program.scratch([2]);
   const moments = program.scratch([2]);
-  const weights = program.scratch([rows, TILE * tiles]);
+  const weights = program.scratch([own.count, TILE * tiles]);
   // Sums of the distances, then of the Huber distances and their slopes. The
   // first pass reads no totals: any other buffer stands in.
   sumRows(program, { pairs, totals: moments, sums, output: totals });
   sumRows(program, { pairs, totals, sums, output: moments }, true);
   dispatchRelational(program, weightsKernel, {
-    uniforms: { u32: [rows, TILE * tiles] },
+    uniforms: { u32: [rows, TILE * tiles, own.first, own.count] },
     inputs: [pairs],
     buffers: [totals, moments, weights],
-    workgroups: Math.ceil(rows * rows / 64),
+    workgroups: Math.ceil(own.count * rows / 64),
   });
   reduceSum(program, {
     input: { ...moments, shape: [1], length: 1 },
     output: args.loss,
     slot: 0,
-    scale: 1 / (rows * rows),
+    // Everyone has the whole sum.
+    scale: own.count / (rows * rows * rows),
   });
-  gradient(program, args, weights, true);
+  gradient(program, args, { weights, own, summed: true });
   program.release(pairs, sums, totals, moments, weights);
 }
 
@@ -79,24 +91,27 @@ export function relationalDistance(
  * the cosines of all angles between three rows.
  */
 export function relationalAngle(program: Program, args: RelationalArgs): void {
-  const rows = checkedRows("relationalAngle", args);
+  const { rows, own } = checkedRows("relationalAngle", args);
   const tiles = Math.ceil(rows / TILE);
+  const ownTiles = Math.ceil(own.count / TILE);
+  // Two angles instead of three where no weight is computed twice.
+  const summed = own.count < rows;
   const width = tileWidth(program);
   const pairs = relationalPairs(program, {
     ...args,
     inverseOfZero: args.equalRows === "clamped" ? 1e12 : 0,
   });
-  const weights = program.scratch([rows, TILE * tiles]);
-  const partial = program.scratch([tiles * tiles]);
+  const weights = program.scratch([own.count, TILE * tiles]);
+  const partial = program.scratch([ownTiles * tiles]);
   dispatchRelational(program, angleKernel, {
-    uniforms: { u32: [rows, tiles] },
+    uniforms: { u32: [rows, tiles, own.first, own.count] },
     inputs: [pairs],
     buffers: [weights, partial],
-    constants: { WORKGROUP_SIZE: width },
-    workgroups: tiles * Math.ceil(tiles / width),
+    constants: { WORKGROUP_SIZE: width, SUMMED: summed ? 1 : 0 },
+    workgroups: ownTiles * Math.ceil(tiles / width),
   });
   reduceSum(program, { input: partial, output: args.loss, slot: 0, scale: 1 });
-  gradient(program, args, weights, false);
+  gradient(program, args, { weights, own, summed });
   program.release(pairs, weights, partial);
 }
 
@@ -131,15 +146,20 @@ export function relationalPairs(
   return pairs;
 }
 
-function checkedRows(op: string, args: RelationalArgs): number {
+function checkedRows(
+  op: string,
+  args: RelationalArgs,
+): { rows: number; own: OwnRows } {
   const { student, teacher, loss, dStudent } = args;
-  const [rows] = student.shape;
+  const [rows = 0, dim = 0] = student.shape;
+  const { own = { first: 0, count: rows } } = args;
   if (
-    rows === undefined || student.shape.length !== 2 ||
+    rows === 0 || student.shape.length !== 2 ||
     teacher.shape.length !== 2 || teacher.shape[0] !== rows ||
-    loss.length !== 1 || dStudent.length !== student.length
+    loss.length !== 1 || dStudent.length !== own.count * dim ||
+    own.count < 1 || own.first + own.count > rows
   ) throw shapeError(op, { student, teacher, loss, dStudent });
-  return rows;
+  return { rows, own };
 }
 
 /** Two sums over all pairs: distances, or with `moment` what needs their means. */
@@ -167,23 +187,25 @@ function sumRows(
 function gradient(
   program: Program,
   args: RelationalArgs,
-  weights: Tensor,
-  symmetric: boolean,
+  { weights, own, summed }: { weights: Tensor; own: OwnRows; summed: boolean },
 ): void {
   const [rows = 0, dim = 0] = args.student.shape;
   const tiles = Math.ceil(rows / TILE);
   const columns = Math.ceil(dim / TILE);
   const width = tileWidth(program);
   dispatchRelational(program, gradientKernel, {
-    uniforms: { u32: [rows, dim, tiles, columns], f32: [args.scale] },
+    uniforms: {
+      u32: [rows, dim, tiles, columns, own.first, own.count],
+      f32: [args.scale],
+    },
     inputs: [args.student, weights],
     buffers: [args.dStudent],
     constants: {
       WORKGROUP_SIZE: width,
-      SYMMETRIC: symmetric ? 1 : 0,
+      SUMMED: summed ? 1 : 0,
       ACCUMULATE: args.accumulate === true ? 1 : 0,
       ...alignment(program, dim),
     },
-    workgroups: tiles * Math.ceil(columns / width),
+    workgroups: Math.ceil(own.count / TILE) * Math.ceil(columns / width),
   });
 }

@@ -8,14 +8,20 @@
 //     - sum_k w_kij r_ki r_kj / 2                   (k the vertex, ij opposite)
 //   partial[tile]  = sum of h(u_ijk) / rows^3 over the tile's i, j and all k
 //
+// SUMMED: weights[i, j] = dL/dS_ij + dL/dS_ji, of the rows i from own on: all that the
+// gradient of these rows needs, for a third angle, with vertex j. So ranks share the
+// work, and L is the sum of their parts.
+//
 // One invocation loops over k for 4 x 4 pairs (i, j), the four j in a vector: no
 // [rows, rows, rows] tensor, no atomics, two values read per pair and k instead of
-// eight. pairs (S, r) of student and teacher [rows, rows]; weights [rows, 4 tiles];
-// partial [tiles, tiles]. Symmetry turns [j, k] into [k, j], which lies together.
+// eight. pairs (S, r) of student and teacher [rows, rows]; weights [count, 4 tiles];
+// partial [count / 4, tiles]. Symmetry turns [j, k] into [k, j], which lies together.
 
 struct Params {
   rows: u32,
   tiles: u32,
+  own: u32,
+  count: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,6 +29,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
 
 override WORKGROUP_SIZE: u32 = 8;
+override SUMMED: bool = false;
 
 // (S, r) of the student and of the teacher between one row and four others.
 struct Quad {
@@ -66,20 +73,28 @@ fn add_angles(sums: Sums, ij: Quad, kj: Quad, i: u32, k: u32) -> Sums {
   let other_s = 0.5 * (ik.x + kj.s - ij.s) * opposite;
   let other_t = 0.5 * (ik.z + kj.t - ij.t) * ik.w * kj.t_inverse;
   let other_slope = clamp(other_s - other_t, vec4f(-1.0), vec4f(1.0));
-  return Sums(
-    sums.weight + (as_arm - 0.5 * other_slope * opposite),
-    sums.loss + loss,
-  );
+  var weight = as_arm - 0.5 * other_slope * opposite;
+  if (SUMMED) {
+    // Vertex j, arms i and k; and k's angle once more, for S_ji.
+    let last_arms = ij.s_inverse * kj.s_inverse;
+    let last_s = 0.5 * (ij.s + kj.s - ik.x) * last_arms;
+    let last_t = 0.5 * (ij.t + kj.t - ik.z) * ij.t_inverse * kj.t_inverse;
+    let last_slope = clamp(last_s - last_t, vec4f(-1.0), vec4f(1.0));
+    weight += last_slope * (last_arms - last_s * ij.s_inverse * ij.s_inverse) -
+      0.5 * other_slope * opposite;
+  }
+  return Sums(sums.weight + weight, sums.loss + loss);
 }
 
-// Writes the weights of row i and returns its part of the loss.
+// Writes the weights of row i of the own ones and returns its part of the loss.
 fn finish(sums: Sums, i: u32, j: u32) -> f32 {
   let rows = params.rows;
   let scale = 1.0 / (f32(rows) * f32(rows) * f32(rows));
   var loss = 0.0;
   for (var n = 0u; n < 4u; n++) {
-    if (i < rows && j + n < rows) {
-      slopes[i * 4u * params.tiles + j + n] = select(scale * sums.weight[n], 0.0, i == j + n);
+    if (i < params.count && j + n < rows) {
+      let same = params.own + i == j + n;
+      slopes[i * 4u * params.tiles + j + n] = select(scale * sums.weight[n], 0.0, same);
       loss += sums.loss[n];
     }
   }
@@ -96,14 +111,15 @@ fn main(
   let groups_per_row = (params.tiles + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
   let index = group.y * groups.x + group.x;
   let row = index / groups_per_row;
-  if (row >= params.tiles) {
+  if (4u * row >= params.count) {
     return;
   }
   let column = (index % groups_per_row) * WORKGROUP_SIZE + local;
   let last = vec4u(params.rows - 1u);
   let i = row * 4u;
   let j = column * 4u;
-  let own = min(vec4u(i, i + 1u, i + 2u, i + 3u), last);
+  let own = params.own +
+    min(vec4u(i, i + 1u, i + 2u, i + 3u), vec4u(params.count - 1u));
   let others = min(vec4u(j, j + 1u, j + 2u, j + 3u), last);
   let q0 = quad_of(own.x, others);
   let q1 = quad_of(own.y, others);

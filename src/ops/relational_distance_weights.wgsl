@@ -6,11 +6,14 @@
 //
 // The second term is the student's mean mu, which is differentiated too. The diagonal
 // and clamped distances (S <= 1e-12) have weight 0. pairs [rows, rows]; totals = sums of
-// both distances, moments = (sum h, sum h' d); weights [rows, stride].
+// both distances, moments = (sum h, sum h' d); weights [count, stride] of the rows i from
+// own on.
 
 struct Params {
   rows: u32,
   stride: u32,
+  own: u32,
+  count: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -26,13 +29,13 @@ fn main(
 ) {
   let rows = params.rows;
   let at = (group.y * groups.x + group.x) * 64u + local;
-  if (at >= rows * rows) {
+  if (at >= params.count * rows) {
     return;
   }
-  let pair = pair_at(at);
+  let pair = pair_at(params.own * rows + at);
   let square = pair.x;
   var weight = 0.0;
-  if (at / rows != at % rows && square > 1e-12) {
+  if (params.own + at / rows != at % rows && square > 1e-12) {
     let pair_count = f32(rows) * f32(rows - 1u);
     let inverse_mean = pair_count / totals[0];
     let ds = sqrt(square);

@@ -1,10 +1,5 @@
 import type { Tensor } from "../gpu/mod.ts";
-import {
-  copyRows,
-  relationalAngle,
-  relationalDistance,
-  scaleBy,
-} from "../ops/mod.ts";
+import { relationalAngle, relationalDistance, scaleBy } from "../ops/mod.ts";
 import type { StepProgram } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { DistillSchedule } from "./distill_schedule.ts";
@@ -13,8 +8,8 @@ import type { Teaching } from "./teaching.ts";
 
 /**
  * Records the relational losses on the features of all ranks, a mean over the
- * teachers, and the gradient for this rank's own. Every rank computes the whole
- * loss; rank 0 alone counts its value.
+ * teachers, and the gradient for this rank's own rows, whose part of the losses it
+ * counts.
  */
 export function recordRelational(
   { config, communicator, division }: Context,
@@ -37,9 +32,10 @@ export function recordRelational(
   const teacherRows = teachings.map((teaching, i) =>
     teaching.allFeatures(step, teachers[i], offsets)
   );
-  const sum = new GradientSum(
-    step.distributed ? program.scratch(studentRows.shape) : output,
-  );
+  const own = step.distributed
+    ? { first: offsets[rank]!, count: output.shape[0]! }
+    : undefined;
+  const sum = new GradientSum(output);
   for (
     const [name, op] of [
       ["relationalDistance", relationalDistance],
@@ -53,12 +49,13 @@ export function recordRelational(
     const total = new GradientSum(program.scratch([1]));
     const loss = program.scratch([1]);
     for (const teacher of teacherRows) {
-      const target = factor ? program.scratch(studentRows.shape) : sum.tensor;
+      const target = factor ? program.scratch(output.shape) : sum.tensor;
       op(program, {
         student: studentRows,
         teacher,
         loss,
         dStudent: target,
+        own,
         scale: scale * share,
         accumulate: factor ? false : sum.next(),
       });
@@ -79,16 +76,8 @@ export function recordRelational(
         accumulate: total.next(),
       });
     }
-    recordSum(step, total.tensor, name, rank === 0 ? 1 : 0);
+    recordSum(step, total.tensor, name, 1);
     program.release(loss, total.tensor);
   }
-  if (!step.distributed) return;
-  copyRows(program, {
-    input: sum.tensor,
-    output,
-    inputRow: offsets[rank]!,
-    outputRow: 0,
-    rows: output.shape[0]!,
-  });
-  program.release(sum.tensor, studentRows);
+  if (step.distributed) program.release(studentRows);
 }

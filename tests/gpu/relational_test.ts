@@ -78,6 +78,28 @@ for (const form of FORMS) {
       }
     }
 
+    await t.step("ranks with rows of their own share the work", async () => {
+      for (const options of CASES) {
+        const { rows, dim, teacherDim } = options;
+        const { student, teacher } = features(options);
+        const shape = { rows, dim, teacherDim, equalRows: "zero" } as const;
+        for (
+          const [op, reference] of [
+            [relationalDistance, relationalDistanceReference],
+            [relationalAngle, relationalAngleReference],
+          ] as const
+        ) {
+          await checkShares(device, {
+            op,
+            student,
+            teacher,
+            dim,
+            expected: reference(student, teacher, shape),
+          });
+        }
+      }
+    });
+
     await t.step("relational losses are 0 for a single row", async () => {
       for (const op of [relationalDistance, relationalAngle]) {
         const loss = device.tensor([1], new Float32Array([7]));
@@ -201,5 +223,49 @@ async function check(device: Device, args: {
     expected.gradient.map((g) => 10 * g + (accumulate ? 1 : 0)),
     { atol: 2e-4 * largest + 2e-7 },
     "gradient",
+  );
+}
+
+/** Every one of three ranks computes its part of the loss and its rows of the gradient. */
+async function checkShares(device: Device, args: {
+  op: typeof relationalDistance;
+  student: Float32Array<ArrayBuffer>;
+  teacher: Float32Array<ArrayBuffer>;
+  expected: BatchLoss;
+  dim: number;
+}): Promise<void> {
+  const { op, student, teacher, expected, dim } = args;
+  const rows = student.length / dim;
+  const bounds = [0, Math.ceil(rows / 5), Math.ceil(rows / 2), rows];
+  const gradient: number[] = [];
+  let total = 0;
+  for (const [rank, first] of bounds.slice(0, -1).entries()) {
+    const count = bounds[rank + 1]! - first;
+    if (count === 0) continue;
+    const loss = device.tensor([1]);
+    const dStudent = device.tensor(
+      [count, dim],
+      new Float32Array(count * dim).fill(NaN),
+    );
+    device.run((program) =>
+      op(program, {
+        student: device.tensor([rows, dim], student),
+        teacher: device.tensor([rows, teacher.length / rows], teacher),
+        own: { first, count },
+        loss,
+        dStudent,
+        scale: 1,
+      })
+    );
+    total += (await device.read(loss))[0]!;
+    gradient.push(...await device.read(dStudent));
+  }
+  assertClose([total], [expected.loss], { atol: 1e-9, rtol: 2e-5 });
+  const largest = Math.max(...expected.gradient.map(Math.abs), 1e-3);
+  assertClose(
+    gradient,
+    expected.gradient,
+    { atol: 2e-5 * largest + 2e-8 },
+    `gradient of ${op.name}() with ${rows} rows`,
   );
 }
