@@ -153,7 +153,11 @@ export async function rehearse(
     if (!(error instanceof DeviceLimitError)) throw error;
     throw new SignetError(
       `Cannot run phase ${name} on rank ${rank}: not even a micro-batch of one image fits: ${error.message}`,
-      { hint: "use a smaller model or data.imageSize", cause: error },
+      {
+        hint:
+          "use a smaller model or data.imageSize; relational losses also grow with globalBatch",
+        cause: error,
+      },
     );
   }
 }
