@@ -46,7 +46,8 @@ export function advance(
   const turn: Turn = { state, actions: [], at: state.at };
   if (turn.at - before.at > PAUSE_MS) forgive(turn, turn.at - before.at);
   handle(turn, event);
-  watch(turn);
+  // Deadlines are seconds; to look at every rank at every heartbeat is rank^2 work.
+  if (event.kind === "tick" || ended(state)) watch(turn);
   // The last word may come from one that is not waited for any more.
   if (state.stage === "running") endPhases(turn);
   return [state, turn.actions];
