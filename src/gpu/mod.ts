@@ -25,7 +25,8 @@ export {
   type MemoryKind,
   type MemoryUse,
 } from "./memory.ts";
-export { type Cost, type Dispatch, Program } from "./program.ts";
+export { type Cost, type Dispatch } from "./dispatch.ts";
+export { Program } from "./program.ts";
 export type { ScratchPlan } from "./scratch_plan.ts";
 export { clockOffset } from "./clock_offset.ts";
 export { compileEarly } from "./compile_early.ts";

@@ -1,11 +1,7 @@
 import type { Device } from "./device.ts";
 import { DeviceLimitError } from "./errors.ts";
-import {
-  type Constants,
-  type Kernel,
-  type TextureKind,
-  UNIFORM_SLOT,
-} from "./kernel.ts";
+import { boundBytes, type Dispatch, gridOf } from "./dispatch.ts";
+import type { Kernel, TextureKind } from "./kernel.ts";
 import type { Readback } from "./readback.ts";
 import {
   bytesOf,
@@ -25,48 +21,11 @@ import {
   type TextureLayout,
 } from "./texture_layout.ts";
 import { padKernel } from "./texture_pad.ts";
+import { packed, UniformSlots } from "./uniform_slots.ts";
 import { type TensorTexture, TexturePool } from "./texture_pool.ts";
-
-/** Arguments of {@linkcode Program.dispatch}. */
-export interface Dispatch {
-  /**
-   * Fixed for the life of the program: the struct at binding 0, all its `u32`
-   * before all its `f32`. Left out, the first buffer is at binding 0.
-   */
-  uniforms?: { u32?: readonly number[]; f32?: readonly number[] };
-  /**
-   * Copied to textures and bound after the uniforms: CPU adapters read texels
-   * several times faster than buffers. See `TEXTURE_WIDTH` and `MatrixLayout`.
-   */
-  textures?: readonly (Tensor | Matrix)[];
-  /** Bound in order after the uniforms and textures. */
-  buffers: readonly Tensor[];
-  /** Values for `override` declarations; each combination is a pipeline. */
-  constants?: Constants;
-  /**
-   * A number is a one-dimensional grid, split over x and y when it exceeds the
-   * limit: such kernels compute `(group.y * groups.x + group.x)` and guard the end.
-   */
-  workgroups: number | readonly number[];
-  /** Under which `--profile` counts it; default: the kernel's name. */
-  label?: string;
-  /** What `--profile` divides by the time: work of the op, not of the kernel. */
-  cost?: Cost;
-}
-
-/** The least work of an op. */
-export interface Cost {
-  /** Floating-point operations; a multiply-add is two. Default: not counted. */
-  flops?: number;
-  /** Bytes read and written. Default: those of all bound tensors. */
-  bytes?: number;
-}
 
 /** Sections between two exchange points; submitted as one command buffer. */
 type Piece = Section[];
-
-const UNIFORM_SLOTS = 128;
-const MAX_WORKGROUPS = 65535;
 
 /**
  * A recorded list of GPU commands that is replayed every step.
@@ -79,11 +38,9 @@ const MAX_WORKGROUPS = 65535;
 export class Program {
   readonly device: Device;
   readonly #pieces: Piece[] = [[]];
-  readonly #owned: GPUBuffer[] = [];
   readonly #scratch: ScratchPool;
   readonly #textures: TexturePool;
-  #uniforms: GPUBuffer | undefined;
-  #usedSlots = 0;
+  readonly #uniforms: UniformSlots;
   #timings: Timings | undefined;
 
   /** @param scratch Of an earlier recording that was the same, to the size of each tensor. */
@@ -91,6 +48,7 @@ export class Program {
     this.device = device;
     this.#scratch = new ScratchPool(device, scratch);
     this.#textures = new TexturePool(device);
+    this.#uniforms = new UniformSlots(device);
     this.section("main");
   }
 
@@ -166,7 +124,7 @@ export class Program {
     });
     const entries: GPUBindGroupEntry[] = [];
     if (uniforms !== undefined) {
-      entries.push({ binding: 0, resource: this.#uniform(uniforms) });
+      entries.push({ binding: 0, resource: this.#uniforms.take(uniforms) });
     }
     for (const resource of this.#textureViews(matrices)) {
       entries.push({ binding: entries.length, resource });
@@ -259,10 +217,9 @@ export class Program {
   }
 
   [Symbol.dispose](): void {
-    for (const buffer of this.#owned) buffer.destroy();
+    this.#uniforms[Symbol.dispose]();
     this.#textures[Symbol.dispose]();
     this.#timings?.[Symbol.dispose]();
-    this.#owned.length = 0;
     this.#scratch[Symbol.dispose]();
   }
 
@@ -321,7 +278,7 @@ export class Program {
       label: kernel.name,
       layout: pipeline.getBindGroupLayout(0),
       entries: [
-        { binding: 0, resource: this.#uniform(uniforms) },
+        { binding: 0, resource: this.#uniforms.take(uniforms) },
         { binding: 1, resource: from },
         { binding: 2, resource: to },
       ],
@@ -340,20 +297,6 @@ export class Program {
   #section(): Section {
     return this.#pieces.at(-1)!.at(-1)!;
   }
-
-  #uniform(data: Uint32Array<ArrayBuffer>): GPUBufferBinding {
-    if (this.#uniforms === undefined || this.#usedSlots === UNIFORM_SLOTS) {
-      this.#uniforms = this.device.buffer(
-        UNIFORM_SLOT * UNIFORM_SLOTS,
-        GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-      );
-      this.#owned.push(this.#uniforms);
-      this.#usedSlots = 0;
-    }
-    const offset = UNIFORM_SLOT * this.#usedSlots++;
-    this.device.gpu.queue.writeBuffer(this.#uniforms, offset, data);
-    return { buffer: this.#uniforms, offset, size: data.byteLength };
-  }
 }
 
 /** A tensor or matrix with its place in a texture. */
@@ -370,44 +313,4 @@ function asMatrix(source: Tensor | Matrix): Placed {
 
 function kindOf({ tensor, layout }: Placed): TextureKind {
   return { format: textureFormat(tensor), flat: !layout.exact };
-}
-
-/** As whole vectors, all `u32` first. */
-function packed(
-  { u32 = [], f32 = [] }: NonNullable<Dispatch["uniforms"]>,
-): Uint32Array<ArrayBuffer> {
-  const words = Math.ceil((u32.length + f32.length) / 4) * 4;
-  if (words * 4 > UNIFORM_SLOT) {
-    throw new RangeError(
-      `Cannot pack ${words * 4} bytes of uniforms: at most 256`,
-    );
-  }
-  const data = new Uint32Array(words);
-  data.set(u32);
-  new Float32Array(data.buffer).set(f32, u32.length);
-  return data;
-}
-
-function gridOf(
-  kernel: Kernel,
-  workgroups: Dispatch["workgroups"],
-): [number, number, number] {
-  if (typeof workgroups === "number") {
-    const y = Math.ceil(workgroups / MAX_WORKGROUPS);
-    return [y === 0 ? 0 : Math.ceil(workgroups / y), y, 1];
-  }
-  const [x = 1, y = 1, z = 1] = workgroups;
-  if (x > MAX_WORKGROUPS || y > MAX_WORKGROUPS || z > MAX_WORKGROUPS) {
-    throw new RangeError(
-      `Cannot dispatch ${kernel.name} over [${x}, ${y}, ${z}] workgroups: at most ${MAX_WORKGROUPS} a dimension`,
-    );
-  }
-  return [x, y, z];
-}
-
-/** Each tensor counts once, however often it is bound. */
-function boundBytes({ textures = [], buffers }: Dispatch): number {
-  const read = textures.map((it) => "tensor" in it ? it.tensor : it);
-  return [...new Set([...read, ...buffers])]
-    .reduce((sum, tensor) => sum + tensorBytes(tensor), 0);
 }

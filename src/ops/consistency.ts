@@ -1,9 +1,10 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import logitPair from "./common/logit_pair.wgsl" with { type: "text" };
 import wgsl from "./consistency.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("consistency", wgsl);
+const kernel = defineRowKernel("consistency", wgsl, [logitPair]);
 
 /** Arguments of {@linkcode consistencyMse}; logits are `[rows, classes]`. */
 export interface ConsistencyMseArgs {

@@ -28,54 +28,43 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let asked = row_of(group.y * groups.x + group.x, local);
-  let row = min(asked, params.rows - 1u);
-  let lane = lane_of(local);
   let cols = params.cols;
-  let start = row * cols;
-  let weight = row_weights[row];
+  let own = logit_pair(group, groups, local);
+  let weight = row_weights[own.row];
 
-  var top_s = -3.4e38;
-  var top_t = -3.4e38;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    top_s = max(top_s, student[start + c]);
-    top_t = max(top_t, teacher[start + c]);
-  }
-  top_s = row_max(lane, top_s);
-  top_t = row_max(lane, top_t);
   var total_s = 0.0;
   var total_t = 0.0;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    total_s += exp(student[start + c] - top_s);
-    total_t += exp(teacher[start + c] - top_t);
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    total_s += exp(student[own.start + c] - own.top_student);
+    total_t += exp(teacher[own.start + c] - own.top_teacher);
   }
-  total_s = row_sum(lane, total_s);
-  total_t = row_sum(lane, total_t);
+  total_s = row_sum(own.lane, total_s);
+  total_t = row_sum(own.lane, total_t);
   var squares = 0.0;
   var inner = 0.0;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    let s = exp(student[start + c] - top_s) / total_s;
-    let e = s - exp(teacher[start + c] - top_t) / total_t;
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    let s = exp(student[own.start + c] - own.top_student) / total_s;
+    let e = s - exp(teacher[own.start + c] - own.top_teacher) / total_t;
     squares += e * e;
     inner += e * s;
   }
-  squares = row_sum(lane, squares);
-  inner = row_sum(lane, inner);
-  if (asked >= params.rows) {
+  squares = row_sum(own.lane, squares);
+  inner = row_sum(own.lane, inner);
+  if (!own.exists) {
     return;
   }
 
-  if (lane == 0u) {
-    loss[row] = select(weight * squares / f32(cols), 0.0, weight == 0.0);
+  if (own.lane == 0u) {
+    loss[own.row] = select(weight * squares / f32(cols), 0.0, weight == 0.0);
   }
   let factor = params.scale * weight * 2.0 / f32(cols);
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    let s = exp(student[start + c] - top_s) / total_s;
-    let e = s - exp(teacher[start + c] - top_t) / total_t;
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    let s = exp(student[own.start + c] - own.top_student) / total_s;
+    let e = s - exp(teacher[own.start + c] - own.top_teacher) / total_t;
     var gradient = select(factor * s * (e - inner), 0.0, weight == 0.0);
     if (ACCUMULATE) {
-      gradient += d_student[start + c];
+      gradient += d_student[own.start + c];
     }
-    d_student[start + c] = gradient;
+    d_student[own.start + c] = gradient;
   }
 }

@@ -1,9 +1,10 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
 import { shapeError } from "../gpu/mod.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
+import logitPair from "./common/logit_pair.wgsl" with { type: "text" };
 import wgsl from "./distill_kl.wgsl" with { type: "text" };
 
-const kernel = defineRowKernel("distill_kl", wgsl);
+const kernel = defineRowKernel("distill_kl", wgsl, [logitPair]);
 
 /** Arguments of {@linkcode distillKl}; logits are `[rows, classes]`. */
 export interface DistillKlArgs {

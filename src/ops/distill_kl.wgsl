@@ -29,54 +29,43 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let asked = row_of(group.y * groups.x + group.x, local);
-  let row = min(asked, params.rows - 1u);
-  let lane = lane_of(local);
   let cols = params.cols;
-  let start = row * cols;
-  let weight = row_weights[row];
+  let own = logit_pair(group, groups, local);
+  let weight = row_weights[own.row];
   let cooling = 1.0 / params.temperature;
 
-  var top_s = -3.4e38;
-  var top_t = -3.4e38;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    top_s = max(top_s, student[start + c]);
-    top_t = max(top_t, teacher[start + c]);
-  }
-  top_s = row_max(lane, top_s);
-  top_t = row_max(lane, top_t);
   // sum_c p_c (log p_c - log q_c) with log p_c = zt_c - log St, log q_c = zs_c - log Ss.
   var total_s = 0.0;
   var total_t = 0.0;
   var contrast = 0.0;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    let zs = (student[start + c] - top_s) * cooling;
-    let zt = (teacher[start + c] - top_t) * cooling;
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    let zs = (student[own.start + c] - own.top_student) * cooling;
+    let zt = (teacher[own.start + c] - own.top_teacher) * cooling;
     let et = exp(zt);
     total_s += exp(zs);
     total_t += et;
     contrast += et * (zt - zs);
   }
-  total_s = row_sum(lane, total_s);
-  total_t = row_sum(lane, total_t);
-  contrast = row_sum(lane, contrast);
-  if (asked >= params.rows) {
+  total_s = row_sum(own.lane, total_s);
+  total_t = row_sum(own.lane, total_t);
+  contrast = row_sum(own.lane, contrast);
+  if (!own.exists) {
     return;
   }
 
   let temperature = params.temperature;
-  if (lane == 0u) {
+  if (own.lane == 0u) {
     let divergence = contrast / total_t + log(total_s) - log(total_t);
-    loss[row] = select(weight * temperature * temperature * divergence, 0.0, weight == 0.0);
+    loss[own.row] = select(weight * temperature * temperature * divergence, 0.0, weight == 0.0);
   }
   let factor = params.scale * weight * temperature;
-  for (var c = lane; c < cols; c += ROW_LANES) {
-    let q = exp((student[start + c] - top_s) * cooling) / total_s;
-    let p = exp((teacher[start + c] - top_t) * cooling) / total_t;
+  for (var c = own.lane; c < cols; c += ROW_LANES) {
+    let q = exp((student[own.start + c] - own.top_student) * cooling) / total_s;
+    let p = exp((teacher[own.start + c] - own.top_teacher) * cooling) / total_t;
     var gradient = select(factor * (q - p), 0.0, weight == 0.0);
     if (ACCUMULATE) {
-      gradient += d_student[start + c];
+      gradient += d_student[own.start + c];
     }
-    d_student[start + c] = gradient;
+    d_student[own.start + c] = gradient;
   }
 }
