@@ -39,8 +39,8 @@ export function answerCollapse(
   guard.floor = (Math.max(guard.floor, threshold) + 1) / 2;
   if (collapse.kind === "unused") guard.floor = 0;
   const raised = guard.floor > 0
-    ? `labels need a confidence of ${guard.floor.toFixed(3)} now`
-    : "labels need no more confidence than before";
+    ? `${guard.what} need a confidence of ${guard.floor.toFixed(3)} now`
+    : `${guard.what} need no more confidence than before`;
   if (answer === "raise" || best === undefined) {
     say(raised);
     return undefined;

@@ -26,12 +26,24 @@ export interface GuardState {
   warned: boolean;
 }
 
+/** What a {@linkcode CollapseGuard} judges by, and how it speaks. */
+export interface Watched {
+  /** Share of each class among the labels. */
+  prior: readonly number[];
+  classNames: readonly string[];
+  /** Targets are predictions that are learned from without becoming labels. */
+  what: "pseudo-labels" | "targets";
+}
+
 /**
  * Watches the pseudo-labels of a window of steps: whether any are used, whether one
  * class takes over and whether they drift from the class frequencies of the labels.
+ * Targets of a consistency loss are watched as labels that count by how sure they are.
  * All ranks see the same; checkpoints hold it.
  */
 export class CollapseGuard {
+  /** Pseudo-labels or targets. */
+  readonly what: Watched["what"];
   /** Labels of less confidence are not used: 0 until an answer raises it. */
   floor = 0;
   /** Collapses answered so far. */
@@ -51,25 +63,29 @@ export class CollapseGuard {
   /** It is said already that they never were. */
   #warned = false;
 
-  /** @param prior Share of each class among the labels. */
-  constructor(
-    options: Options,
-    prior: readonly number[],
-    names: readonly string[],
-  ) {
+  constructor(options: Options, { prior, classNames, what }: Watched) {
+    this.what = what;
     this.#options = options;
     this.#prior = prior;
-    this.#names = names;
+    this.#names = classNames;
     this.#classes = prior.map(() => 0);
   }
 
-  /** Notes the labels of a step, once: a resumed phase prepares a step again. */
-  note(step: number, { labels, weights }: PseudoLabels): void {
+  /**
+   * Notes the labels of a step, once: a resumed phase prepares a step again.
+   *
+   * @param chosen Share of the images that these labels were chosen from, above 0.
+   */
+  note(
+    step: number,
+    { labels, weights }: Pick<PseudoLabels, "labels" | "weights">,
+    chosen = 1,
+  ): void {
     if (step < this.#next) return;
     this.#next = step + 1;
     this.#steps++;
+    this.#seen += labels.length / chosen;
     labels.forEach((label, i) => {
-      this.#seen++;
       this.#used += weights[i]!;
       this.#classes[label]! += weights[i]!;
     });
@@ -121,7 +137,9 @@ export class CollapseGuard {
     const { leastRate, takeover, drift } = this.#options;
     const rate = this.#used / Math.max(1, this.#seen);
     if (rate < leastRate) {
-      const message = `only ${percent(rate)} of the pseudo-labels are used`;
+      const message = this.what === "targets"
+        ? `targets are only ${percent(rate)} of the way from chance to sure`
+        : `only ${percent(rate)} of the pseudo-labels are used`;
       if (this.#wasUsed) return { kind: "unused", message };
       if (this.#warned) return undefined;
       this.#warned = true;
@@ -137,7 +155,7 @@ export class CollapseGuard {
           kind: "takeover",
           message: `class ${this.#names[c]} has ${
             percent(share)
-          } of the pseudo-labels and ${percent(prior)} of the labels`,
+          } of the ${this.what} and ${percent(prior)} of the labels`,
         };
       }
     }
@@ -150,7 +168,7 @@ export class CollapseGuard {
         kind: "drift",
         message: `${
           percent(distance)
-        } of the pseudo-labels lie elsewhere than the classes of the labels`,
+        } of the ${this.what} lie elsewhere than the classes of the labels`,
       }
       : undefined;
   }

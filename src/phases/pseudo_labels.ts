@@ -21,6 +21,7 @@ import {
   type PseudoLabelRule,
   type PseudoLabels,
   type RuleState,
+  topClasses,
 } from "./rules/mod.ts";
 import type { Method } from "./self_train_method.ts";
 
@@ -67,11 +68,11 @@ export class Unlabelled {
     this.#provenance = new Provenance(this.#pool.length);
     this.#classes = data.classNames.length;
     const prior = priorOf(context);
-    this.guard = new CollapseGuard(
-      config.phases.selfTrain.guard,
+    this.guard = new CollapseGuard(config.phases.selfTrain.guard, {
       prior,
-      data.classNames,
-    );
+      classNames: data.classNames,
+      what: method.labels.when === "never" ? "targets" : "pseudo-labels",
+    });
     this.rule = method.labels.when !== "step"
       ? undefined
       : createRule(method.labels.rule, {
@@ -102,15 +103,15 @@ export class Unlabelled {
     const indices = new Uint32Array(count);
     if (this.#drawn.length !== count) this.#drawn = new Int32Array(count);
     if (table !== undefined && table.kept.length === 0) {
+      const none = {
+        labels: new Int32Array(count),
+        weights: new Float32Array(count),
+        confidence: new Float32Array(count),
+      };
+      this.guard.note(this.#place.step, none);
       return {
         indices: indices.fill(NO_IMAGE),
-        pseudoLabels: {
-          labels: new Int32Array(count),
-          weights: new Float32Array(count),
-          confidence: new Float32Array(count),
-          accuracy: 0,
-          rate: 0,
-        },
+        pseudoLabels: { ...none, accuracy: 0, rate: 0 },
       };
     }
     const rows = new Int32Array(count);
@@ -122,9 +123,10 @@ export class Unlabelled {
     }
     if (table === undefined) return { indices };
     const labels = tableRows(table, rows, this.#classes);
-    this.#note(labels);
-    const { accuracy } = this.#figures(labels);
     const rate = new Set(table.kept).size / this.#pool.length;
+    this.#provenance.note(this.#place, this.#drawn, labels);
+    this.guard.note(this.#place.step, labels, rate);
+    const { accuracy } = this.#figures(labels);
     return { indices, pseudoLabels: { ...labels, accuracy, rate } };
   }
 
@@ -140,8 +142,36 @@ export class Unlabelled {
     for (let i = 0; i < weights.length; i++) {
       if (confidence[i]! < this.guard.floor) weights[i] = 0;
     }
-    this.#note(labels);
+    this.#provenance.note(this.#place, this.#drawn, labels);
+    this.guard.note(this.#place.step, labels);
     return { ...labels, ...this.#figures(labels) };
+  }
+
+  /**
+   * Takes note of the predictions that the student shall agree with, where nothing
+   * becomes a label. They count by how far they are from chance: what is undecided
+   * tells no class.
+   *
+   * @returns How much each counts: 0 where the guard asks for more confidence.
+   */
+  watch(weak: ArrayLike<number>): Float32Array {
+    const { labels, confidence } = topClasses(weak, this.#classes);
+    const chance = 1 / this.#classes;
+    const trusted = Float32Array.from(
+      confidence,
+      (value) => value < this.guard.floor ? 0 : 1,
+    );
+    this.#provenance.note(this.#place, this.#drawn, {
+      labels,
+      weights: new Float32Array(labels.length),
+    });
+    this.guard.note(this.#place.step, {
+      labels,
+      weights: trusted.map((trust, i) =>
+        trust * (confidence[i]! - chance) / (1 - chance)
+      ),
+    });
+    return trusted;
   }
 
   /** Labels all unlabelled images when the round is new; returns whether it is. */
@@ -215,11 +245,6 @@ export class Unlabelled {
     // Of an empty table nothing is drawn.
     if (table.kept.length === 0) return;
     this.#sampler = this.#samplerOf(table.kept.length, table.round);
-  }
-
-  #note(labels: PseudoLabels): void {
-    this.#provenance.note(this.#place, this.#drawn, labels);
-    this.guard.note(this.#place.step, labels);
   }
 
   /** Order over positions of the pool, or of the round's kept images. */

@@ -84,6 +84,7 @@ export async function selfTrainRecipe(
     feature,
     unlabelled,
     patches: weakPatches,
+    onTargets: (weak) => losses.write(unlabelled.watch(weak)),
   });
 
   const size = rows.labelled + rows.unlabelled;

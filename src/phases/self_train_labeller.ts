@@ -24,11 +24,14 @@ export interface LabellerArgs {
   unlabelled: Unlabelled;
   /** Of the first micro-batch's weak views; released when used. */
   patches: Tensor;
+  /** Told what all ranks' weak views are taken for, where nothing labels them. */
+  onTargets(weak: ArrayLike<number>): void;
 }
 
 /**
- * Records what the labeller makes of the own unlabelled rows, and where a rule labels
- * them, that all ranks' predictions become labels before the next piece runs.
+ * Records what the labeller makes of the own unlabelled rows, and that all ranks'
+ * predictions become labels before the next piece runs, or are watched where views
+ * only have to agree.
  *
  * @returns The logits of the weak views.
  */
@@ -69,6 +72,8 @@ export function recordLabels(
       });
       batch.adopt(labels, labelled);
     });
+  } else if (method.labels.when === "never") {
+    gather(logits, rows.globalUnlabelled, args.onTargets);
   }
   return logits;
 }

@@ -21,7 +21,7 @@ export class SelfTrainLosses {
   readonly #consistency: number;
   readonly #fairness: FairnessLoss | undefined;
   readonly #device: Device;
-  /** For each micro-batch 0 for labelled rows, the ramp for the others; empty without consistency. */
+  /** For each micro-batch 0 for labelled rows, at most the ramp for the others; empty without consistency. */
   readonly #onlyUnlabelled: readonly Tensor[];
 
   constructor(
@@ -49,12 +49,22 @@ export class SelfTrainLosses {
     );
   }
 
-  /** Writes what a step changes: call it after the batch is written. */
-  write(): void {
+  /**
+   * Writes what a step changes: call it after the batch is written.
+   *
+   * @param trusted How much the target of each unlabelled row of the global batch
+   * counts; absent = 1.
+   */
+  write(trusted?: Float32Array): void {
+    const { labelled, unlabelled, ramp } = this.#batch;
     this.#onlyUnlabelled.forEach((tensor, index) => {
       const weights = new Float32Array(tensor.length);
-      const { labelled } = this.#batch;
-      weights.fill(this.#batch.ramp, labelled.ranges[index]!.size);
+      const start = labelled.ranges[index]!.size;
+      const first = this.#rows.firstUnlabelled +
+        unlabelled.ranges[index]!.first;
+      for (let i = start; i < weights.length; i++) {
+        weights[i] = ramp * (trusted?.[first + i - start] ?? 1);
+      }
       this.#device.write(tensor, weights);
     });
   }

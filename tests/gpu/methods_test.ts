@@ -218,6 +218,33 @@ Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', 
       deepStrictEqual(summary.steps, 4);
       match(warnings.join("\n"), /back to the weights of step 0/);
     });
+    await t.step(
+      "targets of a consistency loss are watched, and need more confidence then",
+      async () => {
+        const watched = {
+          method: "mean-teacher",
+          images: 240,
+          unlabelledWeight: 50,
+          guard: { ...guard, leastRate: 0, window: 8, answer: "raise" },
+        };
+        const { lines, warnings, table } = await run(watched);
+        match(
+          warnings.join("\n"),
+          /step 8: .* of the targets .*; targets need a confidence of 0.500 now/,
+        );
+        const seen = table[0]!.split(",").indexOf("times_seen");
+        ok(table.slice(1).some((line) => Number(line.split(",")[seen]) > 0));
+        const other = await run({
+          ...watched,
+          guard: { ...watched.guard, answer: "warn" },
+        });
+        deepStrictEqual(
+          losses(other).slice(0, 8),
+          losses({ lines }).slice(0, 8),
+        );
+        ok(losses(other)[8] !== losses({ lines })[8]);
+      },
+    );
     await t.step("a start below the bound is not trained", async () => {
       const { summary, lines } = await run({
         guard: { ...guard, startAccuracy: 1 },

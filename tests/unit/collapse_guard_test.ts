@@ -2,7 +2,11 @@ import { deepStrictEqual, match, strictEqual } from "node:assert";
 import { CollapseGuard } from "../../src/phases/collapse_guard.ts";
 
 const PRIOR = [0.5, 0.25, 0.25];
-const NAMES = ["cat", "dog", "owl"];
+const WATCHED = {
+  prior: PRIOR,
+  classNames: ["cat", "dog", "owl"],
+  what: "pseudo-labels",
+} as const;
 const OPTIONS = {
   startAccuracy: 0,
   window: 4,
@@ -26,7 +30,7 @@ function labelsOf(counts: readonly number[], weight = 1) {
 function judge(
   counts: readonly number[],
   weight?: number,
-  guard = new CollapseGuard(OPTIONS, PRIOR, NAMES),
+  guard = new CollapseGuard(OPTIONS, WATCHED),
 ) {
   for (let step = 0; step < 4; step++) {
     strictEqual(guard.take(), undefined);
@@ -38,7 +42,7 @@ function judge(
 Deno.test("CollapseGuard tells unused labels, a class that takes over and drift from the prior", () => {
   strictEqual(judge([10, 5, 5]), undefined);
   strictEqual(judge([8, 8, 4]), undefined);
-  const guard = new CollapseGuard(OPTIONS, PRIOR, NAMES);
+  const guard = new CollapseGuard(OPTIONS, WATCHED);
   // Never in use: said once.
   deepStrictEqual(judge([10, 5, 5], 0, guard)?.kind, "unsure");
   strictEqual(judge([10, 5, 5], 0, guard), undefined);
@@ -60,11 +64,33 @@ Deno.test("CollapseGuard says nothing about the classes of few labels", () => {
   strictEqual(judge([7, 0, 0]), undefined);
 });
 
+Deno.test("CollapseGuard takes chosen labels for a share of all, and speaks of targets as such", () => {
+  const guard = new CollapseGuard(OPTIONS, WATCHED);
+  const note = (chosen: number) => {
+    for (let i = 0; i < 4; i++) {
+      guard.note(guard.save().next, labelsOf([10, 5, 5]), chosen);
+    }
+    return guard.take();
+  };
+  strictEqual(note(0.5), undefined);
+  match(note(0.005)!.message, /only 0.5 % of the pseudo-labels are used/);
+  const targets = new CollapseGuard(OPTIONS, { ...WATCHED, what: "targets" });
+  strictEqual(judge([10, 5, 5], 0.5, targets), undefined);
+  match(
+    judge([10, 5, 5], 0.001, targets)!.message,
+    /targets are only 0.1 % of the way from chance to sure/,
+  );
+  match(
+    judge([1, 2, 17], 0.9, targets)!.message,
+    /class owl has 85.0 % of the targets and 25.0 % of the labels/,
+  );
+});
+
 Deno.test("CollapseGuard goes on from its state and notes no step twice", () => {
-  const guard = new CollapseGuard(OPTIONS, PRIOR, NAMES);
+  const guard = new CollapseGuard(OPTIONS, WATCHED);
   for (const step of [0, 1, 2]) guard.note(step, labelsOf([1, 2, 17]));
   guard.floor = 0.9;
-  const copy = new CollapseGuard(OPTIONS, PRIOR, NAMES);
+  const copy = new CollapseGuard(OPTIONS, WATCHED);
   copy.restore(JSON.parse(JSON.stringify(guard.save())));
   deepStrictEqual(copy.save(), guard.save());
   copy.note(2, labelsOf([1, 2, 17]));

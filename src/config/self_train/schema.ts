@@ -109,7 +109,7 @@ export const selfTrain = z.strictObject({
       "steps whose pseudo-labels are judged together",
     ),
     leastRate: fraction(0.002).describe(
-      "share of pseudo-labels in use below which they count as collapsed, once they were above it",
+      "share of pseudo-labels in use below which they count as collapsed, once they were above it; of pi-model and mean-teacher, whose targets are no labels, how far those are on the way from chance to sure",
     ),
     takeover: fraction(0.6).describe(
       "one class has collapsed the others when its share of the labels in use lies this far between that of the true labels and 1",
@@ -119,7 +119,7 @@ export const selfTrain = z.strictObject({
     ),
     answer: z.enum(["raise", "rollback", "stop", "warn"]).default("rollback")
       .describe(
-        "to a collapse: raise the threshold half-way to 1; that and back to the best weights; end the phase; or only say it",
+        "to a collapse: raise the threshold half-way to 1, below which targets of pi-model and mean-teacher do not count either; that and back to the best weights; end the phase; or only say it",
       ),
     attempts: count(2).describe("answers after which the phase ends"),
   }).prefault({}).describe(
