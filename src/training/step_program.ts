@@ -19,6 +19,7 @@ import { StepMetrics } from "./step_metrics.ts";
 import { type FinishedStep, StepQueue } from "./step_queue.ts";
 import type { Wire } from "./wire.ts";
 import { StepUniform, type StepValues } from "./step_uniform.ts";
+import { SumsUnderWay } from "./sums_under_way.ts";
 
 /** What the host does between two pieces of the program. */
 type Exchange =
@@ -246,31 +247,22 @@ export class StepProgram {
     };
     if (this.distributed) this.metrics.set("stop", votes);
     this.uniform.write(values);
-    const complete: Bucket[] = [];
-    const sums: { bucket: Bucket; done: Promise<void> }[] = [];
-    const send = () => {
-      for (const bucket of complete.splice(0)) {
-        bucket.take();
-        if (bucket === this.#exact) {
-          readyMs = this.#clock.now() - began - communicationMs;
-          this.#table.write(this.#exact.extra);
-        }
-        const done = bucket.sum();
-        // Awaited below; until then a failure must not count as unhandled.
-        done.catch(() => {});
-        sums.push({ bucket, done });
-      }
+    const sums = new SumsUnderWay();
+    const note = (bucket: Bucket) => {
+      if (this.#exact === undefined || bucket !== this.#exact) return;
+      readyMs = this.#clock.now() - began - communicationMs;
+      this.#table.write(this.#exact.extra);
     };
     const last = this.program.pieces - 1;
     const first = this.#ahead ? this.#prefix! + 1 : 0;
     this.#ahead = false;
     for (let piece = first; piece <= last; piece++) {
       this.#submit(piece, piece === last ? values.step : undefined);
-      send();
+      sums.send(note);
       const exchange = this.#exchanges.get(piece);
       if (exchange?.kind === "bucket") {
         for (const { readback } of exchange.buckets) this.#wait(readback);
-        complete.push(...exchange.buckets);
+        sums.add(exchange.buckets);
       } else if (exchange?.kind === "gather") {
         const { gather, then } = exchange;
         this.#wait(gather.readback);
@@ -286,10 +278,7 @@ export class StepProgram {
         await wait(gather.run()).then(() => gather.write(), () => {});
       } else if (exchange?.kind === "await") {
         if (next) await this.#runAhead(values, next);
-        for (const { bucket, done } of sums.splice(0)) {
-          await wait(done);
-          bucket.write();
-        }
+        await sums.write(wait);
         const figures = this.#exact?.of(this.metrics.tensor);
         votes = figures?.[this.metrics.slot("stop")] ?? votes;
         ranks = this.#exact && this.#table.read(this.#exact.extra);

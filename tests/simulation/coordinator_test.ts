@@ -1,12 +1,7 @@
 import { deepStrictEqual, ok } from "node:assert";
 import { TEACHERS } from "../../src/phases/engine.ts";
 import { eachSeed, phasesOf, type Scenario } from "./each_seed.ts";
-import {
-  type ClusterEnd,
-  type ClusterOptions,
-  type Fault,
-  VirtualCluster,
-} from "./virtual_cluster.ts";
+import type { ClusterEnd, ClusterOptions, Fault } from "./virtual_cluster.ts";
 
 /** When the failure was decided. */
 function decidedAt(end: ClusterEnd): number {
