@@ -9,10 +9,12 @@ import {
   splitToJson,
 } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { percent } from "../../src/evaluation/mod.ts";
 import { Console, table } from "../console.ts";
 import { kindOf } from "./data_kind.ts";
 import { preview } from "./data_preview.ts";
 import { parseOptions } from "./options.ts";
+import { writeOut } from "./write_out.ts";
 
 const HELP = `Usage: data check PATH [--kind KIND] [--json]
        data split PATH [--kind KIND] [options]
@@ -61,7 +63,7 @@ function some(lines: readonly string[]): string[] {
 function describe(report: DataReport): string[] {
   const { parts, sizes, unreadable, duplicates, acrossParts } = report;
   const near = report.nearDuplicates.map(({ images, likeness, mirrored }) =>
-    `${images.join(" ~ ")} (${(100 * likeness).toFixed(1)} %${
+    `${images.join(" ~ ")} (${percent(likeness)}${
       mirrored ? ", mirrored" : ""
     })`
   );
@@ -149,7 +151,7 @@ async function split(args: readonly string[]): Promise<number> {
   });
   const text = splitToJson(made, hashDataSet(dataSet));
   const out = options.string("out");
-  if (out !== undefined) await disk.write(out, text);
+  if (out !== undefined) await writeOut(out, text);
   if (options.boolean("json")) {
     terminal.result(text.trimEnd());
     return 0;
@@ -203,7 +205,7 @@ export async function data(args: readonly string[]): Promise<number> {
     }
     default:
       throw new ConfigError(`Cannot run "data ${action}": unknown action`, {
-        hint: "actions: check split fetch",
+        hint: "actions: check split preview fetch",
       });
   }
 }

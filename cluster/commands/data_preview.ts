@@ -10,6 +10,7 @@ import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import { Console } from "../console.ts";
 import { parseOptions } from "./options.ts";
+import { writeOut } from "./write_out.ts";
 
 const PHASES: readonly PreviewPhase[] = [
   "teacher",
@@ -74,7 +75,7 @@ export async function preview(args: readonly string[]): Promise<number> {
     steps: STEPS,
   });
   const title = `${config.name}: ${phase}, ${set.name}`;
-  await disk.write(out, html ? previewPage(made, title) : contactSheet(made));
+  await writeOut(out, html ? previewPage(made, title) : contactSheet(made));
   terminal.result(
     `${out}: ${made.rows.map(({ name }) => name).join(", ")} of ${
       made.rows[0]!.images.length

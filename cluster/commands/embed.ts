@@ -3,6 +3,7 @@ import { float32Tensor, toCsv, writeSafetensors } from "../../src/run/mod.ts";
 import { Console } from "../console.ts";
 import { deliver, lookAtPictures } from "./look_at_pictures.ts";
 import { parseOptions } from "./options.ts";
+import { writeOut } from "./write_out.ts";
 
 const HELP = `Usage: embed RUN|MODEL FILE|FOLDER… [options]
 
@@ -51,7 +52,7 @@ export async function embed(args: readonly string[]): Promise<number> {
     const file = writeSafetensors(new Map([["features", features]]), {
       paths: JSON.stringify(names),
     });
-    await realEnv.disk.write(out, file);
+    await writeOut(out, file);
     terminal.note(`written  ${out}: ${names.length} x ${width}`);
   } else {
     await deliver(

@@ -24,9 +24,14 @@ import { Device } from "../../src/gpu/mod.ts";
 import { RunFolder } from "../../src/run/mod.ts";
 import { Console } from "../console.ts";
 import { kindOf } from "./data_kind.ts";
-import { describeEvaluation, evaluationJson } from "./evaluation_text.ts";
+import {
+  describeEvaluation,
+  evaluationJson,
+  type EvaluationReport,
+} from "./evaluation_text.ts";
 import { writeEvaluation } from "./evaluation_files.ts";
 import { type Options, parseOptions } from "./options.ts";
+import { writingTo } from "./write_out.ts";
 
 const HELP = `Usage: evaluate RUN|MODEL [PATH] [options]
 
@@ -41,13 +46,15 @@ of each class and the confusion matrix.
   --split NAME     test | train; of a run's own data also validation | labelled |
                    unlabelled (default: test where there is one)
   --phase NAME     of a run: another phase's model
-  --which NAME     of a run: best (on validation, default) | last checkpoint
+  --which NAME     of a run: best (on validation, default) | last; a phase that is
+                   done keeps its best model alone
   --out DIR        writes evaluation.json, confusion.csv and predictions.csv
   --json           one JSON object on stdout
 
 A folder holds <class>/ folders, or those below train/ and test/. Classes are
-matched by name, or by position when all names differ. Exit code 1 when images
-could not be read.
+matched by name, where case, spaces and signs need not be equal, or by position
+when all names differ, which is said. Images without a label are left out. Exit
+code 1 when images could not be read.
 
 Examples:
   deno task evaluate runs/2026-11-24-1412-default
@@ -57,7 +64,7 @@ const OWN_SPLITS = ["test", "train", "validation", "labelled", "unlabelled"];
 
 /** What was classified, and where it is from. */
 interface Classified extends Outputs {
-  about: { data: string; split: string; classes: string };
+  about: Pick<EvaluationReport, "data" | "split" | "unlabelled" | "matched">;
 }
 
 /** Tests a model on labelled images; resolves with the exit code. */
@@ -112,7 +119,9 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   }
   if (classified.names.length === 0) {
     throw new ConfigError(
-      `Cannot evaluate on ${classified.about.data}: no labelled image can be read`,
+      `Cannot evaluate on ${classified.about.data}: ${
+        skipped.length > 0 ? "no labelled image can be read" : "it has no label"
+      }`,
     );
   }
   const { classNames, temperature } = stored.info;
@@ -134,7 +143,10 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   };
   const out = options.string("out");
   if (out !== undefined) {
-    await writeEvaluation(disk, out, { report, names: classified.names });
+    await writingTo(
+      out,
+      () => writeEvaluation(disk, out, { report, names: classified.names }),
+    );
   }
   const lines = options.boolean("json")
     ? [JSON.stringify(evaluationJson(report))]
@@ -143,8 +155,8 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   return skipped.length === 0 ? 0 : 1;
 }
 
-function whichOf(text = "best"): "best" | "last" {
-  if (text === "best" || text === "last") return text;
+function whichOf(text: string | undefined): "best" | "last" | undefined {
+  if (text === undefined || text === "best" || text === "last") return text;
   throw new ConfigError(`Cannot use --which ${text}: best or last`);
 }
 
@@ -194,7 +206,12 @@ async function classifyOwn(
   return {
     ...outputs,
     labels: outputs.labels.map((label) => classes[label]!),
-    about: { data: set.name, split, classes: "name" },
+    about: {
+      data: set.name,
+      split,
+      unlabelled: all.length - indices.length,
+      matched: { by: "name", names: set.classNames },
+    },
   };
 }
 
@@ -226,6 +243,11 @@ async function classifyOther(
   return {
     ...outputs,
     labels: outputs.labels.map((label) => map.classes[label]!),
-    about: { data: set.name, split: set.split, classes: map.by },
+    about: {
+      data: set.name,
+      split: set.split,
+      unlabelled: set.unlabelled,
+      matched: { by: map.by, names: set.classNames },
+    },
   };
 }

@@ -1,5 +1,5 @@
 import type { Disk } from "../../src/env/mod.ts";
-import { RunFolder } from "../../src/run/mod.ts";
+import { RunFolder, writePredictions } from "../../src/run/mod.ts";
 import { evaluationJson, type EvaluationReport } from "./evaluation_text.ts";
 
 /** Writes the tables of an evaluation into a folder. */
@@ -11,18 +11,15 @@ export async function writeEvaluation(
   await disk.makeFolder(path);
   const folder = new RunFolder(disk, path);
   const { classNames, result } = report;
-  const { classes } = result;
   const { probabilities, predictions } = report.calibrated ?? result;
   await folder.writeJson("evaluation.json", evaluationJson(report));
   await folder.writeConfusion(classNames, result.confusion);
-  await folder.writeTable(
-    "predictions.csv",
-    ["name", "label", "prediction", "confidence"],
-    names.map((name, i) => [
-      name,
-      classNames[report.labels[i]!]!,
-      classNames[predictions[i]!]!,
-      probabilities[i * classes + predictions[i]!]!.toFixed(6),
-    ]),
-  );
+  await writePredictions(folder, "predictions.csv", {
+    classNames,
+    indices: [...names.keys()],
+    names,
+    labels: report.labels,
+    predictions,
+    probabilities,
+  });
 }

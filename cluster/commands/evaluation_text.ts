@@ -1,5 +1,9 @@
 import type { SkippedImage } from "../../src/data/mod.ts";
-import type { Confidences, Evaluation } from "../../src/evaluation/mod.ts";
+import {
+  type Confidences,
+  type Evaluation,
+  percent,
+} from "../../src/evaluation/mod.ts";
 import { table } from "../console.ts";
 
 /** An evaluation with what it is of. */
@@ -7,8 +11,10 @@ export interface EvaluationReport {
   model: string;
   data: string;
   split: string;
-  /** How classes of model and data were matched. */
-  classes: string;
+  /** Images of it without a label, which are left out. */
+  unlabelled: number;
+  /** How classes of model and data were matched, and the data's names. */
+  matched: { by: "name" | "position"; names: readonly string[] };
   classNames: readonly string[];
   skipped: readonly SkippedImage[];
   /** True class of each image. */
@@ -19,12 +25,11 @@ export interface EvaluationReport {
   temperature?: number;
 }
 
+/** Classes that are named where they are matched by position. */
+const SHOWN_PAIRS = 3;
+
 /** Classes up to which the confusion matrix is printed. */
 const MOST_PRINTED = 20;
-
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`;
-}
 
 /** NaN where a class is absent. */
 function optional(value: number): string {
@@ -39,9 +44,8 @@ export function describeEvaluation(report: EvaluationReport): string[] {
     `model      ${report.model}`,
     `data       ${report.data}, ${report.split}: ${result.count} images` +
     (report.skipped.length > 0 ? `, ${report.skipped.length} skipped` : "") +
-    (report.classes === "position"
-      ? ", classes matched by position since their names differ"
-      : ""),
+    (report.unlabelled > 0 ? `, ${report.unlabelled} without a label` : ""),
+    ...classNotes(report),
     `accuracy   ${percent(result.accuracy)}   top-5 ${
       percent(top5)
     }   macro F1 ${percent(result.f1.macro)}   balanced ${
@@ -63,8 +67,8 @@ export function describeEvaluation(report: EvaluationReport): string[] {
         name,
         String(result.support[c]!),
         percent(result.precision.class[c]!),
-        percent(result.recall.class[c]!),
-        percent(result.f1.class[c]!),
+        result.support[c] === 0 ? "-" : percent(result.recall.class[c]!),
+        result.support[c] === 0 ? "-" : percent(result.f1.class[c]!),
         optional(result.auc.class[c]!),
       ]),
     ]),
@@ -84,6 +88,30 @@ export function describeEvaluation(report: EvaluationReport): string[] {
   return lines;
 }
 
+/** What must be known about the classes to read the figures. */
+function classNotes(
+  { matched, classNames, result }: EvaluationReport,
+): string[] {
+  const notes: string[] = [];
+  if (matched.by === "position") {
+    const pairs = matched.names.slice(0, SHOWN_PAIRS)
+      .map((name, c) => `${name} as ${classNames[c]}`);
+    const more = matched.names.length > SHOWN_PAIRS ? ", …" : "";
+    notes.push(
+      `classes    matched by position, since no name is one of the model's: ${
+        pairs.join(", ")
+      }${more}`,
+    );
+  }
+  const absent = result.support.filter((images) => images === 0).length;
+  if (absent > 0) {
+    notes.push(
+      `classes    ${absent} of ${result.classes} have no image here; macro F1 takes them as 0, balanced leaves them out`,
+    );
+  }
+  return notes;
+}
+
 /** For machines. */
 export function evaluationJson(
   report: EvaluationReport,
@@ -95,9 +123,10 @@ export function evaluationJson(
     model: report.model,
     data: report.data,
     split: report.split,
-    classes_matched_by: report.classes,
+    classes_matched_by: report.matched.by,
     skipped: report.skipped,
     images: result.count,
+    unlabelled: report.unlabelled,
     accuracy: result.accuracy,
     top5: result.topK[Math.min(5, n)],
     macro_f1: result.f1.macro,

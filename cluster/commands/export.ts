@@ -10,6 +10,7 @@ import { type NamedValues, toHuggingFaceNames } from "../../src/model/mod.ts";
 import { float32Tensor, writeSafetensors } from "../../src/run/mod.ts";
 import { Console } from "../console.ts";
 import { parseOptions } from "./options.ts";
+import { writeOut } from "./write_out.ts";
 
 const HELP = `Usage: export RUN|MODEL [options]
 
@@ -78,12 +79,14 @@ export async function exportModel(args: readonly string[]): Promise<number> {
   }
   if (format === "timm") {
     const metadata = headless ? {} : toMetadata(info);
-    await disk.write(out, pack(kept, metadata));
+    await writeOut(out, pack(kept, metadata));
     files.push(out);
   } else {
-    await disk.makeFolder(out);
-    const write = async (name: string, content: Uint8Array | string) => {
-      await disk.write(`${out}/${name}`, content);
+    const write = async (
+      name: string,
+      content: Uint8Array<ArrayBuffer> | string,
+    ) => {
+      await writeOut(`${out}/${name}`, content);
       files.push(`${out}/${name}`);
     };
     const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;

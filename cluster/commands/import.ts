@@ -20,6 +20,7 @@ import {
 import { CONSTANTS, type Normalisation } from "../../src/training/mod.ts";
 import { Console, table } from "../console.ts";
 import { parseOptions } from "./options.ts";
+import { writeOut } from "./write_out.ts";
 
 const HELP = `Usage: import FILE [options]
 
@@ -106,7 +107,7 @@ export async function importModel(args: readonly string[]): Promise<number> {
     phase: "imported",
   };
   const out = options.string("out") ?? "imported.safetensors";
-  await disk.write(
+  await writeOut(
     out,
     writeSafetensors(
       new Map([...values].map(([name, { shape, data }]) => [

@@ -16,6 +16,7 @@ import { renderLabelPage } from "../../src/report/mod.ts";
 import { RunFolder } from "../../src/run/mod.ts";
 import { Console } from "../console.ts";
 import { parseOptions } from "./options.ts";
+import { writeOut } from "./write_out.ts";
 
 const HELP = `Usage: label-queue RUN [options]
 
@@ -97,7 +98,7 @@ export async function labelQueue(args: readonly string[]): Promise<number> {
     }),
   });
   const out = options.string("out") ?? `${run}/label_queue.html`;
-  await disk.write(out, html);
+  await writeOut(out, html);
   const names = chosen.map(({ index }) => data.train.nameOf(index));
   terminal.result(
     options.boolean("json")

@@ -11,6 +11,7 @@ import { picturesAt, type SkippedImage } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import type { Console } from "../console.ts";
+import { writeOut } from "./write_out.ts";
 
 /** What a model made of the pictures that the command line names. */
 export interface Seen extends Outputs {
@@ -78,6 +79,6 @@ export async function deliver(
     terminal.result(text.replace(/\n$/, ""));
     return;
   }
-  await realEnv.disk.write(out, text.endsWith("\n") ? text : `${text}\n`);
+  await writeOut(out, text.endsWith("\n") ? text : `${text}\n`);
   terminal.note(`written  ${out}`);
 }

@@ -1,6 +1,6 @@
 import { calibrated } from "../../src/classifier/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
-import { softmaxRows } from "../../src/evaluation/mod.ts";
+import { percent, softmaxRows } from "../../src/evaluation/mod.ts";
 import { toCsv } from "../../src/run/mod.ts";
 import { Console, table } from "../console.ts";
 import { deliver, lookAtPictures, type Seen } from "./look_at_pictures.ts";
@@ -42,6 +42,9 @@ export async function predict(args: readonly string[]): Promise<number> {
   }
   const top = options.number("top") ?? 5;
   if (top < 1) throw new ConfigError("Cannot use --top 0: at least 1 class");
+  if (options.boolean("csv") && options.boolean("json")) {
+    throw new ConfigError("Cannot use --csv with --json: choose one");
+  }
   const out = options.string("out");
   const [model, ...paths] = options.positional;
   const seen = await lookAtPictures(terminal, {
@@ -95,7 +98,6 @@ function predictions(
 }
 
 function asTable(pictures: readonly Prediction[]): string {
-  const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
   return table(pictures.map(({ path, top }) => [
     path,
     ...top.flatMap(({ label, confidence }) => [label, percent(confidence)]),

@@ -1,3 +1,4 @@
+import { percent } from "../../src/evaluation/mod.ts";
 import type { ProfilePart, ProfileRow } from "../../src/run/mod.ts";
 import type { Console } from "../console.ts";
 
@@ -41,7 +42,7 @@ export function profileLines(part: ProfilePart): string[] {
         row.op,
         row.count.toFixed(0),
         row.ms.toFixed(3),
-        `${(100 * row.share).toFixed(1)} %`,
+        percent(row.share),
         row.gflops?.toFixed(1) ?? "",
         row.gbs?.toFixed(1) ?? "",
       ])

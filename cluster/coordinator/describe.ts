@@ -1,3 +1,4 @@
+import { percent } from "../../src/evaluation/mod.ts";
 import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
 import { clockTime, table } from "../console.ts";
 import type { ProgressMessage, WireCounts } from "../protocol.ts";
@@ -107,10 +108,6 @@ export function shortProgress(
     `${Math.round(imagesPerSecond)} img/s`,
     ...(etaMs === undefined ? [] : [`eta ${clockTime(etaMs)}`]),
   ].join(" ");
-}
-
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`;
 }
 
 /** `reconnects 1, resent 12` */

@@ -1,6 +1,7 @@
 import type { ImageSet } from "../data/mod.ts";
+import { ConfigError } from "../env/mod.ts";
 import type { Device } from "../gpu/mod.ts";
-import { ParameterSet, vitSegments } from "../model/mod.ts";
+import { headLayerNames, ParameterSet, vitSegments } from "../model/mod.ts";
 import { ImageStore } from "../ops/mod.ts";
 import { Inference, PatchInput, soloCommunicator } from "../training/mod.ts";
 import type { StoredModel } from "./load_model.ts";
@@ -22,10 +23,11 @@ export class Classifier {
   /** @param output What {@linkcode Classifier.run} gives: logits, or the features below the head. */
   constructor(
     device: Device,
-    { info, values }: StoredModel,
+    { info, values, name }: StoredModel,
     output: "logits" | "feature" = "logits",
   ) {
     const { images, model, feature, normalisation } = info;
+    if (output === "logits") refuseBlankHead(name, { info, values });
     const bytes = images.channels * images.width * images.height;
     this.#device = device;
     this.rows = Math.max(
@@ -66,6 +68,25 @@ export class Classifier {
     this.#input[Symbol.dispose]();
     this.#parameters[Symbol.dispose]();
   }
+}
+
+/** The last layer of a head is 0 until it learns, and gives all classes the same. */
+function refuseBlankHead(
+  name: string,
+  { info, values }: Pick<StoredModel, "info" | "values">,
+): void {
+  const layer = headLayerNames(info.model, "head").at(-1)!;
+  const learnt = values.get(`${layer}.weight`)?.data.some((value) =>
+    value !== 0
+  );
+  if (learnt) return;
+  throw new ConfigError(
+    `Cannot classify with ${name}: its head has not learned any class`,
+    {
+      hint:
+        "--phase classify or another phase with labels; deno task embed gives its features",
+    },
+  );
 }
 
 /** The images of a set at these places, a batch at a time. */

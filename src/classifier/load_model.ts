@@ -25,7 +25,7 @@ export interface LoadModelOptions {
   /** Of a run: whose model; absent = the shipped one. */
   phase?: string | undefined;
   /** Of a run: the best model on validation, or the newest. */
-  which?: "best" | "last";
+  which?: "best" | "last" | undefined;
 }
 
 /**
@@ -40,8 +40,12 @@ export async function loadModel(
 ): Promise<StoredModel> {
   const place = path.replace(/(?<=.)\/+$/, "");
   const info = await disk.stat(place);
+  const isCheckpoint = await disk.stat(`${place}/manifest.json`) !== undefined;
+  if (info?.kind === "file" || isCheckpoint) {
+    refuseChoice(path, options);
+  }
   if (info?.kind === "file") return await fromFile(disk, place);
-  if (await disk.stat(`${place}/manifest.json`)) {
+  if (isCheckpoint) {
     const [run, name] = splitCheckpoint(place);
     return fromCheckpoint(
       await requireCheckpoint(disk, run, { name }),
@@ -60,6 +64,17 @@ export async function loadModel(
     best: which === "best",
   });
   return fromCheckpoint(checkpoint, place, which);
+}
+
+/** A file or a checkpoint is one model: nothing of it can be chosen. */
+function refuseChoice(path: string, { phase, which }: LoadModelOptions): void {
+  if (phase === undefined && which === undefined) return;
+  throw new ConfigError(
+    `Cannot use --${
+      phase === undefined ? "which" : "phase"
+    } with ${path}: it is one model`,
+    { hint: "give the run folder to choose among its models" },
+  );
 }
 
 async function fromFile(disk: Disk, path: string): Promise<StoredModel> {

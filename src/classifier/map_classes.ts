@@ -8,9 +8,23 @@ export interface ClassMap {
   readonly by: "name" | "position";
 }
 
+/** What is left of a name that became the name of a folder, or was typed anew. */
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "");
+}
+
+/** The one class of the model with this name, or with one that differs in case, spaces and signs alone. */
+function find(model: readonly string[], name: string): number {
+  const exact = model.indexOf(name);
+  const wanted = plain(name);
+  if (exact >= 0 || wanted === "") return exact;
+  const like = model.flatMap((own, c) => plain(own) === wanted ? [c] : []);
+  return like.length === 1 ? like[0]! : -1;
+}
+
 /**
- * Finds the classes of a set among those of a model: by name, or by position
- * when as many have other names.
+ * Finds the classes of a set among those of a model: by name, where case, spaces and
+ * signs need not be equal, or by position when as many have other names.
  *
  * @throws {ConfigError} If neither is possible.
  */
@@ -18,7 +32,11 @@ export function mapClasses(
   model: readonly string[],
   set: readonly string[],
 ): ClassMap {
-  const found = set.map((name) => model.indexOf(name));
+  const loose = set.map((name) => find(model, name));
+  // Two classes of the set may be one of the model's only when read loosely.
+  const found = loose.map((c, i) =>
+    loose.filter((other) => other === c).length > 1 ? model.indexOf(set[i]!) : c
+  );
   const missing = set.filter((_, i) => found[i]! < 0);
   if (missing.length === 0) {
     return { classes: Int32Array.from(found), by: "name" };

@@ -17,7 +17,7 @@ export async function detectKind(disk: Disk, path: string): Promise<DataKind> {
   const info = await disk.stat(path);
   if (!info || info.kind === "other") {
     throw new ConfigError(
-      `Cannot check ${path}: ${
+      `Cannot read ${path}: ${
         info ? "it is neither a file nor a folder" : "it does not exist"
       }`,
     );
@@ -34,7 +34,7 @@ export async function detectKind(disk: Disk, path: string): Promise<DataKind> {
   }
   if (info.kind === "folder") return "folder";
   if (/\.csv$/i.test(path)) return "csv";
-  throw new ConfigError(`Cannot check ${path}: its kind is not clear`, {
+  throw new ConfigError(`Cannot read ${path}: its kind is not clear`, {
     hint: "Say it with --kind cifar10 or --kind cifar100",
   });
 }

@@ -13,6 +13,8 @@ export interface LabelledPart {
   /** Which part of the set it is; `all` of one without parts. */
   readonly split: "train" | "test" | "all";
   readonly part: SourcePart;
+  /** Images of the part that are left out, since their class is unknown. */
+  readonly unlabelled: number;
   /** The format fixes the size of its images. */
   readonly fixed: boolean;
 }
@@ -52,6 +54,7 @@ export async function openLabelled(
       classNames,
       split: "all",
       part: source.train,
+      unlabelled: 0,
       fixed: false,
     };
   }
@@ -61,15 +64,14 @@ export async function openLabelled(
   if (found === undefined) {
     throw new ConfigError(`Cannot use ${place.path}: it has no ${chosen} part`);
   }
+  const known = [...found.labels.keys()].filter((i) => found.labels[i]! >= 0);
   return {
     name: source.name,
     kind: sure,
     classNames: source.classNames,
     split: source.test === undefined && split === undefined ? "all" : chosen,
-    part: pickFrom(
-      found,
-      [...found.labels.keys()].filter((i) => found.labels[i]! >= 0),
-    ),
+    part: pickFrom(found, known),
+    unlabelled: found.labels.length - known.length,
     fixed: source.size !== undefined,
   };
 }

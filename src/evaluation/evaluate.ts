@@ -175,8 +175,8 @@ function topK(
       const other = logits[row * classes + c]!;
       if (other > own || (other === own && c < label)) rank++;
     }
-    shares[rank]! += 1 / labels.length;
+    shares[rank]!++;
   }
   for (let k = 1; k <= classes; k++) shares[k]! += shares[k - 1]!;
-  return shares;
+  return shares.map((hits) => hits / labels.length);
 }

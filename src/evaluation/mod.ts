@@ -12,6 +12,7 @@ export {
 } from "./confusion.ts";
 export { argmaxRows, softmaxRows, totalVariation } from "./probabilities.ts";
 export { areaUnderRoc, type AucFigures } from "./auc.ts";
+export { percent, percentDigits } from "./percent.ts";
 export { fitTemperature } from "./temperature.ts";
 export { ROC_GRID, rocCurve, type RocCurves, rocCurves } from "./roc.ts";
 export {

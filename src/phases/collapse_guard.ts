@@ -1,4 +1,5 @@
 import type { Config } from "../config/mod.ts";
+import { percent } from "../evaluation/mod.ts";
 import type { PseudoLabels } from "./rules/mod.ts";
 
 type Options = Config["phases"]["selfTrain"]["guard"];
@@ -172,8 +173,4 @@ export class CollapseGuard {
       }
       : undefined;
   }
-}
-
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`;
 }

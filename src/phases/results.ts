@@ -10,6 +10,7 @@ import {
   readSafetensorsFile,
   RunFolder,
   toFloat32,
+  writePredictions,
   writeSafetensors,
 } from "../run/mod.ts";
 import type { Context } from "./context.ts";
@@ -47,17 +48,14 @@ export async function writeResults(
   );
   const { classes, labels, predictions, logits } = result;
   const { probabilities } = calibrated ?? result;
-  await run.writeTable(
-    `predictions_${phase}.csv`,
-    ["index", "name", "label", "prediction", "confidence"],
-    [...labels].map((label, i) => {
-      const prediction = predictions[i]!;
-      const confidence = probabilities[i * classes + prediction]!;
-      const index = split.test[i]!;
-      const name = data.test.nameOf(index);
-      return [index, name, label, prediction, confidence.toFixed(6)];
-    }),
-  );
+  await writePredictions(run, `predictions_${phase}.csv`, {
+    classNames,
+    indices: split.test,
+    names: Array.from(split.test, (index) => data.test.nameOf(index)),
+    labels,
+    predictions,
+    probabilities,
+  });
   onBatch();
   const curves = rocCurves(probabilities, labels, classes);
   await run.writeJson(`roc_${phase}.json`, {

@@ -1,4 +1,5 @@
 import { Sampler } from "../data/mod.ts";
+import { percent } from "../evaluation/mod.ts";
 import {
   headsBackward,
   headsForward,
@@ -217,10 +218,10 @@ export async function selfTrainRecipe(
       return accuracy >= least
         ? undefined
         : `its start gets ${
-          (100 * accuracy).toFixed(1)
-        } % of the validation images right, and phases.selfTrain.guard.startAccuracy asks for ${
-          (100 * least).toFixed(1)
-        } %`;
+          percent(accuracy)
+        } of the validation images right, and phases.selfTrain.guard.startAccuracy asks for ${
+          percent(least)
+        }`;
     },
     async prepare(index) {
       for (let i = 0; i < rows.globalLabelled; i++) {

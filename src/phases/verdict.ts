@@ -1,3 +1,4 @@
+import { percent } from "../evaluation/mod.ts";
 import type { PhaseName, PhaseSummary } from "./engine.ts";
 
 /** Which phase's model is the result of the run, and why. */
@@ -106,8 +107,4 @@ function chooseOfChain(phases: Summaries): Verdict {
         : `, labels alone ${percent(baseline.val_accuracy)}`
     }; on the test split ${tested.join(", ")}${because}`,
   };
-}
-
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`;
 }

@@ -1,3 +1,4 @@
+import { percentDigits } from "../evaluation/mod.ts";
 import { type Html, html } from "./html.ts";
 
 /** How a figure is shown. */
@@ -26,9 +27,9 @@ export function format(value: number | undefined, unit: Unit): string {
   if (value === undefined || !Number.isFinite(value)) return MISSING;
   switch (unit) {
     case "percent":
-      return `${(value * 100).toFixed(1)}\u202f%`;
+      return `${percentDigits(value)}\u202f%`;
     case "points":
-      return `${value < 0 ? "−" : "+"}${Math.abs(value * 100).toFixed(1)}`;
+      return `${value < 0 ? "−" : "+"}${percentDigits(Math.abs(value))}`;
     case "count":
       return compact(value);
     case "size":

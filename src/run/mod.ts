@@ -28,6 +28,7 @@ export {
   readPointer,
 } from "./checkpoint_list.ts";
 export { CheckpointDamagedError } from "./manifest.ts";
+export { writePredictions } from "./prediction_table.ts";
 export { RunFolder } from "./run_folder.ts";
 export { type MetricsLine, readMetrics } from "./metrics.ts";
 export { parseCsv, toCsv } from "./csv.ts";

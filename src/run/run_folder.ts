@@ -31,8 +31,13 @@ export class RunFolder {
    * @throws {ConfigError} If it is not there or no run.
    */
   static async open(disk: Disk, path: string): Promise<RunFolder> {
-    if ((await disk.stat(path))?.kind !== "folder") {
-      throw new ConfigError(`Cannot open run ${path}: there is no such folder`);
+    const kind = (await disk.stat(path))?.kind;
+    if (kind !== "folder") {
+      throw new ConfigError(
+        `Cannot open run ${path}: ${
+          kind === undefined ? "there is no such folder" : "it is no folder"
+        }`,
+      );
     }
     if ((await disk.stat(`${path}/config.json`))?.kind !== "file") {
       throw new ConfigError(`Cannot open run ${path}: it has no config.json`);

@@ -1,4 +1,11 @@
-import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
+import {
+  deepStrictEqual,
+  match,
+  ok,
+  rejects,
+  strictEqual,
+  throws,
+} from "node:assert";
 import {
   batchesFor,
   Classifier,
@@ -107,6 +114,21 @@ Deno.test("Classifier has the run's own test accuracy, from the run folder and f
     strictEqual(report.accuracy, test);
     strictEqual(report.classes.length, 10);
 
+    // A file is one model, and one without a trained head classifies nothing.
+    await rejects(
+      loadModel(disk, file, { phase: "classify" }),
+      /Cannot use --phase with .*: it is one model/,
+    );
+    const stored = await loadModel(disk, run);
+    const { shape, data: values } = stored.values.get("head.fc3.weight")!;
+    const blank = { shape, data: new Float32Array(values.length) };
+    stored.values.set("head.fc3.weight", blank);
+    throws(
+      () => new Classifier(device, stored),
+      /its head has not learned any class/,
+    );
+    new Classifier(device, stored, "feature")[Symbol.dispose]();
+
     const pictures = `${run}/pictures`;
     await disk.makeFolder(`${pictures}/below`);
     const grey = encodePng(new Uint8Array(3 * 40 * 30).fill(90), {
@@ -115,6 +137,38 @@ Deno.test("Classifier has the run's own test accuracy, from the run folder and f
     });
     await disk.write(`${pictures}/below/grey.png`, grey);
     await disk.write(`${pictures}/cut.png`, grey.subarray(0, 60));
+    await disk.write(
+      `${pictures}/table.csv`,
+      "path,label\nbelow/grey.png,Square 3\nbelow/grey.png,\ncut.png,Square 3\n",
+    );
+    const out = `${pictures}/results/table`;
+    const table = await command([
+      "evaluate",
+      file,
+      `${pictures}/table.csv`,
+      "--out",
+      out,
+    ]);
+    strictEqual(table.code, 1, table.stderr);
+    match(table.stdout, /table, all: 1 images, 1 skipped, 1 without a label/);
+    match(table.stdout, /9 of 10 have no image here/);
+    const [header, line] = (await disk.readText(`${out}/predictions.csv`))
+      .split("\n");
+    strictEqual(
+      header,
+      "index,name,label,prediction,confidence,class,predicted_class",
+    );
+    match(line!, /^0,below\/grey\.png,3,\d,0\.\d+,square_3,square_\d$/);
+    const refused = await command([
+      "predict",
+      file,
+      `${pictures}/below`,
+      "--out",
+      `${pictures}/cut.png/x.csv`,
+    ]);
+    strictEqual(refused.code, 2);
+    match(refused.stderr, /^error: Cannot write .*x\.csv: /m);
+
     const predicted = await command(["predict", file, pictures, "--json"]);
     strictEqual(predicted.code, 1, predicted.stderr);
     match(predicted.stderr, /skipped {2}.*cut\.png: /);
@@ -162,4 +216,10 @@ Deno.test("mapClasses() matches by name, else by position, else names what is mi
     text = String(error);
   }
   match(text, /the model has no class cow/);
+  // A folder cannot be named like every class.
+  const fashion = ["T-shirt/top", "Ankle boot", "C", "C++"];
+  const loose = mapClasses(fashion, ["ankle boot", "t-shirt_top", "C++"]);
+  deepStrictEqual([loose.by, ...loose.classes], ["name", 1, 0, 3]);
+  throws(() => mapClasses(fashion, ["c"]), /has no class c/);
+  throws(() => mapClasses(fashion, ["Ankle-boot", "ankle boot"]), /no class/);
 });
