@@ -1,13 +1,8 @@
 import { Division, soloCommunicator } from "../training/mod.ts";
-import { type Context, STREAMS } from "./context.ts";
-import type { Recipe } from "./recipe.ts";
+import type { Context } from "./context.ts";
 import { openPhase, rehearse } from "./run_phase.ts";
+import { timeSteps } from "./timed_steps.ts";
 
-/** Steps that compile and warm up. */
-const WARM_UP = 2;
-/** Steps that are timed: at least so many, and for so long. */
-const LEAST_STEPS = 3;
-const LEAST_MS = 1500;
 /** Sum of all weights, about. */
 const PARTS = 1000;
 
@@ -43,6 +38,16 @@ export async function divideBySpeed(context: Context): Promise<Division> {
   return new Division(rank, weights);
 }
 
+/** How a rank of these divides images with the others: by speed, or alike. */
+export function divisionOf(
+  { rank, size }: { rank: number; size: number },
+  speeds: readonly number[] | undefined,
+): Division {
+  return speeds === undefined
+    ? Division.even({ rank, size })
+    : new Division(rank, weightsOf(speeds));
+}
+
 /** Whole numbers, so that sums of them are exact on every machine. */
 export function weightsOf(speeds: readonly number[]): number[] {
   const all = speeds.reduce((sum, speed) => sum + speed, 0);
@@ -71,7 +76,7 @@ async function readWeights(
 
 /** Images a second of training the student on an equal share. */
 async function measureSpeed(context: Context): Promise<number> {
-  const { communicator, config, device, env } = context;
+  const { communicator, config, device } = context;
   const images = Math.ceil(config.globalBatch / communicator.size);
   const solo = soloCommunicator();
   const alone: Context = {
@@ -84,38 +89,11 @@ async function measureSpeed(context: Context): Promise<number> {
   const { microBatch, scratch } = await rehearse(alone, "baseline");
   device.memory.restart();
   using phase = await openPhase({ ...alone, microBatch, scratch }, "baseline");
-  const { recipe } = phase;
-  for (let step = 0; step < WARM_UP; step++) {
-    await trainStep(alone, recipe, step);
-  }
-  await communicator.barrier();
-  const start = env.clock.now();
-  for (let steps = 1;; steps++) {
-    await trainStep(alone, recipe, WARM_UP + steps);
-    const ms = env.clock.now() - start;
-    if (steps >= LEAST_STEPS && ms >= LEAST_MS) {
-      return 1000 * steps * images / ms;
-    }
-  }
-}
-
-/** To its end, at a learning rate of 0. */
-async function trainStep(
-  { config }: Context,
-  { prepare, optimizer, emaDecay, step: program }: Recipe,
-  step: number,
-): Promise<void> {
-  await prepare(step);
-  await program.run({
-    values: {
-      seed: config.seed,
-      stream: STREAMS.baseline,
-      step,
-      learningRate: 0,
-      ...optimizer.corrections(step),
-      emaDecay,
-    },
-    stop: false,
-  });
-  program.drain();
+  const times = await timeSteps(
+    alone,
+    phase.recipe,
+    () => communicator.barrier(),
+  );
+  const ms = times.reduce((sum, time) => sum + time, 0);
+  return 1000 * times.length * images / ms;
 }

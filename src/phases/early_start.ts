@@ -8,7 +8,7 @@ import { loadContext, loadImages } from "./load_context.ts";
 import { openDevice } from "./open_device.ts";
 import { rehearse } from "./run_phase.ts";
 import { silentOptions } from "./silent_options.ts";
-import { enabledPhases } from "./teachers.ts";
+import { phasesWithSteps } from "./teachers.ts";
 
 /** What {@linkcode startEarly} needs to know of a run before the rank has joined it. */
 export interface EarlyOptions extends
@@ -118,11 +118,8 @@ export async function nextPhase(
     "env" | "runFolder" | "config"
   >,
 ): Promise<PhaseName | undefined> {
-  const { teacher } = config.phases;
   const folder = new RunFolder(env.disk, runFolder);
   const summary = await folder.readJson("summary.json");
   const done = Object(summary?.phases);
-  return enabledPhases(config).find((name) =>
-    !Object.hasOwn(done, name) && (name !== "teacher" || teacher.images > 0)
-  );
+  return phasesWithSteps(config).find((name) => !Object.hasOwn(done, name));
 }

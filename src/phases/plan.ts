@@ -2,14 +2,13 @@ import type { Env } from "../env/mod.ts";
 import type { Config } from "../config/mod.ts";
 import type { Device, MemoryUse } from "../gpu/mod.ts";
 import { countParameters } from "../model/mod.ts";
-import { Division } from "../training/mod.ts";
 import type { Context } from "./context.ts";
-import { weightsOf } from "./divide_by_speed.ts";
+import { divisionOf } from "./divide_by_speed.ts";
 import type { PhaseName } from "./engine.ts";
 import { loadContext, loadImages } from "./load_context.ts";
 import { openPhase, rehearse } from "./run_phase.ts";
 import { silentOptions } from "./silent_options.ts";
-import { enabledPhases } from "./teachers.ts";
+import { phasesWithSteps } from "./teachers.ts";
 
 /** What one rank holds during a phase. */
 export interface RankPlan {
@@ -69,27 +68,23 @@ export async function planRun(
 ): Promise<Plan> {
   const options = (rank: number) =>
     silentOptions({ env, config, rank, size: ranks });
-  const divisionOf = (rank: number) =>
-    speeds === undefined
-      ? Division.even({ rank, size: ranks })
-      : new Division(rank, weightsOf(speeds));
   const shares = Array.from({ length: ranks }, (_, rank) => {
-    const [first, end] = divisionOf(rank).own(config.globalBatch);
+    const division = divisionOf({ rank, size: ranks }, speeds);
+    const [first, end] = division.own(config.globalBatch);
     return end - first;
   });
   const images = await loadImages(options(0));
   const loaded = await loadContext(options(0), device, images);
   const { data } = loaded;
   const phases: PhasePlan[] = [];
-  for (const phase of enabledPhases(config)) {
-    if (phase === "teacher" && config.phases.teacher.images === 0) continue;
+  for (const phase of phasesWithSteps(config)) {
     let planned: PhasePlan | undefined;
     for (const sharers of equalShares(shares)) {
       const [first] = sharers as [number];
       const context = {
         ...loaded,
         ...options(first),
-        division: divisionOf(first),
+        division: divisionOf({ rank: first, size: ranks }, speeds),
         mostRows: shares[first]!,
       };
       const { rank, ...rest } = await planPhase(context, phase);

@@ -29,6 +29,14 @@ export function sectionOf(phase: PhaseName): keyof Config["phases"] {
   return isTeacher(phase) ? "teacher" : phase;
 }
 
+/** The phases of a configuration that train; a teacher may come as it is. */
+export function phasesWithSteps(config: Config): PhaseName[] {
+  const { images } = config.phases.teacher;
+  return enabledPhases(config).filter((phase) =>
+    phase !== "teacher" || images > 0
+  );
+}
+
 /** The phases of a configuration, in order. */
 export function enabledPhases(config: Config): PhaseName[] {
   const further = trainedTeachers(config).map(({ phase }) => phase);

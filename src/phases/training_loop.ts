@@ -1,11 +1,7 @@
-import {
-  ReplicaCheck,
-  silentCommunicator,
-  type StepValues,
-} from "../training/mod.ts";
+import { ReplicaCheck, silentCommunicator } from "../training/mod.ts";
 import { answerCollapse } from "./answer_collapse.ts";
 import { conclude, rehearseConclusion } from "./conclusion.ts";
-import { type Context, STREAMS } from "./context.ts";
+import type { Context } from "./context.ts";
 import type { PhaseName, PhaseOutcome, PhaseSummary } from "./engine.ts";
 import { guardStep } from "./numeric_guard.ts";
 import { Pace } from "./pace.ts";
@@ -18,14 +14,16 @@ import {
 import { PhaseMetrics } from "./phase_metrics.ts";
 import { Profile } from "./profile.ts";
 import type { Unfinished } from "./regroup.ts";
-import { learningRateAt, type Recipe, stepInCycle } from "./recipe.ts";
+import type { Recipe } from "./recipe.ts";
 import { Selection } from "./selection.ts";
 import { StepReports } from "./step_reports.ts";
+import { StepRunner } from "./step_runner.ts";
 
 /** Runs a recipe from its newest checkpoint to its end, or to a stop request. */
 export class TrainingLoop implements Unfinished {
   readonly #context: Context;
   readonly #recipe: Recipe;
+  readonly #runner: StepRunner;
   readonly #check: ReplicaCheck;
   readonly #metrics: PhaseMetrics;
   readonly #selection: Selection;
@@ -33,13 +31,9 @@ export class TrainingLoop implements Unfinished {
   readonly #pace: Pace;
   /** Steps submitted: all of them are finished where anything else happens. */
   #step = 0;
-  /** The step whose batch is written already. */
-  #prepared: number | undefined;
   /** What the host knew of each step that is not reported yet. */
   readonly #known: Record<string, number>[] = [];
   #profile: Profile | undefined;
-  /** The recipe's state before a step that is not finished. */
-  #before: { state: unknown } | undefined;
   /** Why the phase ends before its last step. */
   #ended: PhaseEnd | undefined;
   /** Training seconds of earlier processes, and the start of this one's. */
@@ -50,6 +44,9 @@ export class TrainingLoop implements Unfinished {
     const { device, communicator, env } = context;
     this.#context = context;
     this.#recipe = recipe;
+    this.#runner = new StepRunner(context, recipe, {
+      onPrepared: (from, to) => this.#profile?.span("prepare", from, to),
+    });
     this.#check = new ReplicaCheck(device, communicator);
     this.#metrics = new PhaseMetrics(context);
     this.#reports = new StepReports(context, recipe, this.#metrics);
@@ -171,34 +168,16 @@ export class TrainingLoop implements Unfinished {
 
   /** Submits one step; true when a rank asked to stop after it. */
   async #submit(): Promise<boolean> {
-    const { stopRequested } = this.#context;
-    const { steps, step: program } = this.#recipe;
-    const { preparesEarly, hostFigures } = this.#recipe;
     const profile = this.#profile;
-    const prepare = (step: number) =>
-      this.#noted("prepare", async () => await this.#recipe.prepare(step));
     const index = this.#step;
-    if (profile?.changesBefore(index)) await profile.change(index);
-    if (this.#prepared !== index) await prepare(index);
-    this.#prepared = undefined;
-    let known: Record<string, number> | undefined;
     const following = index + 1;
-    const early = following < steps && (preparesEarly?.(following) ?? true) &&
-      !profile?.changesBefore(following);
-    // What other ranks have sent may change it before all is there.
-    if (program.distributed) this.#before = { state: this.#recipe.save() };
-    const stop = await program.run({
-      values: this.#valuesOf(index),
-      stop: stopRequested(),
-      next: !early ? undefined : async () => {
-        known = hostFigures?.();
-        await prepare(following);
-        this.#prepared = following;
-        return this.#valuesOf(following);
-      },
+    if (profile?.changesBefore(index)) await profile.change(index);
+    const { stop, known } = await this.#runner.run(index, {
+      stop: this.#context.stopRequested(),
+      early: following < this.#recipe.steps &&
+        !profile?.changesBefore(following),
     });
-    this.#before = undefined;
-    this.#known.push(known ?? hostFigures?.() ?? {});
+    this.#known.push(known);
     this.#step = following;
     return stop;
   }
@@ -210,18 +189,6 @@ export class TrainingLoop implements Unfinished {
     const result = await work();
     this.#profile?.span(name, from, clock.now());
     return result;
-  }
-
-  #valuesOf(step: number): StepValues {
-    const { phase, optimizer, emaDecay } = this.#recipe;
-    return {
-      seed: this.#context.config.seed,
-      stream: STREAMS[phase],
-      step,
-      learningRate: learningRateAt(this.#recipe, step),
-      ...optimizer.corrections(stepInCycle(this.#recipe, step)),
-      emaDecay,
-    };
   }
 
   /** Guards and reports the steps that have ended. */
@@ -293,7 +260,7 @@ export class TrainingLoop implements Unfinished {
       validated: this.#selection.validated,
       ended: this.#ended,
       figures: this.#reports.figures,
-      recipe: this.#before?.state ?? this.#recipe.save(),
+      recipe: this.#runner.before?.state ?? this.#recipe.save(),
       summary,
     });
   }

@@ -1,0 +1,44 @@
+import type { Context } from "./context.ts";
+import type { Recipe } from "./recipe.ts";
+import { StepRunner } from "./step_runner.ts";
+
+/** Steps that compile and warm up. */
+const WARM_UP = 2;
+/** Steps that are timed: at least so many, and for so long. */
+const LEAST_STEPS = 3;
+const LEAST_MS = 1500;
+
+/**
+ * Runs steps of a recipe as the training loop does, but with a learning rate of 0;
+ * resolves with the milliseconds of each.
+ *
+ * @param onWarm Awaited before the first step that is timed.
+ */
+export async function timeSteps(
+  context: Context,
+  recipe: Recipe,
+  onWarm?: () => Promise<void>,
+): Promise<number[]> {
+  const { clock } = context.env;
+  const { step: program } = recipe;
+  const runner = new StepRunner(context, recipe, { learningRate: () => 0 });
+  const times: number[] = [];
+  let since = clock.now();
+  for (let step = 0;; step++) {
+    if (step === WARM_UP) {
+      program.drain();
+      program.takeFinished();
+      await onWarm?.();
+      since = clock.now();
+    }
+    // What ran ahead of the first timed step would be missing in its time.
+    await runner.run(step, { stop: false, early: step !== WARM_UP - 1 });
+    if (program.full) program.drain();
+    if (step < WARM_UP) continue;
+    times.push(...program.takeFinished().map(({ totalMs }) => totalMs));
+    if (times.length >= LEAST_STEPS && clock.now() - since >= LEAST_MS) {
+      program.drain();
+      return times;
+    }
+  }
+}
