@@ -1,7 +1,7 @@
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Device, type RealType } from "../../src/gpu/mod.ts";
 import { table } from "../../cluster/console.ts";
-import { trainQuietly } from "../../cluster/launch/train_child.ts";
+import { runVerb } from "../../cluster/launch/verb_child.ts";
 import type { Row } from "../common/rows.ts";
 import type { Verb } from "../common/verb.ts";
 
@@ -106,7 +106,8 @@ async function train(
 ): Promise<void> {
   const resumes = await realEnv.disk.stat(`${path}/config.json`);
   const others = ["distill", "classify", "selfTrain", "baseline"];
-  await trainQuietly(
+  await runVerb(
+    "train",
     resumes ? [`--resume=${path}`] : [
       `--run-dir=${path}`,
       "ranks=1",
@@ -115,7 +116,7 @@ async function train(
       `phases.teacher.images=${images}`,
       ...others.map((phase) => `phases.${phase}.enabled=false`),
     ],
-    `train with seed ${seed} in ${type}`,
+    { doing: `train with seed ${seed} in ${type}` },
   );
 }
 

@@ -1,5 +1,5 @@
 import { realEnv, SignetError } from "../../src/env/mod.ts";
-import { trainQuietly } from "../../cluster/launch/train_child.ts";
+import { runVerb } from "../../cluster/launch/verb_child.ts";
 
 /** First steps, which compile and fill the queue; they do not count. */
 const WARM_UP = 2;
@@ -36,7 +36,7 @@ export interface RunFigures {
 /** Trains the teacher phase of a configuration alone and reads its metrics. */
 export async function trainingRun(request: RunRequest): Promise<RunFigures> {
   const { ranks, globalBatch, steps, coresPerRank, folder } = request;
-  await trainQuietly([
+  await runVerb("train", [
     ...request.config,
     "phases.distill.enabled=false",
     "phases.classify.enabled=false",
@@ -48,7 +48,7 @@ export async function trainingRun(request: RunRequest): Promise<RunFigures> {
     `--run-dir=${folder}`,
     ...(coresPerRank === undefined ? [] : [`--cores-per-rank=${coresPerRank}`]),
     ...request.options,
-  ], `measure ${ranks} ranks with a batch of ${globalBatch}`);
+  ], { doing: `measure ${ranks} ranks with a batch of ${globalBatch}` });
   const text = await realEnv.disk.readText(`${folder}/metrics.jsonl`);
   return figuresOf(text, globalBatch);
 }

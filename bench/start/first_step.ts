@@ -1,5 +1,5 @@
 import { realEnv, SignetError } from "../../src/env/mod.ts";
-import { startTrain } from "../../cluster/launch/train_child.ts";
+import { startVerb } from "../../cluster/launch/verb_child.ts";
 import { TextLineStream } from "../../src/std/streams_text_line_stream.ts";
 
 /** Longest wait for a first step. */
@@ -43,7 +43,7 @@ async function startTraining(
 ): Promise<{ time: number; loss: number }> {
   await realEnv.disk.makeFolder(paths.cache);
   const begin = realEnv.clock.now();
-  const child = startTrain([
+  const child = startVerb("train", [
     `--run-dir=${paths.runFolder}`,
     "ranks=1",
     "data.kind=cifar10",

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import type { Env } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
 import { readMetrics } from "../../src/run/mod.ts";
-import { trainQuietly } from "../launch/mod.ts";
+import { runVerb } from "../launch/mod.ts";
 
 /** Steps of each phase that are timed, and those of them that only warm up. */
 const STEPS = 6;
@@ -36,13 +36,13 @@ export async function measureSteps(
   try {
     const runs = Array.from({ length: together }, (_, i) => `${folder}/${i}`);
     await Promise.all(runs.map((run) =>
-      trainQuietly([
+      runVerb("train", [
         ...config,
         `globalBatch=${Math.ceil(plan.global_batch / plan.ranks)}`,
         "--ranks=1",
         `--fast-dev-run=${STEPS}`,
         `--run-dir=${run}`,
-      ], "measure steps")
+      ], { doing: "measure steps" })
     ));
     const lines = await Promise.all(
       runs.map(async (run) => (await readMetrics(env.disk, run)).lines),

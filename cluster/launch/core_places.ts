@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { EnvironmentError } from "../../src/env/mod.ts";
 
 const HINT = "taskset comes with util-linux: apt-get install util-linux";
@@ -24,6 +25,11 @@ export async function corePlaces(
     (_, rank) =>
       cores.slice(rank * coresPerRank, (rank + 1) * coresPerRank).join(","),
   );
+}
+
+/** Cores for each of so many ranks of this machine, which share all of them. */
+export function coresEach(ranks: number): number {
+  return Math.max(1, Math.floor(availableParallelism() / ranks));
 }
 
 /**

@@ -16,6 +16,8 @@ const ALLOCATOR = "GLIBC_TUNABLES";
  * page fault every 4 KiB, or every 2 MiB: 0.2 s of the first step.
  */
 const HUGE_PAGES = "glibc.malloc.hugetlb=1";
+/** Threads of a CPU adapter. */
+const THREADS = "LP_NUM_THREADS";
 
 export interface RankExit {
   code: number;
@@ -96,10 +98,7 @@ export function spawnRank(options: SpawnOptions): RankProcess {
     env: {
       ...options.variables,
       NO_COLOR: "1",
-      ...(Deno.env.has(ALLOCATOR) ? {} : { [ALLOCATOR]: HUGE_PAGES }),
-      ...(threads === undefined || Deno.env.has("LP_NUM_THREADS")
-        ? {}
-        : { LP_NUM_THREADS: String(threads) }),
+      ...rankVariables(threads),
     },
     stdin: "piped",
     stdout: "piped",
@@ -128,6 +127,16 @@ export function spawnRank(options: SpawnOptions): RankProcess {
         // It has ended by itself.
       }
     },
+  };
+}
+
+/** What a process that computes as a rank finds in its environment, unless ours says otherwise. */
+export function rankVariables(threads?: number): Variables {
+  return {
+    ...(Deno.env.has(ALLOCATOR) ? {} : { [ALLOCATOR]: HUGE_PAGES }),
+    ...(threads === undefined || Deno.env.has(THREADS)
+      ? {}
+      : { [THREADS]: String(threads) }),
   };
 }
 

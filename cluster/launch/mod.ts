@@ -16,17 +16,18 @@ export {
 } from "./run_choice.ts";
 export {
   endOf,
-  startTrain,
-  type TrainChildOptions,
-  trainQuietly,
-} from "./train_child.ts";
+  runVerb,
+  startVerb,
+  type VerbChildOptions,
+} from "./verb_child.ts";
 export {
   type RunPlan,
   trainRun,
   type TrainRunEnd,
   type TrainRunOptions,
 } from "./train_run.ts";
-export { allowedCores } from "./core_places.ts";
+export { allowedCores, coresEach } from "./core_places.ts";
+export { rankVariables } from "./local.ts";
 export { cacheFolderOf, tuningFolderOf } from "./cache_folder.ts";
 export { type Host, parseHosts, sshStarter } from "./ssh_ranks.ts";
 export { groupStarter } from "./group_ranks.ts";

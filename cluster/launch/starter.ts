@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import type { Env } from "../../src/env/mod.ts";
 import type { RankHandle } from "../coordinator/mod.ts";
 import {
@@ -9,7 +8,7 @@ import {
 } from "../gpus/mod.ts";
 import type { Control } from "../links/mod.ts";
 import type { Subjects } from "../protocol.ts";
-import { corePlaces } from "./core_places.ts";
+import { corePlaces, coresEach } from "./core_places.ts";
 import { spawnRank } from "./local.ts";
 import { gpuOf, type GpuWish } from "./own_gpu.ts";
 import type { RunServer } from "./run_server.ts";
@@ -90,7 +89,6 @@ export function localStarter(
         ? undefined
         : await corePlaces(here.length, coresPerRank);
       const placements = await placeHere(about, here, survey);
-      const cores = availableParallelism();
       return here.map((rank, i) => {
         const { variables, before, gpu } = placements[i]!;
         return spawnRank({
@@ -103,8 +101,7 @@ export function localStarter(
           runFolder,
           cacheFolder,
           server: server.address,
-          threads: coresPerRank ??
-            Math.max(1, Math.floor(cores / here.length)),
+          threads: coresPerRank ?? coresEach(here.length),
           ...(places === undefined ? {} : { cores: places[i]! }),
           variables,
           ...(before === undefined ? {} : { before }),

@@ -1,4 +1,4 @@
-import { endOf, startTrain } from "../launch/mod.ts";
+import { endOf, startVerb } from "../launch/mod.ts";
 import type { Member, SweepPlan } from "./plan.ts";
 import type { Slot } from "./slots.ts";
 
@@ -17,7 +17,7 @@ export async function runMember(
     quiet: boolean;
   },
 ): Promise<number> {
-  const child = startTrain([
+  const child = startVerb("train", [
     ...(member.config === null ? [] : [member.config]),
     ...overrides,
     ...member.overrides,

@@ -9,8 +9,10 @@ const FORWARDED = ["SIGINT", "SIGTERM", "SIGUSR2", "SIGHUP"] as const;
 /** Lines of its output that tell why it failed. */
 const TAIL_LINES = 12;
 
-/** Where its stderr goes and what it finds in its environment. */
-export interface TrainChildOptions {
+/** Where its output goes and what it finds in its environment. */
+export interface VerbChildOptions {
+  /** Default `null`: results of most verbs are files. */
+  stdout?: "null" | "piped";
   /** Default `inherit`. */
   stderr?: "inherit" | "piped";
   /** Added to ours. */
@@ -19,10 +21,12 @@ export interface TrainChildOptions {
   cores?: string;
 }
 
-/** Starts `train` as a process of its own, with the code and packages of this checkout. */
-export function startTrain(
+/** Starts a verb as a process of its own, with the code and packages of this checkout. */
+export function startVerb(
+  verb: string,
   args: readonly string[],
-  { stderr = "inherit", env = {}, cores }: TrainChildOptions = {},
+  { stdout = "null", stderr = "inherit", env = {}, cores }: VerbChildOptions =
+    {},
 ): Deno.ChildProcess {
   const [program, ...before] = cores === undefined
     ? [Deno.execPath()]
@@ -38,12 +42,11 @@ export function startTrain(
       "--permission-set=app",
       `--config=${ROOT}deno.json`,
       `${ROOT}cluster/main.ts`,
-      "train",
+      verb,
       ...args,
     ],
     stdin: "null",
-    // Results are read from the run folder.
-    stdout: "null",
+    stdout,
     stderr,
     env,
   }).spawn();
@@ -64,20 +67,29 @@ export async function endOf(child: Deno.ChildProcess): Promise<number> {
 }
 
 /**
- * Trains to the end without a word.
+ * Runs a verb to its end without a word; resolves with what it has to say.
  *
+ * @param options.doing For the message of a failure.
  * @throws {SignetError} If it fails: what could not be done, and its last lines.
  */
-export async function trainQuietly(
+export async function runVerb(
+  verb: string,
   args: readonly string[],
-  doing: string,
-): Promise<void> {
-  const child = startTrain(args, { stderr: "piped", env: { NO_COLOR: "1" } });
-  const [code, text] = await Promise.all([
+  { doing, env = {} }: { doing: string } & Pick<VerbChildOptions, "env">,
+): Promise<string> {
+  const child = startVerb(verb, args, {
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1", ...env },
+  });
+  const [code, result, text] = await Promise.all([
     endOf(child),
+    new Response(child.stdout).text(),
     new Response(child.stderr).text(),
   ]);
-  if (code === 0) return;
+  if (code === 0) return result;
   const tail = text.trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
-  throw new SignetError(`Cannot ${doing}: train ended with ${code}:\n${tail}`);
+  throw new SignetError(
+    `Cannot ${doing}: ${verb} ended with ${code}:\n${tail}`,
+  );
 }
