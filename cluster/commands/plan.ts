@@ -8,7 +8,6 @@ import {
 } from "../../src/gpu/mod.ts";
 import { type Plan, planRun, type RankPlan } from "../../src/phases/mod.ts";
 import { Console, table } from "../console.ts";
-import { splitWish } from "../coordinator/mod.ts";
 import { surveyGpus } from "../gpus/mod.ts";
 import { requestedConfig } from "../launch/mod.ts";
 import { describeTime, planTime } from "./plan_time.ts";
@@ -31,8 +30,9 @@ within 5 %. Images are read, since their number and size decide; nothing is writ
   --mixed             ranks on different adapters, as for train
   --speeds 2,1,1      with it: how fast each rank is beside this machine's adapter,
                       or the one of --step-ms; ranks divide images by it
-  --measure           trains a few steps of a rank's share in a folder that is
-                      removed, and predicts steps, efficiency and time
+  --measure           times some steps of one rank, with all that it does but for
+                      waiting for the others, and predicts steps, efficiency and
+                      time; what it writes is removed
   --step-ms MS        predicts from the time of a rank's step alone
   --link RATE         network of a node, for the prediction (default: 10Gbit)
   --transport NAME    direct (rank to rank), nats (a server on every node) or
@@ -107,8 +107,7 @@ export async function plan(args: readonly string[]): Promise<number> {
   const time = await planTime(realEnv, made, options, {
     cpu: device.adapter.cpu,
     speeds,
-    parallel: splitWish(config),
-    arguments: [...(path === undefined ? [] : [path]), ...overrides],
+    config,
   });
   if (options.boolean("json")) {
     const { name } = device.adapter;

@@ -1,66 +1,63 @@
-import { availableParallelism } from "node:os";
+import type { Config } from "../../src/config/mod.ts";
 import type { Env } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
-import { readMetrics } from "../../src/run/mod.ts";
-import { runVerb } from "../launch/mod.ts";
+import { coresEach, rankVariables, runVerb } from "../launch/mod.ts";
 
-/** Steps of each phase that are timed, and those of them that only warm up. */
-const STEPS = 6;
-const WARM_UP = 2;
-/** Of a CPU adapter; ranks of one machine get their part of its cores. */
-const THREADS = "LP_NUM_THREADS";
+/** What {@linkcode measureSteps} measures beside the plan. */
+export interface StepMeasurement {
+  config: Config;
+  /** Ranks that compute on the cores of this machine. */
+  together: number;
+  /** Of each rank beside this machine's adapter; left out, all are alike. */
+  speeds?: readonly number[] | undefined;
+}
 
 /**
- * Trains a few steps of a rank's equal share; median milliseconds by phase. Ranks
- * that will share this machine's cores do so here too: as many train at a time.
+ * Times steps of the ranks that take longest, without the others: milliseconds by
+ * phase of the slowest, since all wait for it. Ranks that will share this machine's
+ * cores do so here too: as many compute at a time.
  */
 export async function measureSteps(
   env: Env,
   plan: Plan,
-  { config, together }: {
-    /** Configuration and overrides, as for `train`. */
-    config: readonly string[];
-    /** Ranks that compute on the cores of this machine. */
-    together: number;
-  },
+  { config, together, speeds }: StepMeasurement,
 ): Promise<Map<string, number>> {
   const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/signet-plan-${
     env.randomBytes(6).toHex()
   }`;
-  await env.disk.makeFolder(folder);
-  if (together > 1 && !Deno.env.has(THREADS)) {
-    // For the processes below, which have our environment.
-    const threads = Math.floor(availableParallelism() / together);
-    Deno.env.set(THREADS, String(Math.max(1, threads)));
-  }
+  const speedOf = (rank: number) => speeds?.[rank] ?? 1;
+  const measured = plan.shares
+    .map((images, rank) => ({ rank, work: images / speedOf(rank) }))
+    .sort((a, b) => b.work - a.work)
+    .slice(0, together);
+  const slowest = new Map<string, number>();
+  const measure = async (rank: number) => {
+    const run = `${folder}/${rank}`;
+    await env.disk.makeFolder(run);
+    await env.disk.write(`${run}/config.json`, JSON.stringify(config));
+    const text = await runVerb("measure-rank", [
+      `--run-dir=${run}`,
+      `--rank=${rank}`,
+      `--size=${plan.ranks}`,
+      ...(speeds === undefined ? [] : [`--speeds=${speeds.join(",")}`]),
+    ], { doing: "measure steps", env: rankVariables(coresEach(together)) });
+    const times: Record<string, number[]> = JSON.parse(text);
+    for (const [phase, all] of Object.entries(times)) {
+      const ms = median(all) / speedOf(rank);
+      slowest.set(phase, Math.max(ms, slowest.get(phase) ?? 0));
+    }
+  };
   try {
-    const runs = Array.from({ length: together }, (_, i) => `${folder}/${i}`);
-    await Promise.all(runs.map((run) =>
-      runVerb("train", [
-        ...config,
-        `globalBatch=${Math.ceil(plan.global_batch / plan.ranks)}`,
-        "--ranks=1",
-        `--fast-dev-run=${STEPS}`,
-        `--run-dir=${run}`,
-      ], { doing: "measure steps" })
-    ));
-    const lines = await Promise.all(
-      runs.map(async (run) => (await readMetrics(env.disk, run)).lines),
+    const ends = await Promise.allSettled(
+      measured.map(({ rank }) => measure(rank)),
     );
-    const times = Map.groupBy(
-      lines.flat().filter(({ split, step }) =>
-        split === "train" && step > WARM_UP
-      ),
-      ({ phase }) => phase,
-    );
-    return new Map(
-      [...times].map(([phase, steps]) => {
-        const sorted = steps.map(({ step_ms }) => Number(step_ms))
-          .sort((a, b) => a - b);
-        return [phase, sorted[sorted.length >> 1]!];
-      }),
-    );
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    return slowest;
   } finally {
     await env.disk.remove(folder);
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }

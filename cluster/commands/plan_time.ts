@@ -1,3 +1,4 @@
+import type { Config } from "../../src/config/mod.ts";
 import { ConfigError, type Env } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
 import { table } from "../console.ts";
@@ -5,6 +6,7 @@ import {
   chooseSplit,
   INDEPENDENT,
   type RankSplit,
+  splitWish,
   type Wish,
 } from "../coordinator/mod.ts";
 import {
@@ -33,7 +35,7 @@ const LOCAL_BITS = 100e9;
 export interface PhaseTime extends StepTime {
   phase: string;
   steps: number;
-  /** Milliseconds of a rank's step alone; of mixed adapters, the slowest rank's. */
+  /** Milliseconds of the slowest rank's step, without waiting for the others. */
   computeMs: number;
   seconds: number;
 }
@@ -64,16 +66,13 @@ interface TimeRequest {
   cpu: boolean;
   /** Of each rank beside the adapter whose steps are known; left out, all are alike. */
   speeds?: readonly number[] | undefined;
-  /** Of the configuration: `parallelPhases`. */
-  parallel: Wish;
-  /** Configuration and overrides, as for `train`. */
-  arguments: readonly string[];
+  config: Config;
 }
 
 /**
  * The time of a run: at the pace that `--images-per-second` gives, or predicted from
- * `--step-ms` of one rank alone, or from `--measure`, which trains a few steps of
- * a rank's share on this adapter.
+ * `--step-ms` of a rank's share alone, or from `--measure`, which times steps of one
+ * of the ranks on this adapter.
  */
 export async function planTime(
   env: Env,
@@ -101,7 +100,7 @@ async function paceOf(
   env: Env,
   plan: Plan,
   options: Options,
-  { parallel, arguments: config, cpu, speeds }: TimeRequest,
+  { config, cpu, speeds }: TimeRequest,
 ): Promise<PlanTime> {
   const pace = options.number("images-per-second");
   const stepMs = options.string("step-ms");
@@ -138,12 +137,12 @@ async function paceOf(
     ? await measureSteps(env, plan, {
       config,
       together: cpu ? Math.min(plan.ranks, world.ranksPerNode) : 1,
+      speeds,
     })
     : undefined;
-  const slowest = slowestShare(plan, speeds);
+  const alone = slowestShare(plan, speeds) * Number(stepMs);
   const phases = plan.phases.map((phase): PhaseTime => {
-    const computeMs = slowest *
-      (measured?.get(phase.phase) ?? Number(stepMs));
+    const computeMs = measured?.get(phase.phase) ?? alone;
     const time = stepTime({
       computeMs,
       bucketBytes: phase.bucket_bytes,
@@ -153,13 +152,14 @@ async function paceOf(
       accumulate: 1,
       overlap: true,
       cpuMsPerByte: 0,
+      copies: measured !== undefined,
     }, world);
     const { phase: name, steps } = phase;
     const seconds = steps * time.stepMs / 1000;
     return { phase: name, steps, computeMs, ...time, seconds };
   });
   const inTurn = phases.reduce((sum, phase) => sum + phase.seconds, 0);
-  const splits = splitsOf(phases, plan.ranks, parallel);
+  const splits = splitsOf(phases, plan.ranks, splitWish(config));
   const gained = splits.reduce(
     (sum, { together, apart }) => sum + together - apart,
     0,
@@ -236,7 +236,7 @@ export function describeTime(
       ...table([
         [
           `predicted (${transport}, ${link})`,
-          "alone ms",
+          "compute ms",
           "step ms",
           "all-reduce ms",
           "exposed ms",

@@ -4,7 +4,7 @@ export type Verb = (args: readonly string[]) => Promise<number>;
 interface Entry {
   /** One line for the list of verbs. */
   about: string;
-  /** Not in the list: for launchers. */
+  /** Not in the list: for other verbs. */
   hidden?: boolean;
   load(): Promise<Verb>;
 }
@@ -103,6 +103,11 @@ export const VERBS: Readonly<Record<string, Entry>> = {
     about: "one rank of a run; started by launchers",
     hidden: true,
     load: async () => (await import("./rank.ts")).rank,
+  },
+  "measure-rank": {
+    about: "steps of one rank without the others; started by plan",
+    hidden: true,
+    load: async () => (await import("./measure_rank.ts")).measureRank,
   },
 };
 

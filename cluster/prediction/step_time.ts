@@ -2,8 +2,10 @@ import { allGatherTime, allReduceTime, type World } from "./all_reduce_time.ts";
 
 /** One training step of a rank. */
 export interface StepShape {
-  /** Milliseconds of forward, backward and update, alone. */
+  /** Milliseconds of forward, backward and update, without waiting for other ranks. */
   readonly computeMs: number;
+  /** They hold the copies between host and GPU that exchanges need; default: they do not. */
+  readonly copies?: boolean;
   /** Bytes of each bucket in f32, in the order they leave. */
   readonly bucketBytes: readonly number[];
   /** Bytes that a rank hands to all others and waits for theirs, as they are sent. */
@@ -28,7 +30,7 @@ export interface StepTime {
   readonly allReduceMs: number;
   /** What communication adds to the step. */
   readonly exposedMs: number;
-  /** Time of a step alone over time among others. */
+  /** Time of a step without waiting over time among others. */
   readonly efficiency: number;
   readonly algorithms: readonly string[];
 }
@@ -45,7 +47,8 @@ const COPY_BYTES_PER_MS = 4e6;
  */
 export function stepTime(shape: StepShape, world: World): StepTime {
   const { computeMs, bucketBytes, wireShare, accumulate, overlap } = shape;
-  const { gatherBytes = [] } = shape;
+  const { gatherBytes = [], copies = false } = shape;
+  const copyMs = (bytes: number) => copies ? 0 : bytes / COPY_BYTES_PER_MS;
   const compute = computeMs * accumulate;
   if (world.ranks === 1) {
     return {
@@ -71,7 +74,7 @@ export function stepTime(shape: StepShape, world: World): StepTime {
     const ready = overlap
       ? backwardFrom + BACKWARD * computeMs * sent / total
       : compute;
-    const copy = wire / COPY_BYTES_PER_MS;
+    const copy = copyMs(wire);
     const time = allReduceTime(wire, world, bucketBytes.length);
     algorithms.add(time.algorithm);
     transferMs += time.transferMs;
@@ -82,8 +85,7 @@ export function stepTime(shape: StepShape, world: World): StepTime {
   const stolen = total * wireShare * shape.cpuMsPerByte;
   const gathered = gatherBytes.reduce(
     (sum, bytes) =>
-      sum + allGatherTime(bytes, world) +
-      world.ranks * bytes / COPY_BYTES_PER_MS,
+      sum + allGatherTime(bytes, world) + copyMs(world.ranks * bytes),
     0,
   );
   const stepMs = Math.max(compute + stolen, arrived) + gathered;

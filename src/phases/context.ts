@@ -57,6 +57,11 @@ export interface Context extends EngineOptions {
   readonly scratch?: ScratchPlan;
   /** While the rank joined its run. */
   readonly rehearsed?: Rehearsed;
+  /**
+   * Earlier phases have left nothing, and what they would leave is made up, since only
+   * the time of steps is asked for; on a device that only counts it always is.
+   */
+  readonly madeUp?: boolean;
 }
 
 /** Philox streams: one per phase, so that no two phases share random numbers. */

@@ -5,7 +5,7 @@ import { type Context, createModel } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
 import { fromTensorMap } from "./stored_values.ts";
 
-/** The result of a finished phase. */
+/** The result of a finished phase, or first weights where it is made up. */
 export async function finishedModel(
   context: Context,
   phase: PhaseName,
@@ -13,7 +13,9 @@ export async function finishedModel(
 ): Promise<Vit> {
   const { env, runFolder, device } = context;
   const { precision } = context.config;
-  if (device.dry) return createModel(device, config, 0, precision);
+  if (device.dry || context.madeUp) {
+    return createModel(device, config, 0, precision);
+  }
   const checkpoint = await loadCheckpoint(env.disk, runFolder, {
     phase,
     best: true,

@@ -22,5 +22,6 @@ export { supervisedRecipe } from "./supervised.ts";
 export { NumericError } from "./numeric_guard.ts";
 export { Provenance } from "./provenance.ts";
 export { enabledPhases } from "./teachers.ts";
+export { type TimedRank, timeRank } from "./timed_rank.ts";
 export { decideShipped, type Verdict } from "./verdict.ts";
 export { type PhaseWork, phaseWork } from "./work.ts";

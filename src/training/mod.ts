@@ -10,6 +10,7 @@ export {
   type Communicator,
   type LeasedWork,
   type Leases,
+  mirrorCommunicator,
   silentCommunicator,
   soloCommunicator,
   type Summands,

@@ -9,6 +9,7 @@ import {
 } from "../../cluster/prediction/mod.ts";
 import { planTime } from "../../cluster/commands/plan_time.ts";
 import { parseOptions } from "../../cluster/commands/options.ts";
+import { parseConfig } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
 
@@ -157,8 +158,7 @@ async function planned(
   const { prediction } = await planTime(realEnv, plan, options, {
     cpu: false,
     speeds: mixed?.speeds,
-    parallel: "never",
-    arguments: [],
+    config: parseConfig({ parallelPhases: "never" }),
   });
   return prediction!.phases[0]!;
 }
