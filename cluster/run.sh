@@ -48,16 +48,26 @@ link_tool() {
 wants_data() {
   case "$VERB ${2:-} ${3:-}" in
   "test "* | "bootstrap all "* | "data fetch fashion-mnist") return 0 ;;
-  "train "*) ;;
+  "train "* | "sweep "* | "plan "*) ;;
   *) return 1 ;;
   esac
+  files=0 named=0
   for argument in "$@"; do
     case $argument in
-    data.path=* | data.kind=*) return 1 ;;
-    *.json) ! grep -Eq '"(path|mnist|cifar10|cifar100|idx|folder|csv)"' "$argument" 2>/dev/null || return 1 ;;
-    --help | -h | --resume | --resume=*) return 1 ;;
+    data.path=* | data.kind=* | --help | -h | --resume | --resume=*) return 1 ;;
+    *.json)
+      files=$((files + 1))
+      ! names_data "$argument" || named=$((named + 1))
+      ;;
     esac
   done
+  # No file is the default one.
+  [ "$files" = 0 ] || [ "$named" -lt "$files" ]
+}
+
+# Whether a configuration is for other data than the default set.
+names_data() {
+  grep -Eq '"(path|mnist|cifar10|cifar100|idx|folder|csv)"' "$1" 2>/dev/null
 }
 
 # Other libraries that a bench runs beside ours.

@@ -133,6 +133,20 @@ Deno.test("run.sh needs no default data set when other data is named", async () 
   }
 });
 
+Deno.test("run.sh gets the default data set for a sweep of which one run needs it", async () => {
+  await using machine = await readyMachine();
+  await Deno.writeTextFile(
+    `${machine.root}/own.json`,
+    '{ "data": { "kind": "folder", "path": "x" } }',
+  );
+  await Deno.writeTextFile(`${machine.root}/other.json`, "{}");
+  const sweep = ["sh", "cluster/run.sh", "sweep", "own.json", "other.json"];
+  const { code, err } = await machine.run(sweep);
+  strictEqual(code, 3);
+  match(err, /^error: the data set fashion-mnist is missing/m);
+  strictEqual((await machine.run([...sweep, "data.path=x"])).code, 0);
+});
+
 Deno.test("run.sh looks at nothing again until the lock changes", async () => {
   await using machine = await readyMachine();
   const first = await machine.run(BOOTSTRAP);
@@ -158,7 +172,7 @@ Deno.test("run.sh passes the verb on with what Deno and the adapter need", async
   const { code, out } = await machine.run([
     "sh",
     "cluster/run.sh",
-    "plan",
+    "compare",
     "a b",
     "x=*",
   ]);
@@ -167,7 +181,7 @@ Deno.test("run.sh passes the verb on with what Deno and the adapter need", async
     out,
     /^ran run --quiet --cached-only --frozen --node-modules-dir=manual /,
   );
-  match(out, /--permission-set=app .*\/cluster\/main\.ts plan a b x=\*\n$/);
+  match(out, /--permission-set=app .*\/cluster\/main\.ts compare a b x=\*\n$/);
 });
 
 Deno.test("run.sh installs system packages only as root on a machine of its own", async () => {
