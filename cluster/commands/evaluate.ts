@@ -189,7 +189,7 @@ async function classifyOwn(
   const { data: set, split: parts } = await loadSplitData(
     disk,
     { ...config.data, seed: config.seed },
-    `${run}/split.json`,
+    run!,
   );
   skipped.push(...set.skipped);
   const images = split === "test" ? set.test : set.train;

@@ -22,7 +22,8 @@ const HELP = `Usage: label-queue RUN [options]
 
 Writes a page to label by keyboard the unlabelled images that the run's model is
 least sure of, no two of them alike. The page works without network or server and
-gives labels.csv, which the next run takes: data.labels=labels.csv.
+gives labels.csv, which the next run takes: data.labels=labels.csv. What the run
+was given by hand itself stands in that table too.
 
   RUN            a run folder
   --count N      images (default 100)
@@ -67,10 +68,10 @@ export async function labelQueue(args: readonly string[]): Promise<number> {
     `${run}/config.json`,
   );
   const stored = await loadModel(disk, run, { phase: options.string("phase") });
-  const { data, split } = await loadSplitData(
+  const { data, split, byHand } = await loadSplitData(
     disk,
     { ...config.data, seed: config.seed },
-    `${run}/split.json`,
+    run,
   );
   if (split.unlabelled.length === 0) {
     throw new ConfigError(
@@ -82,6 +83,10 @@ export async function labelQueue(args: readonly string[]): Promise<number> {
   const html = renderLabelPage({
     title: config.name,
     classNames,
+    given: [...byHand].map(([index, label]) => ({
+      name: data.train.nameOf(index),
+      label: classNames[label]!,
+    })),
     images: chosen.map(({ index, probabilities }) => {
       const { channels, width, height, pixels } = data.train;
       const size = channels * width * height;

@@ -1,4 +1,5 @@
 import { type Config, parseConfig } from "../../src/config/mod.ts";
+import { HAND_LABELS } from "../../src/data/mod.ts";
 import { ConfigError, type Disk, type Env } from "../../src/env/mod.ts";
 import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
 import { enabledPhases, phaseInputs } from "../../src/phases/mod.ts";
@@ -19,6 +20,7 @@ const OF_SELF_TRAINING = ["pseudo_labels.csv"];
 /** A run that phases may be taken from. */
 interface Donor {
   run: RunFolder;
+  /** With the text of the table of labels given by hand in the place of its path. */
   config: Config;
   done: ReadonlyMap<PhaseName, PhaseSummary>;
 }
@@ -46,10 +48,11 @@ export async function takePhases(
   const phases = enabledPhases(config);
   const known = await readDone(disk, folder.path);
   const donors = await findDonors(disk, from, { own: folder.path, code });
+  const own = withTable(config, await tableOf(disk, config.data.labels));
   const taken = new Map<PhaseName, string>();
   for (const phase of phases.slice(0, -1)) {
     if (known.has(phase)) continue;
-    const wanted = JSON.stringify(phaseInputs(config, phase));
+    const wanted = JSON.stringify(phaseInputs(own, phase));
     const donor = donors.find(({ config, done }) =>
       done.has(phase) && JSON.stringify(phaseInputs(config, phase)) === wanted
     );
@@ -96,9 +99,29 @@ async function findDonors(
       await run.readJson("config.json"),
       `${path}/config.json`,
     );
-    donors.push({ run, config, done: await readDone(disk, path) });
+    const table = config.data.labels === undefined
+      ? undefined
+      : await tableOf(disk, `${path}/${HAND_LABELS}`);
+    donors.push({
+      run,
+      config: withTable(config, table),
+      done: await readDone(disk, path),
+    });
   }
   return donors;
+}
+
+async function tableOf(
+  disk: Disk,
+  path: string | undefined,
+): Promise<string | undefined> {
+  if (path === undefined || await disk.stat(path) === undefined) return path;
+  return await disk.readText(path);
+}
+
+/** The same table may lie elsewhere, and another one in its place. */
+function withTable(config: Config, table: string | undefined): Config {
+  return { ...config, data: { ...config.data, labels: table } };
 }
 
 /** Copies all that a run holds of a phase. */

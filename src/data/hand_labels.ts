@@ -1,4 +1,4 @@
-import { ConfigError, type Disk } from "../env/mod.ts";
+import { ConfigError } from "../env/mod.ts";
 import { parseCsv } from "../run/mod.ts";
 import type { DataSet, Split } from "./image_set.ts";
 import { restOf } from "./split.ts";
@@ -7,21 +7,22 @@ import { restOf } from "./split.ts";
 export type HandLabels = ReadonlyMap<number, number>;
 
 /**
- * Reads a table with the columns `name` (or `path`) and `label`, as the page of
+ * Parses a table with the columns `name` (or `path`) and `label`, as the page of
  * `label-queue` and `pseudo-label` write it. Lines without a label say nothing.
  *
+ * @param options.path Of the table, for messages.
  * @param options.root Place of the data set: paths below it are names in it.
  * @throws {ConfigError} If a name or a class is not in the set.
  */
-export async function readHandLabels(
-  disk: Disk,
-  path: string,
-  { data, root }: { data: DataSet; root: string | undefined },
-): Promise<HandLabels> {
-  if ((await disk.stat(path))?.kind !== "file") {
-    throw new ConfigError(`Cannot read data.labels ${path}: it is no file`);
-  }
-  const [header = [], ...rows] = parseCsv(await disk.readText(path));
+export function readHandLabels(
+  text: string,
+  { path, data, root }: {
+    path: string;
+    data: DataSet;
+    root: string | undefined;
+  },
+): HandLabels {
+  const [header = [], ...rows] = parseCsv(text);
   const nameColumn = header.findIndex((name) => /^(name|path)$/.test(name));
   const labelColumn = header.indexOf("label");
   if (nameColumn < 0 || labelColumn < 0) {

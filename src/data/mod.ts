@@ -7,7 +7,12 @@ export type { DataSet, ImageSet, Split } from "./image_set.ts";
 export { DATA_KINDS, type DataKind, locateData } from "./locate.ts";
 export { type DataOptions, loadDataSet } from "./load_data_set.ts";
 export { splitDataSet, type SplitOptions } from "./split.ts";
-export { loadSplitData, type SplitData } from "./split_data.ts";
+export {
+  HAND_LABELS,
+  loadSplitData,
+  saveSplit,
+  type SplitData,
+} from "./split_data.ts";
 export { splitFromJson, splitToJson } from "./split_json.ts";
 export { type LabelledPart, openLabelled } from "./labelled_part.ts";
 export { picturesByName } from "./pictures_by_name.ts";

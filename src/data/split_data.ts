@@ -1,5 +1,6 @@
-import type { Disk } from "../env/mod.ts";
+import { ConfigError, type Disk } from "../env/mod.ts";
 import {
+  type HandLabels,
   joinHandLabels,
   readHandLabels,
   withHandLabels,
@@ -8,7 +9,11 @@ import { hashDataSet } from "./hash_data_set.ts";
 import type { DataSet, Split } from "./image_set.ts";
 import { type DataOptions, loadDataSet } from "./load_data_set.ts";
 import { splitDataSet, type SplitOptions } from "./split.ts";
-import { splitFromJson } from "./split_json.ts";
+import { splitFromJson, splitToJson } from "./split_json.ts";
+
+/** Files of a run folder. */
+const SPLIT = "split.json";
+export const HAND_LABELS = "hand_labels.csv";
 
 /** A data set with what each training image is used for. */
 export interface SplitData {
@@ -16,15 +21,19 @@ export interface SplitData {
   /** Hash of images and labels. */
   dataHash: string;
   split: Split;
+  /** Labels given by hand, and the table they are from. */
+  byHand: HandLabels;
+  table: string | undefined;
   /** The split was made now, not read. */
   fresh: boolean;
 }
 
 /**
  * Loads a set and splits it: as the run folder says, or anew. Labels given by hand
- * are taken after the set is split, so that they leave validation as it is.
+ * are taken after the set is split, so that they leave validation as it is. A run
+ * keeps its own copy of their table, which may have got more lines since.
  *
- * @param saved Path of the run's `split.json`, which need not be there.
+ * @param run The run folder, which need not hold a split.
  */
 export async function loadSplitData(
   disk: Disk,
@@ -32,25 +41,44 @@ export async function loadSplitData(
     /** Table of labels given by hand. */
     labels?: string | undefined;
   },
-  saved: string,
+  run: string,
 ): Promise<SplitData> {
   const published = await loadDataSet(disk, options);
-  const byHand = options.labels === undefined
-    ? new Map()
-    : await readHandLabels(disk, options.labels, {
-      data: published,
-      root: options.path,
-    });
+  const saved = `${run}/${SPLIT}`;
+  const copy = `${run}/${HAND_LABELS}`;
+  const fresh = await disk.stat(saved) === undefined;
+  const place = !fresh && await disk.stat(copy) ? copy : options.labels;
+  const table = place === undefined ? undefined : await readTable(disk, place);
+  const byHand = table === undefined ? new Map() : readHandLabels(table, {
+    path: place!,
+    data: published,
+    root: options.path,
+  });
   const data = withHandLabels(published, byHand);
   const dataHash = hashDataSet(data);
-  if (await disk.stat(saved)) {
-    const split = splitFromJson(await disk.readText(saved), {
+  const split = fresh
+    ? joinHandLabels(splitDataSet(published, options), byHand)
+    : splitFromJson(await disk.readText(saved), {
       dataSet: data,
       dataHash,
       path: saved,
     });
-    return { data, dataHash, split, fresh: false };
+  return { data, dataHash, split, byHand, table, fresh };
+}
+
+/** Keeps in a run folder how its images are split, and the labels given by hand. */
+export async function saveSplit(
+  disk: Disk,
+  run: string,
+  { split, dataHash, table }: SplitData,
+): Promise<void> {
+  if (table !== undefined) await disk.write(`${run}/${HAND_LABELS}`, table);
+  await disk.write(`${run}/${SPLIT}`, splitToJson(split, dataHash));
+}
+
+async function readTable(disk: Disk, path: string): Promise<string> {
+  if ((await disk.stat(path))?.kind !== "file") {
+    throw new ConfigError(`Cannot read data.labels ${path}: it is no file`);
   }
-  const split = joinHandLabels(splitDataSet(published, options), byHand);
-  return { data, dataHash, split, fresh: true };
+  return await disk.readText(path);
 }

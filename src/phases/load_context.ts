@@ -1,4 +1,4 @@
-import { loadSplitData, type SplitData, splitToJson } from "../data/mod.ts";
+import { loadSplitData, saveSplit, type SplitData } from "../data/mod.ts";
 import { ConfigError } from "../env/mod.ts";
 import type { Device } from "../gpu/mod.ts";
 import { ImageStore } from "../ops/mod.ts";
@@ -22,7 +22,7 @@ export function loadImages(
       seed: config.seed,
       log: (message) => log("warn", message),
     },
-    splitPath(runFolder),
+    runFolder,
   );
 }
 
@@ -30,15 +30,13 @@ export function loadImages(
 export async function loadContext(
   options: EngineOptions,
   device: Device,
-  { data, dataHash, split, fresh }: SplitData,
+  splitData: SplitData,
 ): Promise<Context> {
   const { config, env, log, runFolder } = options;
+  const { data, dataHash, split, byHand, fresh } = splitData;
   await checkTaken(options, dataHash);
   if (fresh && options.communicator.rank === 0 && !device.dry) {
-    await env.disk.write(
-      splitPath(runFolder),
-      splitToJson(split, dataHash),
-    );
+    await saveSplit(env.disk, runFolder, splitData);
   }
   if (config.phases.selfTrain.enabled && split.unlabelled.length === 0) {
     throw new ConfigError(
@@ -53,6 +51,7 @@ export async function loadContext(
     name: data.name,
     classes: data.classNames.length,
     labelled: split.labelled.length,
+    byHand: byHand.size,
     unlabelled: split.unlabelled.length,
     validation: split.validation.length,
     test: split.test.length,
@@ -89,8 +88,4 @@ async function checkTaken(
     `Cannot go on in ${runFolder}: phases were taken from a run on other images than data.path has now`,
     { hint: "start a new run without --phases-from" },
   );
-}
-
-function splitPath(runFolder: string): string {
-  return `${runFolder}/split.json`;
 }

@@ -1,7 +1,7 @@
 // The page of `label-queue`: one picture at a time, a key for each class.
 // Everything is kept in the browser until the table is saved as a file.
 
-const { classes, items, store } = JSON.parse(
+const { classes, given, items, store } = JSON.parse(
   document.getElementById("queue").textContent,
 );
 /** Up to this many classes each has a key of its own; above, the suggestions have. */
@@ -106,8 +106,9 @@ function drawChoices() {
 function label(c) {
   labels.set(current, c);
   keep();
-  const following = items.findIndex((_, i) => i > current && !labels.has(i));
-  show(following < 0 ? current + 1 : following);
+  const after = items.findIndex((_, i) => i > current && !labels.has(i));
+  const next = after < 0 ? items.findIndex((_, i) => !labels.has(i)) : after;
+  show(next < 0 ? current + 1 : next);
 }
 
 function clear() {
@@ -120,19 +121,19 @@ function draw() {
   let done = 0;
   items.forEach((_, i) => {
     const button = strip.children[i];
-    const given = labels.get(i);
-    if (given !== undefined && given !== null) done++;
-    button.className = given === undefined
+    const c = labels.get(i);
+    if (c !== undefined && c !== null) done++;
+    button.className = c === undefined
       ? ""
-      : given === null
+      : c === null
       ? "skipped"
       : "labelled";
     button.toggleAttribute("aria-current", i === current);
-    button.lastChild.textContent = given === undefined
+    button.lastChild.textContent = c === undefined
       ? ""
-      : given === null
+      : c === null
       ? "passed over"
-      : classes[given];
+      : classes[c];
   });
   byId("count").textContent = `${done} labelled`;
   byId("progress").max = items.length;
@@ -173,17 +174,18 @@ function onKey(event) {
   action();
 }
 
-/** `name,label` lines of everything that has a class. */
+/** `name,label` lines of everything that has a class, here or in the run before. */
 function save() {
   const cell = (text) =>
     /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  const lines = items.flatMap((item, i) => {
-    const given = labels.get(i);
-    return given === undefined || given === null
-      ? []
-      : [`${cell(item.name)},${cell(classes[given])}\n`];
+  const fresh = items.flatMap(({ name }, i) => {
+    const c = labels.get(i);
+    return c === undefined || c === null ? [] : [{ name, label: classes[c] }];
   });
-  if (lines.length === 0) return;
+  if (fresh.length === 0) return;
+  const lines = [...given, ...fresh].map(({ name, label }) =>
+    `${cell(name)},${cell(label)}\n`
+  );
   const link = document.createElement("a");
   link.download = "labels.csv";
   link.href = URL.createObjectURL(

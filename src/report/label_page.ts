@@ -26,9 +26,11 @@ export interface QueuedImage {
  *
  * The one script is allowed by its hash, so no name of an image or class can run.
  */
-export function renderLabelPage({ title, classNames, images }: {
+export function renderLabelPage({ title, classNames, given, images }: {
   title: string;
   classNames: readonly string[];
+  /** Labels that the run was given by hand: the saved table holds them too. */
+  given: readonly { name: string; label: string }[];
   images: readonly QueuedImage[];
 }): string {
   const items = images.map(({ name, picture, probabilities }) => ({
@@ -43,7 +45,7 @@ export function renderLabelPage({ title, classNames, images }: {
     createHash("sha256").update(JSON.stringify(items.map(({ name }) => name)))
       .digest("hex").slice(0, 16)
   }`;
-  const queue = JSON.stringify({ classes: classNames, items, store })
+  const queue = JSON.stringify({ classes: classNames, given, items, store })
     .replaceAll("<", "\\u003c");
   const hash = createHash("sha256").update(script).digest("base64");
   return html`
@@ -64,7 +66,9 @@ export function renderLabelPage({ title, classNames, images }: {
           <h1>${shorten(title, 64)}</h1>
           <p
             class="facts"><span>${images
-              .length} pictures that the model is least sure of</span></p>
+              .length} pictures that the model is least sure of</span>${given
+                  .length > 0 &&
+              html`<span>${given.length} labelled before, in the saved table too</span>`}</p>
         </header>
         <main>
           <section>

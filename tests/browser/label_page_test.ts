@@ -8,6 +8,9 @@ import { open, openBrowser, OUT } from "./open_page.ts";
 
 const { disk } = realEnv;
 
+/** A label of the round before. */
+const GIVEN = [{ name: "data_batch_1.bin[7]", label: "square_8" }];
+
 /** A tiny set and a page with its first images of each class, all believed class 0. */
 async function withPage(
   classNames: readonly string[],
@@ -38,7 +41,7 @@ async function withPage(
     }));
     await disk.write(
       page,
-      renderLabelPage({ title: "tiny", classNames, images }),
+      renderLabelPage({ title: "tiny", classNames, given: GIVEN, images }),
     );
     await use({ folder, page, browser });
   } finally {
@@ -72,6 +75,7 @@ Deno.test("renderLabelPage() labels by keyboard in Chromium, and the next run ta
     strictEqual(
       await disk.readText(table),
       "name,label\n" + [
+        "data_batch_1.bin[7],square_8\n",
         `${names[0]},square_2\n`,
         `${names[2]},square_0\n`,
         `${names[3]},square_9\n`,
@@ -97,19 +101,19 @@ Deno.test("renderLabelPage() labels by keyboard in Chromium, and the next run ta
       validationPerClass: 1,
     } as const;
     const load = (labels?: string) =>
-      loadSplitData(disk, { ...options, labels }, `${folder}/split.json`);
+      loadSplitData(disk, { ...options, labels }, folder);
     const plain = await load();
     const taken = await load(table);
     deepStrictEqual(taken.split.validation, plain.split.validation);
     const held = new Set(plain.split.validation);
-    const given = [0, 2, 3, 4];
+    const given = [0, 2, 3, 4, 7];
     for (const index of given) {
       ok(held.has(index) || taken.split.labelled.includes(index), `${index}`);
       ok(!taken.split.unlabelled.includes(index));
     }
     deepStrictEqual(
       given.map((index) => taken.data.train.labels[index]),
-      [2, 0, 9, 0],
+      [2, 0, 9, 0, 8],
     );
     for (const index of plain.split.labelled) {
       ok(taken.split.labelled.includes(index));
