@@ -54,10 +54,13 @@ export class TrainConsole implements Observer {
     const labels = labelsPerClass === 0
       ? "all labels"
       : `${labelsPerClass} labels a class`;
+    const byHand = config.data.labels === undefined
+      ? ""
+      : ` and those in ${config.data.labels}`;
     this.#console.note(
       `plan   ${
         steps.join(" -> ")
-      } steps   global batch ${config.globalBatch}   ${kind}, ${labels}`,
+      } steps   global batch ${config.globalBatch}   ${kind}, ${labels}${byHand}`,
     );
     for (const [phase, run] of taken) {
       this.#console.note(`taken  ${phase.padEnd(9)} from ${run}`);

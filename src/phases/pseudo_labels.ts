@@ -200,7 +200,11 @@ export class Unlabelled {
       options: this.#context.config.phases.selfTrain,
       floor: this.guard.floor,
     });
-    return await writePseudoLabels(this.#context, judgement, this.#provenance);
+    const { answers } = this.guard;
+    return {
+      ...await writePseudoLabels(this.#context, judgement, this.#provenance),
+      ...(answers > 0 ? { collapses: answers } : {}),
+    };
   }
 
   save(): unknown {

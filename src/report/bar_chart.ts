@@ -10,7 +10,9 @@ export interface Bar {
 }
 
 const WIDTH = 820;
-const LEFT = 176;
+const LEFT = 220;
+/** Characters of a name beside its bar. */
+const NAME = 31;
 const ROW = 34;
 const THICK = 20;
 
@@ -49,7 +51,7 @@ export function barChart(chart: {
       const width = Math.max(1, round(x.at(bar.value) - LEFT));
       return html`
         <text class="name" x="${LEFT - 12}" y="${y + ROW / 2 + 4}"
-          text-anchor="end">${shorten(bar.label, 24)}</text>
+          text-anchor="end">${shorten(bar.label, NAME)}</text>
         <path class="mark fill ${bar.tone}" d="${barPath(
           y + (ROW - THICK) / 2,
           width,
@@ -122,7 +124,7 @@ export function stackChart(chart: {
       let from = 0;
       return html`
         <text class="name" x="${LEFT - 12}" y="${y + ROW / 2 + 4}"
-          text-anchor="end">${shorten(row.label, 24)}</text>${row.parts.map(
+          text-anchor="end">${shorten(row.label, NAME)}</text>${row.parts.map(
             (part, p) => {
               const start = x.at(from);
               from += part;

@@ -10,9 +10,13 @@ const COLUMNS = [
   ["test_ece_calibrated", "Calibrated", "percent"],
   ["test_loss_calibrated", "Loss, calibrated", "loss"],
   ["test_auc_macro", "AUC, macro", "percent"],
+  ["test_auc_micro", "AUC, micro", "percent"],
   ["teacher_agreement", "Agrees with teacher", "percent"],
   ["teacher_total_variation", "Distance to teacher", "percent"],
 ] as const;
+
+/** Images of a bin that are enough, however many there are in all. */
+const ENOUGH = 10;
 
 /** Confidence against accuracy, and the figures about confidences, of each phase. */
 export function calibration(data: RunData): Html | undefined {
@@ -22,7 +26,7 @@ export function calibration(data: RunData): Html | undefined {
     if (before.length === 0) return [];
     return [lineChart({
       id: `calibration-${phase}`,
-      title: titleOf(phase),
+      title: `${titleOf(phase)}: share right`,
       xLabel: "confidence",
       unit: "percent",
       include: [0, 1],
@@ -39,7 +43,8 @@ export function calibration(data: RunData): Html | undefined {
   return html`
     <div class="row">${charts}</div>${table(data)}
     <p
-      class="hint">Share of right test images at each confidence. The temperature divides
+      class="hint">Share of right test images in each of 15 bins of confidence, where a
+    bin holds enough of them. The temperature divides
     the logits; it is fitted on the validation images, stored with the model and applied by
     <code>predict</code>. Distance to the teacher: total variation of the two predictions,
     0 = equal, 100 % = disjoint.</p>
@@ -51,13 +56,17 @@ function pointsOf(
   phase: string,
   key: string,
 ): [number, number][] {
-  return listAt(summary, "phases", phase, key).flatMap(
-    (bin): [number, number][] => {
-      const [x, y] = [numberAt(bin, "confidence"), numberAt(bin, "accuracy")];
-      const filled = (numberAt(bin, "count") ?? 0) > 0;
-      return filled && x !== undefined && y !== undefined ? [[x, y]] : [];
-    },
-  );
+  const bins = listAt(summary, "phases", phase, key);
+  const counts = bins.map((bin) => numberAt(bin, "count") ?? 0);
+  const images = counts.reduce((a, b) => a + b, 0);
+  // A single image is right or wrong, which says nothing about its confidence.
+  const least = Math.max(1, Math.min(ENOUGH, images / 100));
+  return bins.flatMap((bin, i): [number, number][] => {
+    const [x, y] = [numberAt(bin, "confidence"), numberAt(bin, "accuracy")];
+    return counts[i]! >= least && x !== undefined && y !== undefined
+      ? [[x, y]]
+      : [];
+  });
 }
 
 function table({ phases, summary }: RunData): Html {

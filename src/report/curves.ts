@@ -1,7 +1,12 @@
 import type { MetricsLine } from "../run/mod.ts";
 import { figure } from "./format.ts";
 import { type Html, html } from "./html.ts";
-import { lineChart, type Series, type Tone } from "./line_chart.ts";
+import {
+  type LineChart,
+  lineChart,
+  type Series,
+  type Tone,
+} from "./line_chart.ts";
 import { titleOf } from "./names.ts";
 import { baselineOf, note } from "./overview.ts";
 import { asFigure, numberAt, type RunData } from "./run_data.ts";
@@ -45,7 +50,7 @@ const SPLITS: readonly [MetricsLine["split"], string, Tone][] = [
   ["validation", "validation", "blue"],
 ];
 
-/** Accuracy, loss and precision/recall/F1 of each phase over its epochs. */
+/** Accuracy, loss and precision/recall/F1 of each phase over its epochs, where there are any. */
 export function curves(data: RunData): Html {
   const phases = data.phases.filter((phase) =>
     data.metrics.some((line) => line.phase === phase)
@@ -56,17 +61,21 @@ export function curves(data: RunData): Html {
   return html`${
     phases.map((phase) =>
       html`<h3>${titleOf(phase)} <small>${note(phase, data)}</small></h3>
-<div class="row">${accuracy(data, phase)}${loss(data, phase)}${
-        scores(data, phase)
+<div class="row">${
+        [accuracy, loss, scores].map((chart) => chart(data, phase))
+          .filter(({ series }) =>
+            series.some(({ points }) => points.length > 0)
+          )
+          .map(lineChart)
       }</div>`
     )
   }`;
 }
 
-function accuracy(data: RunData, phase: string): Html {
+function accuracy(data: RunData, phase: string): LineChart {
   const base = baselineOf(data);
   const compared = base && (phase === "classify" || phase === "selfTrain");
-  return lineChart({
+  return {
     id: `accuracy-${phase}`,
     title: "Accuracy",
     xLabel: "epoch",
@@ -76,21 +85,21 @@ function accuracy(data: RunData, phase: string): Html {
     ...(compared
       ? { reference: { value: base.value, label: "baseline (test)" } }
       : {}),
-  });
+  };
 }
 
-function loss(data: RunData, phase: string): Html {
-  return lineChart({
+function loss(data: RunData, phase: string): LineChart {
+  return {
     id: `loss-${phase}`,
     title: "Loss",
     xLabel: "epoch",
     unit: "loss",
     series: series(data, phase, "loss", SPLITS),
-  });
+  };
 }
 
-function scores(data: RunData, phase: string): Html {
-  return lineChart({
+function scores(data: RunData, phase: string): LineChart {
+  return {
     id: `scores-${phase}`,
     title: "Precision, recall, F1 (macro, validation)",
     xLabel: "epoch",
@@ -113,7 +122,7 @@ function scores(data: RunData, phase: string): Html {
         points: pointsOf(data, phase, "validation", "macro_recall"),
       },
     ],
-  });
+  };
 }
 
 /** How many unlabelled images got a label, and how many of those are right. */

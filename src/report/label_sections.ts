@@ -79,8 +79,9 @@ export function provenance(data: RunData): Html | undefined {
         </details>
       `
     )}<p
-      class="hint">Every image with its confidence, first round, uses and label changes
-    is in <code>pseudo_labels.csv</code>.</p>
+      class="hint">Classes as the final model gives them; label changes in training,
+    of the images that it saw more than once. Every image with its confidence, first
+    round, uses and label changes is in <code>pseudo_labels.csv</code>.</p>
   `;
 }
 
@@ -111,7 +112,8 @@ function summary(rows: readonly PseudoLabelRow[]): Html {
             const right = kept.filter(isRight).length;
             const mean = own.reduce((sum, row) => sum + row.confidence, 0) /
               own.length;
-            const flipped = own.filter(({ flips }) => flips > 0).length;
+            const again = own.filter(({ timesSeen }) => timesSeen > 1);
+            const flipped = again.filter(({ flips }) => flips > 0).length;
             return html`
               <tr>
                 <th scope="row">${shorten(name, 40)}</th>
@@ -127,7 +129,9 @@ function summary(rows: readonly PseudoLabelRow[]): Html {
                       ? "–"
                       : format(right / kept.length, "percent")
                   }</td>`}
-                <td class="n">${format(flipped / own.length, "percent")}</td>
+                <td class="n">${again.length === 0
+                  ? "–"
+                  : format(flipped / again.length, "percent")}</td>
               </tr>
             `;
           })}</tbody>
@@ -172,7 +176,7 @@ export function groupsOf(
 function item(row: PseudoLabelRow, names: readonly string[]): GalleryItem {
   const wrong = row.truth !== "" && !isRight(row);
   const used = row.firstRound === ""
-    ? "never used"
+    ? row.timesSeen === 0 ? "not seen in training" : "never used"
     : `used ${row.timesUsed} of ${row.timesSeen}, from round ${row.firstRound}`;
   return {
     name: row.name,

@@ -45,6 +45,11 @@ function records(text: string | undefined): Record<string, string>[] {
   );
 }
 
+/** Lines of a table of labels that have one. */
+export function countLabels(text: string | undefined): number {
+  return records(text).filter(({ label }) => label !== "").length;
+}
+
 export function readSuspects(text: string | undefined): SuspectRow[] {
   return records(text).map((row) => ({
     part: row.part ?? "",

@@ -2,6 +2,9 @@ import type { Tone } from "./line_chart.ts";
 
 const TITLES: Record<string, string> = {
   teacher: "Teacher",
+  teacher2: "Second teacher",
+  teacher3: "Third teacher",
+  teacher4: "Fourth teacher",
   distill: "Distilled student",
   classify: "ST-Class",
   selfTrain: "SSL-ST-Class",
@@ -10,6 +13,9 @@ const TITLES: Record<string, string> = {
 
 const TONES: Record<string, Tone> = {
   teacher: "purple",
+  teacher2: "purple",
+  teacher3: "purple",
+  teacher4: "purple",
   distill: "sky",
   classify: "blue",
   selfTrain: "green",

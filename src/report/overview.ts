@@ -51,12 +51,13 @@ ${tiles(data)}
 </header>`;
 }
 
-function labels({ config }: RunData): string | undefined {
+function labels({ config, byHand }: RunData): string | undefined {
   const count = numberAt(config, "data", "labelsPerClass");
   if (count === undefined) return undefined;
-  return count === 0
+  const own = count === 0
     ? "all labels"
     : `${count} label${count === 1 ? "" : "s"} per class`;
+  return byHand === 0 ? own : `${own} and ${byHand} by hand`;
 }
 
 function verdict(data: RunData): Html {
@@ -173,12 +174,22 @@ function keptStart(phase: string, { summary }: RunData): boolean {
     numberAt(summary, "phases", phase, "best_step") === 0;
 }
 
+/** How often the guard of self-training had to answer. */
+function collapseNote({ summary }: RunData): string[] {
+  const times = numberAt(summary, "phases", "selfTrain", "collapses") ?? 0;
+  if (times === 0) return [];
+  return [`collapsed ${times === 1 ? "once" : `${times} times`}`];
+}
+
 /** Which labels a phase used, or how it ended, in a few words. */
 export function note(phase: string, data: RunData): string {
   const { config } = data;
   switch (phase) {
     case "selfTrain":
-      return keptStart(phase, data) ? "tie: its start is kept" : "";
+      return [
+        ...(keptStart(phase, data) ? ["tie: its start is kept"] : []),
+        ...collapseNote(data),
+      ].join("; ");
     case "teacher":
     case "teacher2":
     case "teacher3":

@@ -4,8 +4,10 @@ import { titleOf } from "./names.ts";
 import { baselineOf, difference, note } from "./overview.ts";
 import { numberAt, type RunData, textAt } from "./run_data.ts";
 
+/** Columns of figures; those that no phase has are left out. */
 const COLUMNS: readonly [string, string, Unit][] = [
   ["test_accuracy", "Test accuracy", "percent"],
+  ["test_top5", "Test top\u20115", "percent"],
   ["val_accuracy", "Validation", "percent"],
   ["test_macro_f1", "Macro F1", "percent"],
   ["test_loss", "Test loss", "loss"],
@@ -16,14 +18,28 @@ const COLUMNS: readonly [string, string, Unit][] = [
   ["parameters", "Parameters", "size"],
 ];
 
+/** Up to so many classes the first five say nothing. */
+const TOP = 5;
+
+function columnsOf({ phases, summary, confusion }: RunData) {
+  const classes = confusion?.names.length ?? Infinity;
+  return COLUMNS.filter(([key]) =>
+    (key !== "test_top5" || classes > TOP) &&
+    phases.some((phase) =>
+      numberAt(summary, "phases", phase, key) !== undefined
+    )
+  );
+}
+
 /** The table of phases with the baseline and what each is worth. */
 export function phaseTable(data: RunData): Html {
   const base = baselineOf(data);
+  const columns = columnsOf(data);
   return html`
     <div class="scroll">
       <table id="phases-table">
         <thead>
-          <tr><th scope="col">Phase</th><th scope="col" class="n">Against<br>baseline</th>${COLUMNS
+          <tr><th scope="col">Phase</th><th scope="col" class="n">Against<br>baseline</th>${columns
             .map(([, title]) =>
               html`<th scope="col" class="n">${title}</th>`
             )}</tr>
@@ -57,7 +73,7 @@ function baselineHint(
 
 function tableRow(data: RunData, phase: string): Html {
   const shipped = textAt(data.summary, "shipped", "phase") === phase;
-  const figures = COLUMNS.map(([key, , unit]) => {
+  const figures = columnsOf(data).map(([key, , unit]) => {
     const value = numberAt(data.summary, "phases", phase, key);
     const shown = figure(`phases.${phase}.${key}`, value, unit);
     return html`<td class="n">${shown}</td>`;

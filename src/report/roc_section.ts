@@ -51,7 +51,7 @@ export function rocSection({ roc, summary }: RunData): Html | undefined {
     <p
       class="hint">${titleOf(
         phase,
-      )} on the test images, one class against the rest. Area under the curve: micro ${area(
+      )} on the test images, one class against the rest: true positives over false ones. Area under the curve: micro ${area(
         "test_auc_micro",
       )}, macro ${area("test_auc_macro")}.</p>
     <div class="row">${lineChart({
@@ -67,7 +67,7 @@ export function rocSection({ roc, summary }: RunData): Html | undefined {
       lineChart({
         ...frame,
         id: `roc-class-${i}`,
-        title: `${shorten(name, 28)}: ${format(auc, "percent")}`,
+        title: `${shorten(name, 28)}: area ${format(auc, "percent")}`,
         series: [CHANCE, { name: "model", tone: "blue", points: curve }],
       })
     )}</div>${classes.length > SHOWN &&

@@ -1,7 +1,9 @@
+import { HAND_LABELS } from "../data/mod.ts";
 import type { Disk } from "../env/mod.ts";
 import { type MetricsLine, parseCsv, readMetrics } from "../run/mod.ts";
 import type { Confusion } from "./heat_map.ts";
 import {
+  countLabels,
   type DuplicateRow,
   type PseudoLabelRow,
   readDuplicates,
@@ -25,6 +27,8 @@ export interface RunData {
   /** Groups of equal images. */
   duplicates: readonly (readonly DuplicateRow[])[];
   pseudoLabels: readonly PseudoLabelRow[];
+  /** Images that were labelled by hand. */
+  byHand: number;
   /** Thumbnails as `data:` addresses, by the image's name. */
   images: ReadonlyMap<string, string>;
   /** Phases with figures or lines, in the order they run. */
@@ -101,6 +105,7 @@ export async function readRun(disk: Disk, folder: string): Promise<RunData> {
   const pseudoLabels = readPseudoLabels(
     await optional("pseudo_labels.csv", MAX_PSEUDO_LABELS),
   );
+  const byHand = countLabels(await optional(HAND_LABELS));
   const found = new Set([
     ...Object.keys(groupAt(summary, "phases")),
     ...metrics.map(({ phase }) => phase),
@@ -116,6 +121,7 @@ export async function readRun(disk: Disk, folder: string): Promise<RunData> {
     suspects,
     duplicates,
     pseudoLabels,
+    byHand,
     images: new Map(),
     phases: [...ORDER.filter((name) => found.has(name)), ...others]
       .slice(0, MAX_PHASES),

@@ -114,6 +114,16 @@ for (const classes of [10, 100]) {
       deepStrictEqual(complaints, []);
       const shot = `${OUT}/report_${classes}`;
       await page.screenshot({ path: `${shot}_light.png`, fullPage: true });
+      await page.setViewportSize({ width: 390, height: 844 });
+      deepStrictEqual(
+        await page.evaluate(
+          `[document.documentElement.scrollWidth <= innerWidth,
+            document.querySelector("#step-time svg[role]").clientWidth >= 600]`,
+        ),
+        [true, true],
+        "a narrow page scrolls its wide charts, not itself",
+      );
+      await page.screenshot({ path: `${shot}_narrow.png`, fullPage: true });
       const dark = await open(browser, path, "dark");
       await dark.page.screenshot({ path: `${shot}_dark.png`, fullPage: true });
       deepStrictEqual(dark.complaints, []);

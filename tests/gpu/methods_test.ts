@@ -217,6 +217,7 @@ Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', 
       });
       deepStrictEqual(summary.steps, 4);
       match(warnings.join("\n"), /back to the weights of step 0/);
+      deepStrictEqual(summary.collapses, 2);
     });
     await t.step(
       "targets of a consistency loss are watched, and need more confidence then",

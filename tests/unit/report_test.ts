@@ -195,3 +195,30 @@ Deno.test("writeReport() says which rank the others wait for", async () => {
   const alone = await report({ "metrics.jsonl": line({ step_ms: 100 }) });
   doesNotMatch(alone, /id="cluster"/);
 });
+
+Deno.test("writeReport() counts labels by hand and collapses, and draws no empty chart", async () => {
+  const page = await report({
+    "config.json": JSON.stringify({ data: { labelsPerClass: 4 } }),
+    "hand_labels.csv": "name,label\na.png,cat\nb.png,\nc.png,dog\n",
+    "summary.json": JSON.stringify({
+      phases: { selfTrain: { test_accuracy: 0.5, collapses: 2 } },
+    }),
+    "metrics.jsonl": JSON.stringify({
+      phase: "distill",
+      step: 1,
+      epoch: 1,
+      split: "train",
+      loss: 1,
+    }),
+    "pseudo_labels.csv":
+      "name,label,class,confidence,kept,reason,first_round,times_used,times_seen,flips,true_label\n" +
+      "a.png,0,cat,0.9,1,,,0,0,0,\nb.png,0,cat,0.9,1,,1,2,3,1,\n",
+  });
+  match(page, /4 labels per class and 2 by hand/);
+  match(page, /collapsed 2 times/);
+  match(page, /id="loss-distill"/);
+  doesNotMatch(page, /id="(accuracy|scores)-distill"/);
+  match(page, /not seen in training/);
+  // One image of the two was seen more than once.
+  match(page, /<td class="n">100\.0\s?%<\/td>\s*<\/tr>/);
+});
