@@ -1,20 +1,31 @@
 import { ConfigError, type Disk, realEnv } from "../../src/env/mod.ts";
 import { PHASES } from "../../src/phases/mod.ts";
+import {
+  differingSettings,
+  readRun,
+  renderComparison,
+} from "../../src/report/mod.ts";
 import { RunFolder } from "../../src/run/mod.ts";
 import { Console, table } from "../console.ts";
 import { parseOptions } from "./options.ts";
+import { writeOut } from "./write_out.ts";
 
-const HELP = `Usage: compare RUN RUN… [--figure NAME] [--json]
+const HELP = `Usage: compare RUN RUN… [options]
 
-Puts the figures of finished runs side by side, with mean and standard deviation
-over the runs.
+Puts the figures of runs side by side, with mean and standard deviation over the
+runs, and the settings in which they differ.
 
   --figure NAME   key of summary.json phases.<phase> (default test_accuracy)
+  --out FILE      writes a page with the learning curves over each other too
   --json          one JSON object on stdout
 
-Example:
+Examples:
   deno task compare runs/*-seed-1 runs/*-seed-2 runs/*-seed-3
+  deno task compare runs/fixmatch runs/uda --out compare.html
 `;
+
+/** Settings that are listed on the terminal. */
+const MOST_SETTINGS = 30;
 
 /** One phase over all runs. */
 export interface Row {
@@ -31,7 +42,7 @@ export async function compare(args: readonly string[]): Promise<number> {
   const console = new Console(realEnv);
   const options = parseOptions(args, {
     verb: "compare",
-    string: ["figure"],
+    string: ["figure", "out"],
     boolean: ["json", "help"],
   });
   if (options.boolean("help")) {
@@ -46,12 +57,28 @@ export async function compare(args: readonly string[]): Promise<number> {
     );
   }
   const name = options.string("figure") ?? "test_accuracy";
-  const rows = await compareRuns(realEnv.disk, folders, name);
+  const { disk } = realEnv;
+  const rows = await compareRuns(disk, folders, name);
+  const runs = await Promise.all(folders.map(async (path, i) => ({
+    name: namesOf(folders)[i]!,
+    data: await readRun(disk, path),
+  })));
+  const settings = differingSettings(runs.map(({ data }) => data.config));
+  const out = options.string("out");
+  if (out !== undefined) {
+    await writeOut(
+      out,
+      renderComparison({ figure: name, runs, rows, settings }),
+    );
+    console.note(`written  ${out}`);
+  }
   if (options.boolean("json")) {
-    console.result(JSON.stringify({ figure: name, runs: folders, rows }));
+    console.result(
+      JSON.stringify({ figure: name, runs: folders, rows, settings }),
+    );
     return 0;
   }
-  const shorts = folders.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  const shorts = runs.map(({ name }) => name);
   const lines = table([
     [name, ...shorts, "mean ± std"],
     ...rows.map((row) => [
@@ -60,8 +87,25 @@ export async function compare(args: readonly string[]): Promise<number> {
       `${show(row.mean)} ± ${show(row.deviation)}`,
     ]),
   ]);
-  for (const line of lines) console.result(line.trimEnd());
+  for (const line of lines) console.result(line);
+  if (settings.length === 0) return 0;
+  console.result("");
+  const shown = settings.slice(0, MOST_SETTINGS);
+  const listed = table([
+    ["settings that differ", ...shorts],
+    ...shown.map(({ key, values }) => [key, ...values]),
+  ]);
+  for (const line of listed) console.result(line);
+  if (shown.length < settings.length) {
+    console.result(`and ${settings.length - shown.length} more`);
+  }
   return 0;
+}
+
+/** Last parts of the paths, where these tell the runs apart. */
+function namesOf(folders: readonly string[]): readonly string[] {
+  const names = folders.map((path) => path.slice(path.lastIndexOf("/") + 1));
+  return new Set(names).size === names.length ? names : folders;
 }
 
 /**

@@ -58,8 +58,6 @@ export function barChart(chart: {
         )}">
           <title>${bar.label}: ${format(bar.value, chart.unit)}</title>
         </path>
-        <text class="value" x="${LEFT + width + 8}" y="${y + ROW / 2 +
-          4}">${format(bar.value, chart.unit)}</text>
       `;
     })}
     <line class="base" x1="${LEFT}" x2="${LEFT}" y1="${top}" y2="${bottom}"/>
@@ -71,6 +69,12 @@ export function barChart(chart: {
       <text class="label" x="${x.at(line.value)}" y="${top - 9}"
         text-anchor="middle">${line.label}</text>
     `}
+    ${bars.map((bar, i) =>
+      html`
+        <text class="value" x="${round(x.at(bar.value)) + 8}" y="${top +
+          (i + 0.5) * ROW + 4}">${format(bar.value, chart.unit)}</text>
+      `
+    )}
       </svg>
     </figure>
   `;

@@ -1,4 +1,9 @@
 export { renderReport, writeReport } from "./write_report.ts";
 export { readRun, type RunData } from "./run_data.ts";
+export { type ComparePage, renderComparison } from "./compare_report.ts";
+export {
+  type DifferingSetting,
+  differingSettings,
+} from "./differing_settings.ts";
 export { renderSweep, type SweepPage } from "./sweep_report.ts";
 export { type QueuedImage, renderLabelPage } from "./label_page.ts";

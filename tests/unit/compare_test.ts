@@ -1,0 +1,62 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert";
+import { realEnv } from "../../src/env/mod.ts";
+import {
+  differingSettings,
+  readRun,
+  renderComparison,
+} from "../../src/report/mod.ts";
+
+const { disk } = realEnv;
+
+Deno.test("differingSettings() names the keys that are not the same in all runs", () => {
+  deepStrictEqual(
+    differingSettings([
+      { name: "a", seed: 1, data: { kind: "mnist", flip: true } },
+      { name: "b", seed: 1, data: { kind: "csv", flip: true, path: "x" } },
+    ]),
+    [
+      { key: "data.kind", values: ['"mnist"', '"csv"'] },
+      { key: "data.path", values: ["-", '"x"'] },
+    ],
+  );
+});
+
+Deno.test("renderComparison() draws the curves of the runs over each other", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const runs = [];
+    for (const [i, name] of ["first", "<second>"].entries()) {
+      const line = (step: number) =>
+        JSON.stringify({
+          phase: "classify",
+          step,
+          epoch: step,
+          split: "validation",
+          accuracy: 0.1 * (i + step),
+          loss: 1,
+        });
+      const place = `${folder}/${i}`;
+      await disk.makeFolder(place);
+      await disk.write(`${place}/metrics.jsonl`, `${line(1)}\n${line(2)}\n`);
+      runs.push({ name, data: await readRun(disk, place) });
+    }
+    const text = renderComparison({
+      figure: "test_accuracy",
+      runs,
+      rows: [{
+        phase: "classify",
+        values: [0.5, null],
+        mean: 0.5,
+        deviation: null,
+      }],
+      settings: [{ key: "seed", values: ["1", "2"] }],
+    });
+    match(text, /data-series="first"[\s\S]*data-series="&lt;second&gt;"/);
+    match(text, /id="classify-accuracy-validation"/);
+    match(text, /50\.0\s%/);
+    match(text, /<code>seed<\/code>/);
+    strictEqual(text.includes("loss-train"), false);
+  } finally {
+    await disk.remove(folder);
+  }
+});
