@@ -94,17 +94,8 @@ wants_slurm() {
   esac
 }
 
-# Network file systems hang on Deno's databases: keep those on the node.
-deno_folder() {
-  case ${SLURM_JOB_ID:+slurm}$(stat -f -c %T "$TOOLS" 2>/dev/null) in
-  slurm* | nfs* | lustre | gpfs | fuseblk | ceph | smb* | beegfs)
-    echo "${SLURM_TMPDIR:-${TMPDIR:-/tmp}}/signet-deno-$(id -u)"
-    ;;
-  *) echo "$TOOLS/cache/deno" ;;
-  esac
-}
-
-export DENO_DIR="${DENO_DIR:-$(deno_folder)}"
+DENO_DIR=$(cache_folder deno "${DENO_DIR:-}")
+export DENO_DIR
 export DENO_NO_PROMPT=1
 
 # What was set up before, on this machine and from these pins, is not looked at again.

@@ -184,6 +184,42 @@ Deno.test("run.sh passes the verb on with what Deno and the adapter need", async
   match(out, /--permission-set=app .*\/cluster\/main\.ts compare a b x=\*\n$/);
 });
 
+Deno.test("run.sh chooses caches and driver anew in a job, whose environment is that of another machine", async () => {
+  await using machine = await readyMachine();
+  const { root } = machine;
+  await machine.run(BOOTSTRAP);
+  await machine.program(
+    "deno",
+    'echo "$DENO_DIR $MESA_SHADER_CACHE_DIR ${VK_DRIVER_FILES:-none}"',
+  );
+  const verb = ["sh", "cluster/run.sh", "plan"];
+  const caches = `${root}/.tools/cache`;
+  const login = {
+    DENO_DIR: `${caches}/deno`,
+    MESA_SHADER_CACHE_DIR: `${caches}/mesa`,
+    VK_DRIVER_FILES: `${root}/.tools/lvp_icd.json`,
+  };
+  strictEqual(
+    (await machine.run(verb, login)).out,
+    `${caches}/deno ${caches}/mesa none\n`,
+  );
+  const [own, TMPDIR] = [`${root} own`, `${root}/tmp`];
+  await Deno.mkdir(TMPDIR);
+  const job = { ...login, SLURM_JOB_ID: "7", TMPDIR };
+  const user = Deno.uid();
+  strictEqual(
+    (await machine.run(verb, job)).out,
+    `${TMPDIR}/signet-deno-${user} ${TMPDIR}/signet-mesa-${user} none\n`,
+  );
+  // What the user has chosen stands.
+  try {
+    const chosen = await machine.run(verb, { ...job, DENO_DIR: own });
+    match(chosen.out, RegExp(`^${own} ${TMPDIR}/signet-mesa`));
+  } finally {
+    await Deno.remove(own);
+  }
+});
+
 Deno.test("run.sh installs system packages only as root on a machine of its own", async () => {
   for (
     const [user, env, installs] of [
