@@ -28,6 +28,9 @@ import { RankLog } from "./rank_log.ts";
 import { clip, Reporter } from "./reporter.ts";
 import { watchCoordinator } from "./watchdog.ts";
 
+/** Exit code of a rank that could go on: it asks to be started again. */
+const AGAIN = 75;
+
 /** How long a failed rank waits for the coordinator, in ms. */
 const VERDICT_MS = 10_000;
 
@@ -49,6 +52,8 @@ export interface RankOptions {
   deno: string;
   /** The device that whoever placed this rank has seen in its environment. */
   gpu: Gpu;
+  /** This rank cannot go on; the coordinator is told too. */
+  onFailure?: (failure: Pick<Failed, "message" | "hint">) => void;
   /** Ends the process, after the log is written. */
   exit(code: number, reason: string): void;
 }
@@ -86,9 +91,9 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
   const log = new RankLog(env, runFolder, rank);
   const credentials = await readCredentials(options.credentials);
   const life = new Life();
-  const leave = (message: string) => {
+  const leave = (message: string, code = 1) => {
     log.write("error", message);
-    log.flush().then(() => options.exit(1, message));
+    log.flush().then(() => options.exit(code, message));
   };
   const [worker, early, version] = await Promise.all([
     openWorker(options, { credentials, log, life, leave }),
@@ -106,7 +111,7 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
       membership.order(order);
     },
   });
-  const onCoordinatorLost = () => leave("the coordinator is gone");
+  const onCoordinatorLost = () => leave("the coordinator is gone", AGAIN);
   watchCoordinator(env, worker, { subjects, onLost: onCoordinatorLost });
   const session = {
     ...options,
@@ -287,6 +292,7 @@ async function fail(session: Session, error: unknown): Promise<number> {
   const { message, stack, hint } = failed;
   const wire = await session.worker.counts().catch(() => undefined);
   log.write("error", message, { stack, hint, wire });
+  session.onFailure?.(failed);
   await log.flush();
   const giveUp = new AbortController();
   const cancel = env.timers.after(VERDICT_MS, () => giveUp.abort());

@@ -6,11 +6,19 @@ import { expandHostlist } from "./hostlist.ts";
 import type { Job } from "./job.ts";
 
 /**
- * What each task runs; `$1` is the run folder. Its output is kept, whatever fails.
- * It says when its rank has ended: srun tells of bad ends alone, and ends itself
- * when the last task has, which on a lost node is never. Signals are the rank's.
+ * What each task runs; `$1` is the run folder, `$2` the job. Its output is kept,
+ * whatever fails. It says when its rank has ended: srun tells of bad ends alone, and
+ * ends itself when the last task has, which on a lost node is never. Signals are the
+ * rank's.
+ *
+ * Code 75 says that the coordinator is gone. If the job runs all the same, the node
+ * of its batch script was lost: SLURM would keep the others for nothing until the
+ * time limit. Without a checkpoint of this life there is nothing to go on from.
  */
-const RANK = `folder=$1; shift
+export const RANK_SCRIPT = `folder=$1 job=$2; shift 2
+refuse() { echo "signet: rank $SLURM_PROCID says error: $SLURMD_NODENAME $1" >&2; exit 3; }
+[ -f cluster/run.sh ] || refuse "has no checkout in $PWD, which all nodes must share"
+[ -d "$folder/logs" ] || refuse "does not see $folder: give --run-dir on a disk that all nodes share"
 exec 3>&2 >>"$folder/logs/rank-$SLURM_PROCID.stderr" 2>&1
 [ -z "$SLURM_CPUS_PER_TASK" ] || : "\${LP_NUM_THREADS:=$SLURM_CPUS_PER_TASK}"
 export LP_NUM_THREADS
@@ -18,10 +26,24 @@ trap : HUP INT TERM USR2
 sh cluster/run.sh rank "$@" 3>&-
 code=$?
 echo "signet: rank $SLURM_PROCID ended with code $code" >&3
+[ "$code" != 75 ] || case $(squeue -h -j "$job" -o %T) in
+*RUNNING*)
+  again=scancel
+  # The next job of a chain goes on by itself.
+  [ "\${SIGNET_JOB:-1}" != "\${SIGNET_JOBS:-1}" ] ||
+    [ ! "$folder/checkpoints" -nt "$folder/nats/meeting.json" ] ||
+    again="scontrol requeue"
+  echo "signet: job $job has lost its first node: $again"
+  $again "$job"
+  ;;
+esac
 exit "$code"`;
 
-/** How a rank ended, in the words of {@linkcode RANK}. */
+/** How a rank ended, in the words of {@linkcode RANK_SCRIPT}. */
 const RANK_END = /^signet: rank (\d+) ended with code (\d+)$/;
+
+/** What a rank says that can write no file. */
+const RANK_WORD = /^signet: rank (\d+) says (.+)$/;
 
 /** How a task ended, in the words of srun: `n2: tasks 0-1: Exited with exit code 3`. */
 const TASK_END =
@@ -135,9 +157,10 @@ function startStep(job: Job, about: StartAbout): StartedRank[] {
     args: stepArguments(job, [
       "sh",
       "-c",
-      RANK,
+      RANK_SCRIPT,
       "rank",
       runFolder,
+      job.id,
       `--run-dir=${runFolder}`,
       `--cache-dir=${cacheFolder}`,
       `--life=${life}`,
@@ -153,6 +176,9 @@ function startStep(job: Job, about: StartAbout): StartedRank[] {
     () => Promise.withResolvers<Omit<TaskEnd, "rank">>(),
   );
   const words: string[] = [];
+  const keep = (rank: number, text: string) =>
+    env.disk.append(`${runFolder}/logs/rank-${rank}.stderr`, `${text}\n`)
+      .catch(() => {});
   const left = new Set(ends.keys());
   const end = (rank: number, how: Omit<TaskEnd, "rank">) => {
     left.delete(rank);
@@ -163,16 +189,15 @@ function startStep(job: Job, about: StartAbout): StartedRank[] {
       .pipeThrough(new TextLineStream());
     for await (const line of lines) {
       words.push(line);
+      const said = RANK_WORD.exec(line);
+      if (said !== null) await keep(Number(said[1]), said[2]!);
       for (const { rank, ...how } of taskEnds(line, job)) end(rank, how);
     }
   };
   Promise.all([child.status, read()]).then(async ([{ code }]) => {
     // A step that could not start says so, and no rank ever came.
     const failed = left.size === job.size && code !== 0;
-    if (failed) {
-      const log = `${runFolder}/logs/rank-0.stderr`;
-      await env.disk.append(log, `${words.join("\n")}\n`).catch(() => {});
-    }
+    if (failed) await keep(0, words.join("\n"));
     for (const rank of [...left]) {
       end(rank, { code, signal: killed ? "SIGKILL" : null });
     }

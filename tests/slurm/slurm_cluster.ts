@@ -109,7 +109,7 @@ MailProg=/bin/true
 ${node("n1", n1!)}
 ${node("n2", n2!)}
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
-PartitionName=short Nodes=n1,n2 MaxTime=1 State=UP
+PartitionName=short Nodes=n1,n2 MaxTime=2 State=UP
 `;
   }
 
@@ -129,17 +129,38 @@ PartitionName=short Nodes=n1,n2 MaxTime=1 State=UP
     this.#daemon(name, "slurmd-wlm", ["-D", "-N", name, "-d", stepd]);
   }
 
-  /** A node loses its power: its daemon and all that runs on it are killed. */
+  /**
+   * A node loses its power: all that runs on it is killed, its daemons before they
+   * can tell of the end of the others. What they had in memory is gone.
+   */
   async killNode(name: string): Promise<void> {
-    const daemon = this.#daemons.get(name)!;
-    daemon.kill("SIGKILL");
-    await daemon.status;
-    for (const pid of await this.#processes(name)) kill(pid, "SIGKILL");
+    const { daemons, others } = await this.#processes(name);
+    for (const pid of [...daemons, ...others]) kill(pid, "SIGKILL");
+    await this.#daemons.get(name)!.status;
+    await Deno.remove(`${this.folder}/${name}`, { recursive: true });
+    await Deno.mkdir(`${this.folder}/${name}`);
   }
 
-  /** Processes of this cluster, or of one of its nodes. */
-  async #processes(node?: string): Promise<number[]> {
-    const found: number[] = [];
+  /** As SLURM finds out by itself, minutes later. */
+  async markDown(name: string): Promise<void> {
+    await this.run(
+      "scontrol",
+      "update",
+      `NodeName=${name}`,
+      "State=DOWN",
+      "Reason=power",
+    );
+  }
+
+  /**
+   * Processes of this cluster, or of one of its nodes: the daemons of nodes and of
+   * their steps, known by the log that they write, and all that was started.
+   */
+  async #processes(
+    node = "",
+  ): Promise<{ daemons: number[]; others: number[] }> {
+    const found = { daemons: [] as number[], others: [] as number[] };
+    const log = `${this.folder}/log/slurmd-${node}`;
     for await (const { name } of Deno.readDir("/proc")) {
       if (!/^\d+$/.test(name)) continue;
       const variables = await Deno.readTextFile(`/proc/${name}/environ`)
@@ -147,8 +168,11 @@ PartitionName=short Nodes=n1,n2 MaxTime=1 State=UP
       const set = variables.split("\0");
       if (
         set.includes(`SLURM_CONF=${this.env.SLURM_CONF}`) &&
-        (node === undefined || set.includes(`SLURMD_NODENAME=${node}`))
-      ) found.push(Number(name));
+        (node === "" || set.includes(`SLURMD_NODENAME=${node}`))
+      ) found.others.push(Number(name));
+      else if ((await filesOf(name)).some((file) => file.startsWith(log))) {
+        found.daemons.push(Number(name));
+      }
     }
     return found;
   }
@@ -197,7 +221,8 @@ PartitionName=short Nodes=n1,n2 MaxTime=1 State=UP
       }
       await daemon.status;
     }
-    for (const pid of await this.#processes()) kill(pid, "SIGKILL");
+    const { daemons, others } = await this.#processes();
+    for (const pid of [...daemons, ...others]) kill(pid, "SIGKILL");
     await Deno.remove(this.folder, { recursive: true });
   }
 }
@@ -218,6 +243,20 @@ export async function until(
   while (!await done()) {
     ok(Date.now() < end, `waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** Files that a process holds open. */
+async function filesOf(pid: string): Promise<string[]> {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(folder));
+    return await Promise.all(
+      entries.map(({ name }) => Deno.readLink(`${folder}/${name}`)),
+    );
+  } catch {
+    // It has ended.
+    return [];
   }
 }
 

@@ -7,10 +7,10 @@ import {
 } from "node:assert";
 import { assertClose } from "../helpers/mod.ts";
 import {
-  type CommandEnd,
   CommandProcess,
   type Event,
   eventsOf,
+  ranksOf,
   readJson,
   teacherOnly,
   withTinyRun,
@@ -20,27 +20,33 @@ import { SlurmCluster, until } from "./slurm_cluster.ts";
 /** More steps than any life below gets to do, so that all are interrupted. */
 const STEPS = 150;
 
-async function verb(
-  cluster: SlurmCluster,
-  ...args: string[]
-): Promise<CommandEnd> {
-  return await new CommandProcess(["slurm", ...args], cluster.env).end;
-}
-
 /** Submits a run of the teacher and resolves with the ids of its jobs. */
 async function submit(
-  cluster: SlurmCluster,
+  cluster: Pick<SlurmCluster, "env">,
   ...args: string[]
 ): Promise<string[]> {
-  const { code, stdout, stderr } = await verb(
-    cluster,
-    ...args,
-    "ranks=auto",
-    "--json",
-    ...teacherOnly(STEPS),
-  );
+  const { code, stdout, stderr } = await new CommandProcess(
+    ["slurm", ...args, "ranks=auto", "--json", ...teacherOnly(STEPS)],
+    cluster.env,
+  ).end;
   strictEqual(code, 0, stderr);
   return JSON.parse(stdout).jobs;
+}
+
+/**
+ * What a job is given of the machine that submits it: a home that all nodes share,
+ * caches that set-up has chosen there, and no way into the network.
+ */
+function loginEnv(home: string, temporary: string): Record<string, string> {
+  const caches = `${Deno.cwd()}/.tools/cache`;
+  return {
+    HOME: home,
+    TMPDIR: temporary,
+    DENO_DIR: `${caches}/deno`,
+    MESA_SHADER_CACHE_DIR: `${caches}/mesa`,
+    HTTPS_PROXY: "http://127.0.0.1:9",
+    https_proxy: "http://127.0.0.1:9",
+  };
 }
 
 async function logOf(run: string): Promise<string> {
@@ -75,6 +81,11 @@ async function steps(run: string, count: number): Promise<void> {
   );
 }
 
+/** Lives of a run that have ended. */
+async function ends(run: string): Promise<number> {
+  return codesOf(await eventsOf(run)).length;
+}
+
 /** Exit code of each life of a run. */
 function codesOf(events: readonly Event[]): unknown[] {
   return events.filter(({ event }) => event === "finished")
@@ -93,27 +104,22 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
   await using cluster = await SlurmCluster.start();
   await withTinyRun(async ({ folder, config }) => {
     const whole = `${folder}/whole`;
-    const reference = new CommandProcess([
-      "train",
-      config,
-      `--run-dir=${whole}`,
-      ...teacherOnly(STEPS),
-    ]);
-    strictEqual((await reference.end).code, 0);
-    const expected = await losses(whole);
-    strictEqual(expected.at(-1)![0], STEPS);
+    let expected: [step: number, loss: number][] = [];
 
     await t.step(
-      "the first job of a chain ends near its limit with a checkpoint, and the second ends as an uninterrupted run",
+      "of a chain of jobs the first loses the node of its batch script, the second ends near its limit, and the third ends as an uninterrupted run",
       async () => {
         const run = `${folder}/chain`;
-        const [first, second] = await submit(
-          cluster,
+        const home = `${folder}/home`;
+        const temporary = `${folder}/tmp`;
+        for (const path of [home, temporary]) await Deno.mkdir(path);
+        const [first, second, third] = await submit(
+          { env: { ...cluster.env, ...loginEnv(home, temporary) } },
           config,
           `--run-dir=${run}`,
           "--nodes=2",
           "--partition=short",
-          "--jobs=2",
+          "--jobs=3",
         );
         match(
           await cluster.run("scontrol", "show", "job", "-o", second!),
@@ -121,30 +127,63 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
         );
         // It may take as long as it needs.
         const update = (...change: string[]) =>
-          cluster.run("scontrol", "update", `JobId=${second}`, ...change);
+          cluster.run("scontrol", "update", `JobId=${third}`, ...change);
         await update("Partition=main");
         await update("TimeLimit=5");
-        const log = () => Deno.readTextFile(`${run}/slurm-${first}.log`);
+        await steps(run, 10);
+        // The second node's ranks have a server there.
+        for (const file of ["node-n2", "rank"]) {
+          const { mode } = await Deno.stat(`${run}/nats/${file}.json`);
+          strictEqual(mode! & 0o777, 0o600, file);
+        }
+        for (const pid of await ranksOf(run)) {
+          const variables = await Deno.readTextFile(`/proc/${pid}/environ`);
+          const own = variables.split("\0").filter((text) =>
+            /^(?:DENO_DIR|MESA_SHADER_CACHE_DIR)=/.test(text)
+          );
+          deepStrictEqual(own.toSorted(), [
+            `DENO_DIR=${temporary}/signet-deno-${Deno.uid()}`,
+            `MESA_SHADER_CACHE_DIR=${temporary}/signet-mesa-${Deno.uid()}`,
+          ]);
+        }
+
+        await cluster.killNode("n1");
+        // The other one's rank finds out meanwhile.
+        const reference = new CommandProcess([
+          "train",
+          config,
+          `--run-dir=${whole}`,
+          ...teacherOnly(STEPS),
+        ]);
+        strictEqual((await reference.end).code, 0);
+        expected = await losses(whole);
+        strictEqual(expected.at(-1)![0], STEPS);
+        cluster.startNode("n1");
+        await cluster.untilState(first!, ["CANCELLED"]);
+        match(
+          await Deno.readTextFile(`${run}/logs/rank-1.stderr`),
+          RegExp(
+            `^signet: job ${first} has lost its first node: scancel$`,
+            "m",
+          ),
+        );
+
+        const log = () => Deno.readTextFile(`${run}/slurm-${second}.log`);
         await until(
           "a pace",
           async () =>
             (await log().catch(() => "")).match(/^teacher +\d+\//gm)?.length ===
               2,
         );
-        // The second node's ranks have a server there.
-        for (const file of ["node-n2", "rank"]) {
-          const { mode } = await Deno.stat(`${run}/nats/${file}.json`);
-          strictEqual(mode! & 0o777, 0o600, file);
-        }
         // As SLURM does it near the limit.
-        await cluster.run("scancel", "--batch", "--signal=USR1", first!);
-        await complete(cluster, first!, run);
+        await cluster.run("scancel", "--batch", "--signal=USR1", second!);
         await complete(cluster, second!, run);
+        await complete(cluster, third!, run);
         const said = await log();
         // In which one, this machine's pace decides.
         match(
           said,
-          /^pace .* left: will finish in (?:this job, number 1|job \d) of 2/m,
+          /^pace .* left: will finish in (?:this job, number 2|job \d) of 3/m,
         );
         match(said, /^stop {3}SIGUSR2: saving a checkpoint/m);
         match(said, /^stopped {2}after teacher-\d+; go on with: /m);
@@ -152,21 +191,22 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
         const lives = events.filter(({ event }) => event === "started");
         deepStrictEqual(
           lives.map(({ size, resumed }) => [size, resumed]),
-          [[2, false], [2, true]],
+          [[2, false], [2, true], [2, true]],
         );
         deepStrictEqual(codesOf(events), [75, 0]);
         deepStrictEqual(await losses(run), expected);
         strictEqual((await readJson(`${run}/run.json`)).state, "done");
-        for (const job of [1, 2]) {
+        for (const job of [1, 2, 3]) {
           ok(await Deno.stat(`${run}/job-${job}.sbatch`));
         }
+        deepStrictEqual(await Array.fromAsync(Deno.readDir(home)), []);
       },
     );
 
     await t.step(
       "a job that loses a node is requeued, where the run is to stop then, and goes on from its checkpoint",
       async () => {
-        const run = `${folder}/requeued`;
+        const run = `${folder}/put back`;
         const [job] = await submit(
           cluster,
           config,
@@ -176,6 +216,8 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
         );
         await steps(run, 10);
         await cluster.killNode("n2");
+        await until("the end of its life", async () => await ends(run) === 1);
+        await cluster.markDown("n2");
         await until(
           `job ${job} to be requeued`,
           async () => await cluster.state(job!) === "PENDING",
@@ -208,7 +250,7 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
         await cluster.untilState(`${array}_2`, ["CANCELLED"]);
         await until(
           "the end of the run",
-          async () => (await eventsOf(cancelled)).at(-1)!.event === "finished",
+          async () => await ends(cancelled) === 1,
         );
         const events = await eventsOf(cancelled);
         ok(
@@ -306,14 +348,7 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
         );
         await steps(run, 10);
         await cluster.killNode("n2");
-        // SLURM would find out by itself, minutes later.
-        await cluster.run(
-          "scontrol",
-          "update",
-          "NodeName=n2",
-          "State=DOWN",
-          "Reason=power",
-        );
+        await cluster.markDown("n2");
         await complete(cluster, job!, run);
         const events = await eventsOf(run);
         deepStrictEqual(codesOf(events), [0]);
