@@ -1,23 +1,18 @@
 import { fileURLToPath } from "node:url";
-import type { Config } from "../../src/config/mod.ts";
 import { locateData } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
-import { phaseWork } from "../../src/phases/work.ts";
 import { Console } from "../console.ts";
 import { chooseRun } from "../launch/mod.ts";
 import {
-  batchScript,
+  chainScript,
   type Component,
-  formatDuration,
-  jobsNeeded,
   quote,
   type ScriptOptions,
   submit,
-  type TimeBudget,
-  timeBudget,
 } from "../slurm/mod.ts";
 import { type Options, parseOptions } from "./options.ts";
-import { checkSize, componentsOf, timeOf } from "./slurm_layout.ts";
+import { budgetOf, checkSize, layoutOf } from "./slurm_layout.ts";
+import { describeJob } from "./slurm_text.ts";
 
 const HELP = `Usage: slurm [CONFIG] [key=value…] --nodes N [options]
 
@@ -88,13 +83,15 @@ export async function slurm(args: readonly string[]): Promise<number> {
     kind: config.data.kind,
     path: config.data.path,
   });
-  const { components, limit } = await componentsOf(options);
+  const layout = await layoutOf(options);
+  const { components } = layout;
   const size = components.reduce(
     (sum, { nodes, ranksPerNode }) => sum + nodes * ranksPerNode,
     0,
   );
   checkSize(config, size);
-  const timeLimit = timeOf(options, limit);
+  const budget = budgetOf(options, layout.limit);
+  const timeLimit = budget.limit;
   const root = fileURLToPath(new URL("../../", import.meta.url))
     .replace(/\/$/, "");
   const array = arrayOf(options, components);
@@ -118,10 +115,17 @@ export async function slurm(args: readonly string[]): Promise<number> {
     extra: (options.string("sbatch") ?? "").split(/\s+/).filter(Boolean),
   };
   const pace = options.number("images-per-second");
+  if (pace === 0) {
+    throw new ConfigError("Cannot use --images-per-second 0: nothing ends", {
+      hint: "give the pace of an earlier run, which its console shows as img/s",
+    });
+  }
   const jobs = options.number("jobs") ?? 1;
   if (jobs < 1 || jobs > 100) {
     throw new ConfigError(`Cannot submit ${jobs} jobs: 1 to 100 are possible`);
   }
+  const about = { config, layout, size, budget, jobs, pace, array };
+  for (const line of describeJob(about)) terminal.note(line);
   const dry = options.boolean("dry-run");
   const ids = dry ? [] : await submitTo(choice.folder, script, jobs);
   if (options.boolean("json")) {
@@ -131,19 +135,9 @@ export async function slurm(args: readonly string[]): Promise<number> {
       ranks: size,
       components,
       time_limit: timeLimit === Infinity ? null : timeLimit,
-      script: batchScript(script),
+      script: chainScript(script, 1, jobs),
     }));
-    return 0;
-  }
-  terminal.note(describe(components, size, timeLimit));
-  if (pace !== undefined && pace > 0) {
-    terminal.note(describeTime(config, {
-      pace,
-      jobs,
-      budget: timeBudget(timeLimit, reserve),
-    }));
-  }
-  if (dry) terminal.result(batchScript(script).trimEnd());
+  } else if (dry) terminal.result(chainScript(script, 1, jobs).trimEnd());
   else {
     terminal.result(
       `submitted  job ${ids.join(", then ")}  run ${choice.folder}`,
@@ -195,39 +189,6 @@ function trainWords(
     '"seed=$SLURM_ARRAY_TASK_ID"',
     `${quote(`--run-dir=${folder}`)}"/seed-$SLURM_ARRAY_TASK_ID"`,
   ];
-}
-
-function describe(
-  components: readonly Component[],
-  size: number,
-  timeLimit: number,
-): string {
-  const parts = components.map(({ nodes, partition, ranksPerNode, ...rest }) =>
-    `${nodes} of ${partition} with ${ranksPerNode} ranks on ${
-      rest.gpusPerNode > 0 ? `${rest.gpusPerNode} GPUs` : "CPUs"
-    }`
-  );
-  return `job    ${size} ranks: ${parts.join(" and ")}; limit ${
-    timeLimit === Infinity ? "none" : formatDuration(timeLimit)
-  }`;
-}
-
-function describeTime(
-  config: Config,
-  { pace, budget, jobs }: { pace: number; budget: TimeBudget; jobs: number },
-): string {
-  const images = [...phaseWork(config).values()]
-    .reduce((sum, { images }) => sum + images, 0);
-  const seconds = images / pace;
-  const needed = jobsNeeded(seconds, budget);
-  const chain = jobs > 1 && needed > jobs
-    ? `: ${needed - jobs} more than --jobs`
-    : jobs > 1
-    ? `: will finish in job ${needed} of ${jobs}`
-    : "";
-  return `time   ${images} images at ${pace}/s: ${
-    formatDuration(seconds)
-  }, which takes ${needed} job${needed === 1 ? "" : "s"}${chain}`;
 }
 
 function absolute(path: string): string {

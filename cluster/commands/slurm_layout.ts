@@ -6,13 +6,24 @@ import {
   parseDuration,
   type Partition,
   partitionFacts,
+  type TimeBudget,
+  timeBudget,
+  usefulSeconds,
 } from "../slurm/mod.ts";
 import type { Options } from "./options.ts";
 
-/** Kinds of nodes of the job, and the shortest limit of their partitions. */
-export async function componentsOf(
-  options: Options,
-): Promise<{ components: Component[]; limit: number }> {
+/** What is known of a job from its partitions. */
+export interface Layout {
+  /** Kinds of nodes. */
+  components: Component[];
+  /** The shortest limit of the partitions, in seconds. */
+  limit: number;
+  /** Names of all GPUs that it may get. */
+  gpuKinds: string[];
+}
+
+/** Kinds of nodes of the job, and what their partitions say. */
+export async function layoutOf(options: Options): Promise<Layout> {
   const nodes = list(options, "nodes")?.map((text) => whole("nodes", text));
   if (nodes === undefined) {
     throw new ConfigError("Cannot submit a job: --nodes is missing", {
@@ -40,6 +51,7 @@ export async function componentsOf(
   return {
     components,
     limit: Math.min(...facts.map(({ timeLimit }) => timeLimit)),
+    gpuKinds: [...new Set(facts.flatMap(({ gpuKinds }) => gpuKinds))],
   };
 }
 
@@ -91,8 +103,11 @@ export function checkSize(config: Config, size: number): void {
   }
 }
 
-/** Limit of the job in seconds: what is asked for, within the partition's. */
-export function timeOf(options: Options, limit: number): number {
+/**
+ * Time of the job: the limit that is asked for, within the partition's, and what is
+ * kept back of it.
+ */
+export function budgetOf(options: Options, limit: number): TimeBudget {
   const wish = options.string("time");
   const time = wish === undefined ? limit : parseDuration(wish);
   if (time > limit) {
@@ -103,7 +118,14 @@ export function timeOf(options: Options, limit: number): number {
       { hint: "a job that is not done goes on after it: leave --time out" },
     );
   }
-  return time;
+  const budget = timeBudget(time, options.number("reserve"));
+  if (usefulSeconds(budget) > 0) return budget;
+  throw new ConfigError(
+    `Cannot train in jobs of ${
+      formatDuration(time)
+    }: starting takes about a minute, and ${budget.reserve} s are kept back for the last checkpoint`,
+    { hint: "give them more --time, or less --reserve" },
+  );
 }
 
 function list(options: Options, name: string): string[] | undefined {

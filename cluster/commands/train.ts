@@ -150,6 +150,7 @@ export async function train(args: readonly string[]): Promise<number> {
     { config: choice.config, gpus, survey },
     (line) => terminal.urgent(line),
   );
+  const begun = realEnv.clock.now();
   const { size, starter, requeue } = world;
   const outlook = world.time && new Outlook({
     ...world.time,
@@ -183,12 +184,23 @@ export async function train(args: readonly string[]): Promise<number> {
   const again = requeue && end.failure !== undefined &&
     end.progressed && (end.lossy || isLoss(end.failure));
   if (again) end.code = REQUEUE;
+  // Put back into the queue, such a job would end so for ever.
+  const left = world.time?.left ?? Infinity;
+  const spent = (realEnv.clock.now() - begun) / 1000 > left / 2;
+  const inVain = requeue && end.code === REQUEUE && !end.progressed && spent;
+  if (inVain) end.code = 1;
   const { writeReport } = await import("../../src/report/mod.ts");
   const report = await writeReport(realEnv.disk, choice.folder);
   if (end.failure !== undefined) {
     const about = { ...end, runFolder: choice.folder };
     const lines = describeFailure(end.failure, about);
     for (const line of lines) terminal.urgent(line);
+  }
+  if (inVain) {
+    terminal.urgent(
+      "error: Cannot train in jobs so short: no step was reached",
+    );
+    terminal.urgent("hint: give them more --time, or less --reserve");
   }
   const profile = choice.config.profile.steps > 0
     ? await writeTrace(realEnv.disk, choice.folder)

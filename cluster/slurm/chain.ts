@@ -17,14 +17,17 @@ export function timeBudget(limit: number, reserve?: number): TimeBudget {
 /** Until the first step of a job: set-up, joining, data, kernels; in seconds. */
 const START_SECONDS = 60;
 
+/** Seconds of a job that are left for training; none or fewer where it is too short. */
+export function usefulSeconds({ limit, reserve }: TimeBudget): number {
+  return limit - reserve - START_SECONDS;
+}
+
 /** Jobs that so many seconds of training take, each with its start and its end. */
-export function jobsNeeded(
-  seconds: number,
-  { limit, reserve }: TimeBudget,
-): number {
+export function jobsNeeded(seconds: number, budget: TimeBudget): number {
+  const { limit } = budget;
   if (limit === Infinity) return 1;
   // A limit that leaves no time to train must not divide by zero.
-  const useful = Math.max(limit - reserve - START_SECONDS, limit / 10);
+  const useful = Math.max(usefulSeconds(budget), limit / 10);
   return Math.max(1, Math.ceil(seconds / useful));
 }
 

@@ -1,4 +1,10 @@
-export { forecast, jobsNeeded, type TimeBudget, timeBudget } from "./chain.ts";
+export {
+  forecast,
+  jobsNeeded,
+  type TimeBudget,
+  timeBudget,
+  usefulSeconds,
+} from "./chain.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { expandCounts, expandHostlist } from "./hostlist.ts";
 export { isAllocation, type Job, jobOf } from "./job.ts";
@@ -14,5 +20,11 @@ export {
   type ScriptOptions,
 } from "./script.ts";
 export { slurmProgram, stepOf } from "./program.ts";
-export { secondsLeft, slurmStarter, stepArguments, taskEnds } from "./step.ts";
-export { submit } from "./submit.ts";
+export {
+  RANK_SCRIPT,
+  secondsLeft,
+  slurmStarter,
+  stepArguments,
+  taskEnds,
+} from "./step.ts";
+export { chainScript, submit } from "./submit.ts";

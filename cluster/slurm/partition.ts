@@ -8,6 +8,8 @@ export interface Partition {
   isDefault: boolean;
   /** GPUs of a node; where nodes differ, what all have that have any. */
   gpusPerNode: number;
+  /** What SLURM calls them, such as `a100`, where it has names for them. */
+  gpuKinds: readonly string[];
   cpusPerNode: number;
   nodes: number;
   /** Longest time of a job in seconds; `Infinity` without a limit. */
@@ -47,7 +49,7 @@ export function parsePartitions(text: string): Partition[] {
     const kind: Partition = {
       name,
       isDefault: marked.endsWith("*"),
-      gpusPerNode: gpusOf(gres),
+      ...gpusOf(gres),
       // Nodes that differ are written `16+`: each has at least so many.
       cpusPerNode: Number.parseInt(cpus, 10) || 1,
       nodes: Number.parseInt(nodes, 10) || 0,
@@ -60,18 +62,24 @@ export function parsePartitions(text: string): Partition[] {
       known.cpusPerNode = Math.min(known.cpusPerNode, kind.cpusPerNode);
       const counts = [known.gpusPerNode, kind.gpusPerNode].filter((n) => n > 0);
       known.gpusPerNode = counts.length === 0 ? 0 : Math.min(...counts);
+      known.gpuKinds = [...new Set([...known.gpuKinds, ...kind.gpuKinds])];
     }
   }
   return [...partitions.values()];
 }
 
 /** GPUs in a list of resources, such as `gpu:tesla:4(S:0-1),nic:1`. */
-function gpusOf(gres: string): number {
-  const plain = gres.replace(/\([^)]*\)/g, "");
-  return plain.split(",").reduce((sum, resource) => {
-    const [kind, ...rest] = resource.split(":");
-    if (kind !== "gpu") return sum;
+function gpusOf(
+  gres: string,
+): Pick<Partition, "gpusPerNode" | "gpuKinds"> {
+  const resources = gres.replace(/\([^)]*\)/g, "").split(",")
+    .map((resource) => resource.split(":"))
+    .filter(([kind]) => kind === "gpu");
+  const gpusPerNode = resources.reduce((sum, [, ...rest]) => {
     const count = Number(rest.at(-1) ?? 1);
     return sum + (Number.isInteger(count) ? count : 1);
   }, 0);
+  const gpuKinds = resources.map(([, kind]) => kind)
+    .filter((kind) => kind !== undefined && !/^\d+$/.test(kind));
+  return { gpusPerNode, gpuKinds: gpuKinds as string[] };
 }

@@ -45,7 +45,7 @@ export function batchScript(options: ScriptOptions): string {
   const signal = lines.find((line) => line.startsWith("#SBATCH --signal="))!;
   const common = [
     ["--job-name", options.name],
-    ["--output", options.output],
+    ["--output", quote(options.output)],
     ["--open-mode", "append"],
     ...(options.timeLimit === Infinity
       ? []

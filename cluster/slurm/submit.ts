@@ -2,6 +2,17 @@ import type { Env } from "../../src/env/mod.ts";
 import { slurm } from "./command.ts";
 import { batchScript, type ScriptOptions } from "./script.ts";
 
+/** The script of a job of a chain of so many. */
+export function chainScript(
+  options: ScriptOptions,
+  job: number,
+  jobs: number,
+): string {
+  return batchScript(
+    jobs === 1 ? options : { ...options, chain: { job, jobs } },
+  );
+}
+
 /**
  * Writes the scripts of a chain of jobs into the run folder and submits them,
  * each to start when the one before has ended; resolves with their ids.
@@ -14,11 +25,8 @@ export async function submit(
 ): Promise<string[]> {
   const ids: string[] = [];
   for (let job = 1; job <= jobs; job++) {
-    const script = batchScript(
-      jobs === 1 ? options : { ...options, chain: { job, jobs } },
-    );
     const file = `${runFolder}/job-${job}.sbatch`;
-    await env.disk.write(file, script);
+    await env.disk.write(file, chainScript(options, job, jobs));
     const before = ids.at(-1);
     const answer = await slurm("sbatch", [
       "--parsable",
