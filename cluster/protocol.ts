@@ -254,6 +254,8 @@ export type PlaceRequest = z.output<typeof placeRequest>;
 /** Answer to it; without a rank there is no place. */
 export const placeAnswer = z.strictObject({
   rank: rank.exactOptional(),
+  /** Its place among the workers of its machine. */
+  localRank: rank.exactOptional(),
   size: z.int().min(1),
 });
 

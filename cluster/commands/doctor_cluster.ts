@@ -42,10 +42,11 @@ export async function measureHere(
   const size = ranks ?? (survey.usable.length || 2);
   const folder = `.tools/cache/doctor-${Deno.pid}-gpus`;
   try {
-    const placements = await placeRanks(realEnv, survey, {
+    const places = await placeRanks(realEnv, survey, {
       ...wish,
       localRanks: Array.from({ length: size }, (_, rank) => rank),
       localSize: size,
+      startsBehind: true,
       folder,
       lookup,
     });
@@ -64,7 +65,7 @@ export async function measureHere(
       // The device list needs the loader and the driver's files.
       denoOptions: ["--allow-all"],
       variables: {},
-      rankVariables: placements.map(({ variables }) => variables),
+      places,
       server: {},
       signal: never,
       atOnce: never,

@@ -10,6 +10,7 @@ import {
   takePlace,
   tuningFolderOf,
 } from "../launch/mod.ts";
+import { surveyGpus } from "../gpus/mod.ts";
 import { accept, type Gpu, gpu as gpuSchema } from "../protocol.ts";
 import { startRank } from "../rank/mod.ts";
 import { GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
@@ -70,12 +71,25 @@ export async function rank(args: readonly string[]): Promise<number> {
     new Console(realEnv).result(HELP);
     return 0;
   }
-  const { runFolder, url, ...place } = await findRun(options);
+  const bound = boundGpu(options);
+  const wish = gpuWishOf(options);
+  // A machine that lacks one takes no place that another could have.
+  const survey = bound ? undefined : await surveyGpus(realEnv, {
+    wish: wish.adapter,
+    lookup: (name) => Deno.env.get(name),
+  });
+  const { runFolder, url, localRank, ...place } = await findRun(options);
   const cacheFolder = options.string("cache-dir") ?? cacheFolderOf(runFolder);
+  const terminal = new Console(realEnv);
   const handle = await startRank({
     env: realEnv,
     ...place,
-    gpu: await findGpu(options, runFolder),
+    gpu: bound ?? await takeOwnGpu(realEnv, {
+      wish,
+      survey,
+      localRank,
+      folder: `${runFolder}/gpus`,
+    }),
     runFolder,
     cacheFolder,
     tuningFolder: tuningFolderOf(cacheFolder),
@@ -83,8 +97,15 @@ export async function rank(args: readonly string[]): Promise<number> {
     host: Deno.hostname(),
     pid: Deno.pid,
     deno: Deno.version.deno,
+    // Nobody reads the output of a worker but the one who has started it.
+    ...(options.string("token-file") === undefined ? {} : {
+      onFailure({ message, hint }) {
+        terminal.urgent(`error: ${message}`);
+        if (hint !== undefined) terminal.urgent(`hint: ${hint}`);
+      },
+    }),
     exit(code, reason) {
-      new Console(realEnv).urgent(`error: ${reason}`);
+      terminal.urgent(`error: ${reason}`);
       realEnv.exit(code);
     },
   });
@@ -97,29 +118,38 @@ export async function rank(args: readonly string[]): Promise<number> {
   return await handle.done;
 }
 
-type Found = Omit<Joined, "url"> & { runFolder: string; url?: string };
+type Found = Omit<Joined, "url"> & {
+  runFolder: string;
+  url?: string;
+  /** Place among the ranks of its machine. */
+  localRank: number;
+};
 
 /** The run to join: named in full, found by its token, or through its folder. */
 async function findRun(options: Options): Promise<Found> {
   const required = <T>(name: string, value: T | undefined): T => {
     if (value !== undefined) return value;
-    throw new ConfigError(`Cannot start a rank: --${name} is missing`);
+    throw new ConfigError(`Cannot start a rank: --${name} is missing`, {
+      hint: "sh cluster/run.sh rank --help tells what belongs together",
+    });
   };
   const url = options.string("join");
   const tokenFile = options.string("token-file");
+  const folder = options.string("run-dir");
   if (tokenFile !== undefined) {
     const place = await takePlace(realEnv, {
       tokenFile,
+      ...(folder === undefined ? {} : { runFolder: folder }),
       join: required("join", url),
       host: Deno.hostname(),
       pid: Deno.pid,
       timeoutMs: JOIN_MS,
     });
-    const runFolder = options.string("run-dir") ?? place.runFolder;
-    return { ...place, runFolder, url: url!, credentials: tokenFile };
+    return { ...place, url: url!, credentials: tokenFile };
   }
   const place = placeOf(options);
-  const runFolder = required("run-dir", options.string("run-dir"));
+  const localRank = place?.localRank ?? 0;
+  const runFolder = required("run-dir", folder);
   const credentials = options.string("credentials");
   if (credentials === undefined) {
     const life = options.string("life");
@@ -128,7 +158,7 @@ async function findRun(options: Options): Promise<Found> {
       place: required("rank", place),
       ...(life === undefined ? {} : { life }),
     });
-    return { ...found, runFolder };
+    return { ...found, runFolder, localRank };
   }
   const { rank, size } = required("rank", place);
   return {
@@ -136,20 +166,15 @@ async function findRun(options: Options): Promise<Found> {
     size,
     credentials,
     runFolder,
+    localRank,
     ...(url === undefined ? {} : { url }),
   };
 }
 
-/** The GPU that a launcher of this machine has bound, else one taken here. */
-async function findGpu(options: Options, runFolder: string): Promise<Gpu> {
+/** The GPU that a launcher of this machine has bound. */
+function boundGpu(options: Options): Gpu | undefined {
   const text = options.string("gpu");
-  if (text === undefined) {
-    return await takeOwnGpu(realEnv, {
-      wish: gpuWishOf(options),
-      localRank: placeOf(options)?.localRank ?? 0,
-      folder: `${runFolder}/gpus`,
-    });
-  }
+  if (text === undefined) return undefined;
   const bound = accept(gpuSchema, parseJson(text));
   if (bound !== undefined) return bound;
   throw new ConfigError(`Cannot start a rank: --gpu ${text} is no device`);

@@ -8,7 +8,7 @@ import {
   type Stream,
 } from "./program_rank.ts";
 import { connectControl } from "../links/mod.ts";
-import { programGpus } from "./program_gpus.ts";
+import { programGpus, type ProgramPlace } from "./program_gpus.ts";
 import { watchStrangers } from "./refusals.ts";
 import {
   openServer,
@@ -25,6 +25,8 @@ export interface Elsewhere {
   host: string;
   /** What starts a rank: words before its command. */
   command(rank: number): readonly string[];
+  /** What may go wrong there. */
+  warning?: string;
 }
 
 export interface LaunchOptions {
@@ -36,8 +38,8 @@ export interface LaunchOptions {
   denoOptions: readonly string[];
   /** Further variables for the ranks. */
   variables: Readonly<Record<string, string>>;
-  /** What binds each rank to its GPU; left out, that is found out. */
-  rankVariables?: readonly Readonly<Record<string, string>>[];
+  /** What binds each rank of this machine to its GPU; left out, that is found out. */
+  places?: readonly ProgramPlace[];
   server: ServerRequest;
   /** Left out, the ranks are processes of this machine. */
   elsewhere?: Elsewhere;
@@ -81,7 +83,8 @@ export async function launchProgram(
   });
   if (signal.aborted) return { code: signal.reason };
   const { onWarning } = options;
-  const rankVariables = options.rankVariables ??
+  if (elsewhere?.warning !== undefined) onWarning(elsewhere.warning);
+  const places = options.places ??
     (elsewhere === undefined
       ? await programGpus(env, { size, folder: `${folder}/gpus`, onWarning })
       : []);
@@ -97,13 +100,14 @@ export async function launchProgram(
     startProgramRank({
       ...options,
       rank,
-      ...(elsewhere === undefined ? {} : { before: elsewhere.command(rank) }),
+      before: elsewhere?.command(rank) ?? places[rank]?.before ?? [],
+      elsewhere: elsewhere !== undefined,
       server: server.address,
       tuningFolder,
       env: {
         [TUNING_VARIABLES.tuning]: tuningFolder ?? "",
         ...options.variables,
-        ...rankVariables[rank],
+        ...places[rank]?.variables,
         [PLACE_VARIABLES.rank]: String(rank),
         [PLACE_VARIABLES.size]: String(size),
         [PLACE_VARIABLES.credentials]: server.credentialsFile,

@@ -3,6 +3,7 @@ import {
   type AdapterWish,
   type GpuBind,
   placeRanks,
+  type Survey,
   surveyGpus,
   type VulkanDevice,
 } from "../gpus/mod.ts";
@@ -45,8 +46,10 @@ export function gpuOf(
  */
 export async function takeOwnGpu(
   env: Env,
-  { wish, localRank, folder, ownLoader }: {
+  { wish, localRank, folder, ownLoader, ...known }: {
     wish: GpuWish;
+    /** What this machine computes on, where that is known already. */
+    survey?: Survey | undefined;
     /** Place among the ranks of this machine. */
     localRank: number;
     /** For settings; may be shared by the ranks of several machines. */
@@ -56,7 +59,8 @@ export async function takeOwnGpu(
   },
 ): Promise<Gpu> {
   const lookup = (name: string) => Deno.env.get(name);
-  const survey = await surveyGpus(env, { wish: wish.adapter, lookup });
+  const survey = known.survey ??
+    await surveyGpus(env, { wish: wish.adapter, lookup });
   // How many ranks there will be here, the coordinator alone knows: it refuses
   // two that have the same.
   const [placement] = await placeRanks(env, survey, {

@@ -21,8 +21,10 @@ export interface ProgramRankOptions {
   rank: number;
   /** Program and its arguments. */
   program: readonly string[];
-  /** What starts it elsewhere: words before its command. */
-  before?: readonly string[];
+  /** Words before its command. */
+  before: readonly string[];
+  /** They start it on another machine. */
+  elsewhere: boolean;
   /** Options for `deno run`. */
   denoOptions: readonly string[];
   /** `host:port` of the NATS server. */
@@ -51,13 +53,13 @@ const ALLOWS_ALL = /^(?:-A|--allow-all|-P|--permission-set)(?:=|$)/;
 
 /** What a rank may do without being allowed more: read, and reach its world. */
 function permissions(
-  { denoOptions, server, tuningFolder, before }: ProgramRankOptions,
+  { denoOptions, server, tuningFolder, elsewhere }: ProgramRankOptions,
 ): readonly string[] {
   if (denoOptions.some((option) => ALLOWS_ALL.test(option))) return [];
   return [
     "--allow-read",
     // The addresses of other machines are not known beforehand.
-    before === undefined ? netPermission(server) : "--allow-net",
+    elsewhere ? "--allow-net" : netPermission(server),
     "--allow-env",
     "--allow-sys=hostname,networkInterfaces",
     ...(tuningFolder === undefined ? [] : [`--allow-write=${tuningFolder}`]),
@@ -69,7 +71,7 @@ function permissions(
  * only the launcher, which then decides.
  */
 export function startProgramRank(options: ProgramRankOptions): ProgramRank {
-  const { rank, program, before = [], denoOptions, env, onLine } = options;
+  const { rank, program, before, denoOptions, env, onLine } = options;
   const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
   const hasConfig = denoOptions.some((option) => option.startsWith("--config"));
   const child = new Deno.Command("sh", {

@@ -3,6 +3,7 @@ import { connectControl, type Credentials } from "../links/mod.ts";
 import {
   accept,
   placeAnswer,
+  type PlaceRequest,
   placeRequest,
   REPORT_RETRY_MS,
   subjectsOf,
@@ -48,20 +49,27 @@ export function waitingStarter(
 
 /** Places go to processes in the order in which they ask; asking again is free. */
 function givePlaces({ control, subjects, size }: StartAbout): void {
-  const known: string[] = [];
+  const known: PlaceRequest[] = [];
   control.respond(subjects.place, (message) => {
     const request = accept(placeRequest, message);
     if (request === undefined) return undefined;
-    const key = `${request.host} ${request.pid}`;
-    if (!known.includes(key) && known.length < size) known.push(key);
-    const rank = known.indexOf(key);
-    return rank < 0 ? { size } : { rank, size };
+    const { host, pid } = request;
+    const find = () =>
+      known.findIndex((one) => one.host === host && one.pid === pid);
+    if (find() < 0 && known.length < size) known.push(request);
+    const rank = find();
+    if (rank < 0) return { size };
+    const before = known.slice(0, rank);
+    const localRank = before.filter((one) => one.host === host).length;
+    return { rank, localRank, size };
   });
 }
 
 /** A worker's place, and all that a rank needs to begin. */
 export interface WorkerPlace {
   rank: number;
+  /** Among the workers of its machine. */
+  localRank: number;
   size: number;
   runFolder: string;
 }
@@ -69,13 +77,16 @@ export interface WorkerPlace {
 /**
  * Asks the coordinator of a token's run for a place.
  *
- * @throws {EnvironmentError} If the token cannot be read, or nobody answers.
+ * @throws {EnvironmentError} If the token cannot be read, the run folder is not
+ * there, or nobody answers.
  * @throws {ConfigError} If all places are taken.
  */
 export async function takePlace(
   env: Env,
-  { tokenFile, join, pid, host, timeoutMs }: {
+  { tokenFile, join, pid, host, timeoutMs, ...own }: {
     tokenFile: string;
+    /** Where the run folder is on this machine; left out, as the token says. */
+    runFolder?: string;
     /** Address of the server. */
     join: string;
     pid: number;
@@ -83,7 +94,14 @@ export async function takePlace(
     timeoutMs: number;
   },
 ): Promise<WorkerPlace> {
-  const { runFolder, ...credentials } = await readToken(tokenFile);
+  const { runFolder: theirs, ...credentials } = await readToken(tokenFile);
+  const { runFolder = theirs } = own;
+  if (await env.disk.stat(`${runFolder}/config.json`) === undefined) {
+    throw new EnvironmentError(
+      `Cannot join the run: this machine does not see its folder ${runFolder}`,
+      { hint: "it must lie on a shared disk; --run-dir DIR says where here" },
+    );
+  }
   await using control = await connectControl(
     { ...credentials, url: join },
     { name: `worker-${host}-${pid}` },
@@ -95,8 +113,8 @@ export async function takePlace(
       .catch(() => undefined);
     const answer = accept(placeAnswer, reply);
     if (answer !== undefined) {
-      const { rank, size } = answer;
-      if (rank !== undefined) return { rank, size, runFolder };
+      const { rank, localRank = 0, size } = answer;
+      if (rank !== undefined) return { rank, localRank, size, runFolder };
       throw new ConfigError(
         `Cannot join the run: all ${size} places are taken`,
       );
@@ -107,6 +125,7 @@ export async function takePlace(
     `Cannot join the run at ${join}: no coordinator answered for ${
       timeoutMs / 1000
     } s`,
+    { hint: "a token is good for one life of its run: is that one over?" },
   );
 }
 

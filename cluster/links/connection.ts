@@ -1,6 +1,5 @@
 import type { NatsConnection } from "@nats-io/transport-node";
-import { EnvironmentError } from "../../src/env/mod.ts";
-import { authenticatorOf, type Credentials, nameOf } from "./credentials.ts";
+import { authenticatorOf, type Credentials, unreached } from "./credentials.ts";
 
 /** Pings keep both sides sure of each other; two missed ones break the connection. */
 const PING_MS = 5000;
@@ -66,15 +65,7 @@ export async function openConnection(
       ignoreClusterUpdates: true,
     });
   } catch (cause) {
-    throw new EnvironmentError(
-      `Cannot connect to NATS at ${credentials.url} as ${
-        nameOf(credentials)
-      }: ${cause instanceof Error ? cause.message : cause}`,
-      {
-        cause,
-        hint: "Is the nats-server of this run still alive?",
-      },
-    );
+    throw unreached(credentials, cause);
   }
 }
 

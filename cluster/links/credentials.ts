@@ -111,6 +111,25 @@ export async function authenticatorOf(
 }
 
 /** Names the user in messages. */
-export function nameOf({ user, seed }: Identity): string {
+function nameOf({ user, seed }: Identity): string {
   return seed === undefined ? user || "nobody" : "the owner of an nkey";
+}
+
+/** Why a server cannot be used, and what to do about it. */
+export function unreached(
+  credentials: Credentials,
+  cause: unknown,
+): EnvironmentError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EnvironmentError(
+    `Cannot connect to NATS at ${credentials.url} as ${
+      nameOf(credentials)
+    }: ${reason}`,
+    {
+      cause,
+      hint: /authorization|authentication/i.test(reason)
+        ? "It knows others only: each life of a run has credentials, and a token, of its own"
+        : "Is the nats-server of this run still alive, and reachable from here?",
+    },
+  );
 }

@@ -1,5 +1,4 @@
-import { EnvironmentError } from "../../src/env/mod.ts";
-import { authenticatorOf, type Credentials, nameOf } from "./credentials.ts";
+import { authenticatorOf, type Credentials, unreached } from "./credentials.ts";
 import { SocketReader } from "./socket_reader.ts";
 import { SocketWriter } from "./socket_writer.ts";
 
@@ -84,13 +83,7 @@ export class NatsWire {
       await wire.#connect();
     } catch (cause) {
       wire.#disconnect();
-      const { credentials } = options;
-      throw new EnvironmentError(
-        `Cannot connect to NATS at ${credentials.url} as ${
-          nameOf(credentials)
-        }: ${cause instanceof Error ? cause.message : cause}`,
-        { cause, hint: "Is the nats-server of this run still alive?" },
-      );
+      throw unreached(options.credentials, cause);
     }
     wire.#ended = wire.#stayConnected();
     wire.#pinger = setInterval(() => wire.#ping(), PING_MS);

@@ -1,5 +1,5 @@
 import { parseConfig } from "../../src/config/mod.ts";
-import type { Env } from "../../src/env/mod.ts";
+import { type Env, EnvironmentError } from "../../src/env/mod.ts";
 import {
   type EarlyOptions,
   type EarlyStart,
@@ -31,5 +31,11 @@ export async function readRunConfig(
   runFolder: string,
 ): Promise<{ text: string; path: string }> {
   const path = `${runFolder}/config.json`;
+  if (await disk.stat(path) === undefined) {
+    throw new EnvironmentError(`Cannot join the run: ${path} is not there`, {
+      hint:
+        "the run folder must lie on a disk that all machines share, in the same place: --run-dir DIR",
+    });
+  }
   return { text: await disk.readText(path), path };
 }

@@ -1,5 +1,6 @@
 import { ConfigError } from "../../src/env/mod.ts";
 import type { Elsewhere } from "../launch/mod.ts";
+import { slurm } from "./command.ts";
 import type { Job } from "./job.ts";
 import { addressesOf } from "./step.ts";
 
@@ -17,10 +18,21 @@ export async function slurmProgram(job: Job, size: number): Promise<Elsewhere> {
     );
   }
   const hosts = await addressesOf(job.nodes.map(({ name }) => name));
+  const warning = await sharing(job);
   return {
     host: hosts[job.node]!,
     command: (rank) => stepOf(job, rank),
+    ...(warning === undefined ? {} : { warning }),
   };
+}
+
+/** Whether the tasks of a node see each other's GPUs, of which Vulkan takes the first. */
+async function sharing({ gpus, nodes }: Job): Promise<string | undefined> {
+  if (!gpus || nodes.every(({ tasks }) => tasks === 1)) return undefined;
+  const facts = await slurm("scontrol", ["show", "config"]);
+  return /^ConstrainDevices\s*=\s*yes/m.test(facts)
+    ? undefined
+    : "ranks of a node may all compute on its first GPU: this SLURM does not close the others to a task (ConstrainDevices)";
 }
 
 /** The srun before a rank's command. */

@@ -31,6 +31,22 @@ Deno.test("train starts ranks through ssh, a server on each host, and ends them 
     match(stderr, /ranks by ssh on 127\.0\.0\.1, localhost$/m);
     deepStrictEqual(await ranksJoined(run), [0, 1]);
 
+    const wrong = await command(
+      [
+        "train",
+        config,
+        "--launcher=ssh",
+        "--hosts=127.0.0.1,nowhere.invalid",
+        `--run-dir=${folder}/wrong`,
+      ],
+      env,
+    );
+    strictEqual(wrong.code, 1);
+    match(
+      wrong.stderr,
+      /hint: .*: ssh -o BatchMode=yes nowhere\.invalid true$/m,
+    );
+
     const killed = `${folder}/killed`;
     const train = new CommandProcess(
       ["train", config, ...hosts, `--run-dir=${killed}`, ...teacherOnly(900)],
@@ -72,12 +88,17 @@ Deno.test("train waits for workers that join with a token, and turns away those 
     const { url } = JSON.parse(
       await Deno.readTextFile(`${run}/nats/token.json`),
     );
-    const worker = () =>
+    const worker = (...words: string[]) =>
       new CommandProcess([
         "rank",
         `--join=${url}`,
         `--token-file=${run}/nats/token.json`,
+        ...words,
       ]);
+    // It takes no place.
+    const blind = await worker(`--run-dir=${folder}/elsewhere`).end;
+    strictEqual(blind.code, 3);
+    match(blind.stderr, /^error: .* does not see its folder .*elsewhere$/m);
     const workers = [worker(), worker()];
     await train.see(/^ready /);
     const late = await worker().end;
