@@ -10,10 +10,10 @@ export interface ImageHistory {
   flips: number;
 }
 
-/** A {@linkcode Provenance} as JSON. */
+/** A {@linkcode Provenance} as it was, or as JSON. */
 export interface ProvenanceState {
   next: number;
-  columns: Record<string, number[]>;
+  columns: Record<string, ArrayLike<number>>;
 }
 
 /**
@@ -86,13 +86,21 @@ export class Provenance {
     return flips.reduce((a, b) => a + b, 0) / Math.max(1, count);
   }
 
-  save(): ProvenanceState {
-    const columns = Object.fromEntries(
-      Object.entries(this.#columns).map((
-        [name, values],
-      ) => [name, [...values]]),
-    );
-    return { next: this.#next, columns };
+  /** A copy, which every step keeps: it becomes lists of numbers when it is written. */
+  save(): ProvenanceState & { toJSON(): ProvenanceState } {
+    const next = this.#next;
+    const columns = Object.entries(this.#columns)
+      .map(([name, values]) => [name, values.slice()] as const);
+    return {
+      next,
+      columns: Object.fromEntries(columns),
+      toJSON: () => ({
+        next,
+        columns: Object.fromEntries(
+          columns.map(([name, values]) => [name, [...values]]),
+        ),
+      }),
+    };
   }
 
   restore({ next, columns }: ProvenanceState): void {
