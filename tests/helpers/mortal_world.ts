@@ -3,7 +3,8 @@ import {
   RankFailedError,
 } from "../../cluster/communicator/mod.ts";
 import { MemoryNetwork } from "../../cluster/links/mod.ts";
-import { realEnv } from "../../src/env/mod.ts";
+import { fence } from "../../cluster/rank/fence.ts";
+import { type Disk, realEnv } from "../../src/env/mod.ts";
 import { openEngine, type PhaseName } from "../../src/phases/mod.ts";
 import type { Communicator } from "../../src/training/mod.ts";
 import { tinyConfig } from "./tiny_engine.ts";
@@ -67,6 +68,19 @@ class MortalWorld {
         at("broadcast", () => inner.broadcast(buffer, root)),
       barrier: () => at("barrier", () => inner.barrier()),
     };
+  }
+
+  /** The disk of a rank, which does not write any more when it is dead. */
+  disk(rank: number): Disk {
+    return fence(realEnv.disk, {
+      clock: realEnv.clock,
+      // It is asked each time.
+      leaseMs: -1,
+      ask: () =>
+        this.members.includes(rank)
+          ? Promise.resolve()
+          : Promise.reject(new Dead()),
+    });
   }
 
   /** Resolves when all who are left have come here. */
@@ -184,7 +198,7 @@ export async function runMortal(options: {
   const exchanges: MortalRun["exchanges"] = {};
   const live = async (rank: number) => {
     using engine = await openEngine({
-      env: realEnv,
+      env: { ...realEnv, disk: world.disk(rank) },
       config,
       communicator: world.communicator(rank),
       regroup: (error) => world.regroup(rank, error),
