@@ -2,7 +2,7 @@
  * Every subject, message, version and limit that processes of a run share.
  *
  * Control messages are JSON. Rank to coordinator: *reports* (hello, ready,
- * outcome, failure, lease, stop) are requests, repeated until answered; heartbeats and
+ * outcome, failure, lease, stop, warning) are requests, repeated until answered; heartbeats and
  * progress are publications that may be lost. Coordinator to rank: commands
  * carry a sequence number; the rank's heartbeat says the last one it has taken,
  * so a lost command is sent again and a repeated one is dropped.
@@ -212,6 +212,13 @@ const stop = z.strictObject({ kind: z.literal("stop"), rank, signal: word });
 /** Asks whether the rank belongs to the run, before it changes files. */
 const present = z.strictObject({ kind: z.literal("present"), rank });
 
+/** Something odd that does not stop the run; all ranks may say the same. */
+const warning = z.strictObject({
+  kind: z.literal("warning"),
+  rank,
+  message: text,
+});
+
 /** Requests of a rank to {@linkcode Subjects.report}. */
 export const report = z.discriminatedUnion("kind", [
   hello,
@@ -221,6 +228,7 @@ export const report = z.discriminatedUnion("kind", [
   lease,
   stop,
   present,
+  warning,
 ]);
 export type Report = z.output<typeof report>;
 export type Hello = z.output<typeof hello>;

@@ -1,5 +1,6 @@
 import type { Config } from "../../src/config/mod.ts";
 import type { Clock } from "../../src/env/mod.ts";
+import { percent } from "../../src/evaluation/mod.ts";
 import type { PhaseName } from "../../src/phases/engine.ts";
 import { phaseWork } from "../../src/phases/work.ts";
 import { describeStraggler } from "../../src/run/mod.ts";
@@ -111,9 +112,7 @@ export class TrainConsole implements Observer {
         console.progress(
           `${phase} done`,
           `${phase.padEnd(9)}      done  ${
-            accuracy === undefined
-              ? ""
-              : `test ${(100 * accuracy).toFixed(1)} %  `
+            accuracy === undefined ? "" : `test ${percent(accuracy)}  `
           }in ${seconds.toFixed(1)} s`,
           true,
         );
@@ -150,6 +149,8 @@ export class TrainConsole implements Observer {
         }
         return;
 
+      case "warning":
+        return this.onWarning(record.message);
       case "straggler":
         return this.onWarning(describeStraggler(record));
       case "left":

@@ -28,6 +28,9 @@ const TICK_MS = 250;
 /** Names of a rank's connections to the server: for control, and the first for data. */
 const RANK_CONNECTION = /^rank-(\d{1,4})(-data)?$/;
 
+/** Texts of warnings that are told, journalled and shown in a life of a run. */
+const MOST_WARNINGS = 200;
+
 /** Both end within so long when the process does, in ms. */
 const AT_ONCE_MS = 100;
 
@@ -86,6 +89,8 @@ export class Coordinator {
   /** Who has asked to stop last: a signal or time limit here, or a rank's signal. */
   #stopFrom: "here" | "rank" | undefined;
   #over = false;
+  /** Texts that ranks have warned with. */
+  readonly #warned = new Set<string>();
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
@@ -229,7 +234,22 @@ export class Coordinator {
         return await this.#submit({ kind: "lease", request: valid });
       case "present":
         return await this.#submit(valid);
+      case "warning":
+        await this.#warn(valid.rank, valid.message);
+        return { kind: "ok" };
     }
+  }
+
+  /** Ranks warn alike, and repeat what is not answered in time: a text counts once. */
+  async #warn(rank: number, message: string): Promise<void> {
+    if (this.#warned.has(message) || this.#warned.size === MOST_WARNINGS) {
+      return;
+    }
+    this.#warned.add(message);
+    await this.#perform({
+      do: "journal",
+      record: { event: "warning", rank, message },
+    });
   }
 
   #submit(event: Unclocked<ClusterEvent>): Promise<Answer | undefined> {

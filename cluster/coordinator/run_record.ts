@@ -36,6 +36,7 @@ export class RunRecord {
   #phases: PhaseEntry[];
   #state = "running";
   #more: Record<string, unknown> = {};
+  readonly #warnings: string[];
   readonly #summaries: Map<PhaseName, PhaseSummary>;
 
   constructor(
@@ -55,6 +56,9 @@ export class RunRecord {
     this.#folder = folder;
     this.#fixed = fixed;
     this.#summaries = new Map(done);
+    this.#warnings = Array.isArray(earlier?.warnings)
+      ? earlier.warnings.map(String)
+      : [];
     const known = Array.isArray(earlier?.phases) ? earlier.phases : [];
     this.#phases = phases.map((name) => {
       const before = known.find((entry) => Object(entry).name === name);
@@ -101,6 +105,10 @@ export class RunRecord {
         if (entry !== undefined) entry.wire = record.counts;
         return;
       }
+      case "warning":
+        if (this.#warnings.includes(record.message)) return;
+        this.#warnings.push(record.message);
+        break;
       case "phase_started":
         this.#setPhase(record.phase, { state: "running", started: now });
         break;
@@ -159,6 +167,7 @@ export class RunRecord {
       state: this.#state,
       ranks: this.#ranks.filter((entry) => entry !== undefined),
       phases: this.#phases,
+      ...(this.#warnings.length > 0 ? { warnings: this.#warnings } : {}),
       ...this.#more,
     });
   }

@@ -105,6 +105,8 @@ export type JournalRecord =
   }
   /** Since the rank began: what has gone wrong on its wire, and was made good. */
   | { event: "wire"; rank: number; counts: Partial<WireCounts> }
+  /** A rank, and often each of them, warns of something. */
+  | { event: "warning"; rank: number; message: string }
   /** The server did not let someone in, or not do something. */
   | { event: "stranger"; client: string; reason: string; count: number }
   /** Over many steps the ranks have waited for one of them, or for the links. */

@@ -1,7 +1,7 @@
 import { parseConfig } from "../../src/config/mod.ts";
 import { type Env, SignetError } from "../../src/env/mod.ts";
 import { DeviceLostError } from "../../src/gpu/mod.ts";
-import type { Progress } from "../../src/phases/engine.ts";
+import type { EngineOptions, Progress } from "../../src/phases/engine.ts";
 import {
   type EarlyStart,
   type Engine,
@@ -26,6 +26,7 @@ import { isConsequence, type Meeting, Membership } from "./membership.ts";
 import { Orders } from "./orders.ts";
 import { RankLog } from "./rank_log.ts";
 import { clip, Reporter } from "./reporter.ts";
+import { Warnings } from "./warnings.ts";
 import { watchCoordinator } from "./watchdog.ts";
 
 /** Exit code of a rank that could go on: it asks to be started again. */
@@ -64,6 +65,8 @@ interface Session extends RankOptions {
   subjects: Subjects;
   life: Life;
   log: RankLog;
+  /** Writes into the log; warnings go on to the console and the report. */
+  say: EngineOptions["log"];
   reporter: Reporter;
   orders: Orders;
   membership: Membership;
@@ -95,13 +98,19 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
     log.write("error", message);
     log.flush().then(() => options.exit(code, message));
   };
+  const warnings = new Warnings(rank);
+  const say: Session["say"] = (level, message, fields) => {
+    log.write(level, message, fields);
+    if (level === "warn") warnings.tell(message);
+  };
   const [worker, early, version] = await Promise.all([
     openWorker(options, { credentials, log, life, leave }),
-    beginEarly({ ...options, log: (...line) => log.write(...line) }),
+    beginEarly({ ...options, log: say }),
     codeHash(env.disk),
   ]);
   const subjects = subjectsOf(credentials.run);
   const reporter = new Reporter(env, worker, subjects);
+  warnings.connect(reporter);
   const membership = new Membership({ ...options, worker, life });
   const orders = new Orders(worker, subjects.command(rank), {
     life,
@@ -119,6 +128,7 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
     subjects,
     life,
     log,
+    say,
     reporter,
     orders,
     membership,
@@ -230,7 +240,7 @@ async function serve(session: Session): Promise<number> {
         progressMessage(progress, membership.members),
       );
     },
-    log: (level, message, fields) => log.write(level, message, fields),
+    log: session.say,
   }, session.early);
   const { adapter, form, dataHash: data, share } = engine;
   log.write("info", "ready", { adapter, form, data, share });

@@ -91,6 +91,16 @@ ${
   }</div></div>`;
 }
 
+/** What the run has warned of, in the order it was said. */
+export function warnings({ run }: RunData): Html | undefined {
+  const said = listAt(run, "warnings").slice(0, 200)
+    .filter((text) => typeof text === "string");
+  if (said.length === 0) return undefined;
+  return html`<ul id="warnings">${
+    said.map((text) => html`<li>${shorten(text, 1000)}</li>`)
+  }</ul>`;
+}
+
 /** Who trained, and with which settings. */
 export function machine(data: RunData): Html {
   const ranks = listAt(data.run, "ranks").slice(0, 1024);

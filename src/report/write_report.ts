@@ -9,7 +9,7 @@ import { page, type Section } from "./page.ts";
 import { rocSection } from "./roc_section.ts";
 import { readRun, type RunData, textAt } from "./run_data.ts";
 import { calibration } from "./calibration_section.ts";
-import { confusionSection, machine, stepTime } from "./sections.ts";
+import { confusionSection, machine, stepTime, warnings } from "./sections.ts";
 import { loadThumbnails } from "./thumbnails.ts";
 
 /**
@@ -52,6 +52,7 @@ export function renderReport(data: RunData): string {
         allFigures(data)
       }</div></div>`,
     },
+    { id: "warned", title: "Warnings", body: warnings(data) },
     { id: "curves", title: "Learning curves", body: curves(data) },
     { id: "pseudo-labels", title: "Pseudo-labels", body: pseudoSection(data) },
     {

@@ -11,7 +11,13 @@ import { PHASES } from "../helpers/mod.ts";
 Deno.test("train leaves a complete run folder when two ranks run all phases", async () => {
   await withTinyRun(async ({ folder, config }) => {
     const run = `${folder}/run`;
-    const process = new CommandProcess(["train", config, "--run-dir", run]);
+    const process = new CommandProcess([
+      "train",
+      config,
+      "--run-dir",
+      run,
+      "phases.selfTrain.guard.startAccuracy=1",
+    ]);
     await process.see(/^start /);
     // The password is in a file for its owner, not in any argument.
     const { mode } = await Deno.stat(`${run}/nats/rank.json`);
@@ -58,6 +64,15 @@ Deno.test("train leaves a complete run folder when two ranks run all phases", as
     for (const { host, pid, adapter } of ranks) {
       ok(host === Deno.hostname() && Number(pid) > 0 && adapter !== "");
     }
+    // Both ranks have said it; people read it once.
+    const [warning, ...more] = end.stderr.split("\n")
+      .filter((line) => line.includes("selfTrain does not train"));
+    match(warning!, /^warning: selfTrain does not train: its start gets /);
+    deepStrictEqual(more, []);
+    const said = warning!.replace("warning: ", "");
+    ok((record.warnings as string[]).includes(said), `${record.warnings}`);
+    const page = await Deno.readTextFile(`${run}/report.html`);
+    ok(page.includes(`<li>${said}</li>`));
     const phases = record.phases as Record<string, unknown>[];
     deepStrictEqual(
       phases.map(({ name, state }) => [name, state]),
