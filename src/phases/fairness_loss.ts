@@ -48,10 +48,10 @@ export class FairnessLoss {
     const probabilities = program.scratch(logits.shape);
     softmaxForward(program, { input: logits, output: probabilities });
     program.release(logits);
+    const offsets = division.offsets(rows.globalUnlabelled);
     step.gatherToHost(
-      probabilities,
-      division.offsets(rows.globalUnlabelled),
-      (gathered) => this.#write(gathered),
+      [{ local: probabilities, offsets }],
+      (gathered) => this.#write(gathered!),
     );
     program.release(probabilities);
   }

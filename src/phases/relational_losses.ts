@@ -28,9 +28,14 @@ export function recordRelational(
   const { program } = step;
   const { rank } = communicator;
   const offsets = division.offsets(config.globalBatch);
-  const studentRows = step.gather(students, offsets);
-  const teacherRows = teachings.map((teaching, i) =>
-    teaching.allFeatures(step, teachers[i], offsets)
+  const live = teachings.flatMap(({ allFeatures }, i) => {
+    const own = teachers[i];
+    return allFeatures === undefined && own !== undefined ? [own] : [];
+  });
+  const [studentRows, ...gathered] = step.gather([students, ...live], offsets);
+  if (studentRows === undefined) throw new Error("Cannot gather no features");
+  const teacherRows = teachings.map(({ allFeatures }) =>
+    allFeatures ?? gathered.shift()!
   );
   const own = step.distributed
     ? { first: offsets[rank]!, count: output.shape[0]! }

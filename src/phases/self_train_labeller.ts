@@ -6,7 +6,7 @@ import {
   vitForward,
 } from "../model/mod.ts";
 import { copyRows, softmaxForward } from "../ops/mod.ts";
-import type { StepProgram } from "../training/mod.ts";
+import type { GatherPart, StepProgram } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { Unlabelled } from "./pseudo_labels.ts";
 import type { SelfTrainBatch } from "./self_train_batch.ts";
@@ -40,41 +40,35 @@ export function recordLabels(
   args: LabellerArgs,
 ): Tensor {
   const { step, batch, rows, method, unlabelled } = args;
-  const { program } = step;
   const { rule } = unlabelled;
-  /** Hands the probabilities of all ranks to the host. */
-  const gather = (
-    logits: Tensor,
-    count: number,
-    then: (rows: Float32Array) => void,
-  ) => {
-    const probabilities = program.scratch(logits.shape);
-    softmaxForward(program, { input: logits, output: probabilities });
-    step.gatherToHost(
-      probabilities,
-      division.offsets(count),
-      then,
-    );
-    program.release(probabilities);
+  const { program } = step;
+  /** The probabilities of the own rows, for the host to have all ranks'. */
+  const partOf = (logits: Tensor, count: number): GatherPart => {
+    const local = program.scratch(logits.shape);
+    softmaxForward(program, { input: logits, output: local });
+    return { local, offsets: division.offsets(count) };
   };
-  let labelled: Float32Array | undefined;
+  const parts: GatherPart[] = [];
   if (rule && (rule.readsLabelled || method.annealing)) {
     const logits = recordLogits(args, "labelled");
-    gather(logits, rows.globalLabelled, (gathered) => labelled = gathered);
+    parts.push(partOf(logits, rows.globalLabelled));
     program.release(logits);
   }
   const logits = recordLogits(args, "unlabelled", args.patches);
-  if (rule) {
-    gather(logits, rows.globalUnlabelled, (weak) => {
+  if (rule || method.labels.when === "never") {
+    parts.push(partOf(logits, rows.globalUnlabelled));
+    step.gatherToHost(parts, (...gathered) => {
+      const weak = gathered.pop()!;
+      if (!rule) return args.onTargets(weak);
+      const [labelled] = gathered;
       const labels = unlabelled.label({
         weak,
         ...(labelled ? { labelled } : {}),
       });
       batch.adopt(labels, labelled);
     });
-  } else if (method.labels.when === "never") {
-    gather(logits, rows.globalUnlabelled, args.onTargets);
   }
+  for (const { local } of parts) program.release(local);
   return logits;
 }
 

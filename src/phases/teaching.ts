@@ -1,9 +1,5 @@
 import type { Device, Program, Tensor } from "../gpu/mod.ts";
-import {
-  PatchInput,
-  type RowRange,
-  type StepProgram,
-} from "../training/mod.ts";
+import { PatchInput, type RowRange } from "../training/mod.ts";
 import type { FrozenModel } from "./further_models.ts";
 import type { TeacherCache } from "./teacher_cache.ts";
 import {
@@ -18,14 +14,10 @@ export interface Teaching {
   /** Outputs for the images of a micro-batch; recorded when the teacher runs. */
   outputs(index: number, images: Tensor): TeacherOutputs;
   /**
-   * Features of the whole global batch. Records an exchange of the rank's own
-   * when the teacher runs.
+   * Features of the whole global batch; absent when the teacher runs, since every
+   * rank has those of its own images then.
    */
-  allFeatures(
-    step: StepProgram,
-    own: Tensor | undefined,
-    offsets: readonly number[],
-  ): Tensor;
+  readonly allFeatures: Tensor | undefined;
   /** Before a step: the global batch's images, and those of the step after it. */
   prepare(images: Uint32Array, following: Uint32Array): Promise<void>;
   [Symbol.dispose](): void;
@@ -33,6 +25,7 @@ export interface Teaching {
 
 /** Runs the teacher on the views of every step. */
 export class LiveTeaching implements Teaching {
+  readonly allFeatures = undefined;
   readonly #input: PatchInput;
   readonly #teacher: FrozenModel;
   readonly #program: Program;
@@ -66,15 +59,6 @@ export class LiveTeaching implements Teaching {
     });
   }
 
-  allFeatures(
-    step: StepProgram,
-    own: Tensor | undefined,
-    offsets: readonly number[],
-  ): Tensor {
-    if (own === undefined) throw new Error("Cannot gather no features");
-    return step.gather(own, offsets);
-  }
-
   async prepare(): Promise<void> {}
 
   [Symbol.dispose](): void {
@@ -84,12 +68,12 @@ export class LiveTeaching implements Teaching {
 
 /** Reads the teacher's outputs from its cache, a step ahead. */
 export class CachedTeaching implements Teaching {
+  readonly allFeatures: Tensor;
   /** Outputs of each micro-batch. */
   readonly #parts: readonly TeacherOutputs[];
   readonly #ranges: readonly RowRange[];
   readonly #device: Device;
   readonly #cache: TeacherCache;
-  readonly #allFeatures: Tensor;
   /** Own images of the global batch. */
   readonly #first: number;
   readonly #size: number;
@@ -110,11 +94,11 @@ export class CachedTeaching implements Teaching {
     this.#first = first;
     this.#ranges = ranges;
     this.#size = ranges.reduce((sum, { size }) => sum + size, 0);
-    this.#allFeatures = device.tensor([globalBatch, feature]);
+    this.allFeatures = device.tensor([globalBatch, feature]);
     this.#parts = ranges.map(({ size }) => ({
       logits: device.tensor([size, logits]),
       feature: size === globalBatch
-        ? this.#allFeatures
+        ? this.allFeatures
         : device.tensor([size, feature]),
       ...(tokens > 0
         ? { tokens: device.tensor([size * tokens / feature, feature]) }
@@ -125,10 +109,6 @@ export class CachedTeaching implements Teaching {
 
   outputs(index: number): TeacherOutputs {
     return this.#parts[index]!;
-  }
-
-  allFeatures(): Tensor {
-    return this.#allFeatures;
   }
 
   async prepare(images: Uint32Array, following: Uint32Array): Promise<void> {
@@ -148,7 +128,7 @@ export class CachedTeaching implements Teaching {
     for (const part of this.#parts) {
       for (const name of OUTPUTS) part[name]?.buffer.destroy();
     }
-    this.#allFeatures.buffer.destroy();
+    this.allFeatures.buffer.destroy();
   }
 
   async #read(images: Uint32Array): Promise<Rows> {
@@ -163,12 +143,12 @@ export class CachedTeaching implements Teaching {
   #write({ own, all }: Rows): void {
     const { logits, feature, tokens, attention } = this.#cache.widths;
     const after = logits + feature;
-    this.#device.write(this.#allFeatures, join(all, logits, feature));
+    this.#device.write(this.allFeatures, join(all, logits, feature));
     this.#ranges.forEach(({ first, size }, i) => {
       const outputs = this.#parts[i]!;
       const rows = own.slice(first, first + size);
       this.#device.write(outputs.logits, join(rows, 0, logits));
-      if (outputs.feature !== this.#allFeatures) {
+      if (outputs.feature !== this.allFeatures) {
         this.#device.write(outputs.feature, join(rows, logits, feature));
       }
       if (outputs.tokens) {

@@ -1,6 +1,18 @@
 import type { Device, Program, Tensor } from "../gpu/mod.ts";
 import { elements, Readback } from "../gpu/mod.ts";
 import type { Communicator } from "./communicator.ts";
+import type { OwnedState } from "./owned_state.ts";
+
+/** What the host does between two pieces of the program. */
+export type Exchange =
+  | { kind: "bucket"; buckets: readonly Bucket[] }
+  | { kind: "await" }
+  | {
+    kind: "gather";
+    gather: Gather;
+    then: (...rows: Float32Array[]) => void;
+  }
+  | { kind: "owners"; gather: OwnedState };
 
 /** Tensors that are summed over ranks together. */
 export interface Bucket {
@@ -91,42 +103,66 @@ export class ExactBucket implements Bucket {
   }
 }
 
-/** Rows of all ranks, in rank order. */
-export class Gather {
-  readonly readback: Readback;
-  readonly shared: Float32Array<SharedArrayBuffer>;
-  readonly #communicator: Communicator;
-  readonly #offsets: readonly number[];
+/** What a rank gives to a {@linkcode Gather}: `offsets[r]` is the first row of rank r, the last one the number of rows. */
+export interface GatherPart {
+  local: Tensor;
+  offsets: readonly number[];
+}
 
-  /**
-   * Records the copy of the own rows to the host; `rows[r]` is the first row of
-   * rank r, the last one the number of rows.
-   */
+/** Rows of all ranks, in rank order, of one or several tensors. */
+export class Gather {
+  readonly #communicator: Communicator;
+  readonly #parts: readonly {
+    readback: Readback;
+    shared: Float32Array<SharedArrayBuffer>;
+    /** In elements. */
+    offsets: readonly number[];
+  }[];
+
+  /** Records the copies of the own rows to the host. */
   constructor(
     program: Program,
     communicator: Communicator,
-    { local, rows }: { local: Tensor; rows: readonly number[] },
+    parts: readonly GatherPart[],
   ) {
-    const width = elements(local.shape.slice(1));
     this.#communicator = communicator;
-    this.#offsets = rows.map((row) => row * width);
-    this.readback = new Readback(program.device, local.length * 4);
-    program.copy(local, this.readback);
-    this.shared = communicator.allocate(rows.at(-1)! * width);
+    this.#parts = parts.map(({ local, offsets }) => {
+      const width = elements(local.shape.slice(1));
+      const readback = new Readback(program.device, local.length * 4);
+      program.copy(local, readback);
+      return {
+        readback,
+        shared: communicator.allocate(offsets.at(-1)! * width),
+        offsets: offsets.map((row) => row * width),
+      };
+    });
   }
 
-  /** Copies the own rows that its readback has waited for. */
+  get readbacks(): Readback[] {
+    return this.#parts.map(({ readback }) => readback);
+  }
+
+  /** The rows of each tensor, once they are there. */
+  get rows(): Float32Array[] {
+    return this.#parts.map(({ shared }) => shared as unknown as Float32Array);
+  }
+
+  /** Copies the own rows that the readbacks have waited for. */
   take(): void {
     const { rank } = this.#communicator;
-    const own = this.shared.subarray(
-      this.#offsets[rank]!,
-      this.#offsets[rank + 1]!,
-    );
-    this.readback.take(bytesOf(own));
+    for (const { readback, shared, offsets } of this.#parts) {
+      readback.take(
+        bytesOf(shared.subarray(offsets[rank]!, offsets[rank + 1]!)),
+      );
+    }
   }
 
-  run(): Promise<void> {
-    return this.#communicator.allGather(this.shared, this.#offsets);
+  async run(): Promise<void> {
+    await Promise.all(
+      this.#parts.map(({ shared, offsets }) =>
+        this.#communicator.allGather(shared, offsets)
+      ),
+    );
   }
 }
 

@@ -35,6 +35,7 @@ export {
   StepMetrics,
 } from "./step_metrics.ts";
 export { SharedRows, type SharedRowsOptions } from "./shared_rows.ts";
+export type { GatherPart } from "./exchange.ts";
 export { StepProgram } from "./step_program.ts";
 export type { FinishedStep } from "./step_queue.ts";
 export { StepUniform, type StepValues } from "./step_uniform.ts";

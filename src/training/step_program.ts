@@ -10,7 +10,13 @@ import {
 } from "../gpu/mod.ts";
 import type { Communicator } from "./communicator.ts";
 import { BlockBucket } from "./block_bucket.ts";
-import { type Bucket, ExactBucket, Gather } from "./exchange.ts";
+import {
+  type Bucket,
+  ExactBucket,
+  type Exchange,
+  Gather,
+  type GatherPart,
+} from "./exchange.ts";
 import { recordGradientBucket } from "./gradient_bucket.ts";
 import { type Computed, OwnedState } from "./owned_state.ts";
 import { RankTable, type RankTimes } from "./rank_times.ts";
@@ -20,13 +26,6 @@ import { type FinishedStep, StepQueue } from "./step_queue.ts";
 import type { Wire } from "./wire.ts";
 import { StepUniform, type StepValues } from "./step_uniform.ts";
 import { SumsUnderWay } from "./sums_under_way.ts";
-
-/** What the host does between two pieces of the program. */
-type Exchange =
-  | { kind: "bucket"; buckets: readonly Bucket[] }
-  | { kind: "await" }
-  | { kind: "gather"; gather: Gather; then: () => void }
-  | { kind: "owners"; gather: OwnedState };
 
 /** What {@linkcode StepProgram.run} needs for one step. */
 export interface StepRequest {
@@ -117,7 +116,10 @@ export class StepProgram {
     for (const exchange of this.#exchanges.values()) {
       if (exchange.kind === "bucket") {
         buckets.push(...exchange.buckets.map(({ bytes }) => bytes));
-      } else if ("gather" in exchange) {
+      } else if (exchange.kind === "gather") {
+        const { readbacks } = exchange.gather;
+        gathers.push(...readbacks.map(({ buffer }) => buffer.size));
+      } else if (exchange.kind === "owners") {
         gathers.push(exchange.gather.readback.buffer.size);
       }
     }
@@ -141,37 +143,33 @@ export class StepProgram {
   }
 
   /**
-   * The rows of all ranks in rank order: `offsets[r]` is the first row of rank
-   * r, and the last offset the number of rows.
+   * The rows of all ranks in rank order, of several tensors in one exchange:
+   * `offsets[r]` is the first row of rank r, and the last offset the number of rows.
    */
-  gather(local: Tensor, offsets: readonly number[]): Tensor {
-    if (!this.distributed) return local;
-    const width = elements(local.shape.slice(1));
-    const target = this.program.scratch([offsets.at(-1)!, width]);
-    this.gatherToHost(
-      local,
-      offsets,
-      (rows) => this.#device.write(target, rows),
+  gather(locals: readonly Tensor[], offsets: readonly number[]): Tensor[] {
+    if (!this.distributed) return [...locals];
+    const targets = locals.map((local) =>
+      this.program.scratch([
+        offsets.at(-1)!,
+        elements(local.shape.slice(1)),
+      ])
     );
-    return target;
+    this.gatherToHost(
+      locals.map((local) => ({ local, offsets })),
+      (...all) =>
+        all.forEach((rows, i) => this.#device.write(targets[i]!, rows)),
+    );
+    return targets;
   }
 
   /** Hands the rows of all ranks to the host, which may write tensors before the next piece runs. */
   gatherToHost(
-    local: Tensor,
-    offsets: readonly number[],
-    then: (rows: Float32Array) => void,
+    parts: readonly GatherPart[],
+    then: (...rows: Float32Array[]) => void,
   ): void {
-    const gather = new Gather(this.program, this.#communicator, {
-      local,
-      rows: offsets,
-    });
-    this.#readbacks.push(gather.readback);
-    this.#exchanges.set(this.program.cut(), {
-      kind: "gather",
-      gather,
-      then: () => then(gather.shared as unknown as Float32Array),
-    });
+    const gather = new Gather(this.program, this.#communicator, parts);
+    this.#readbacks.push(...gather.readbacks);
+    this.#exchanges.set(this.program.cut(), { kind: "gather", gather, then });
   }
 
   /** The gradients in `tensors` are complete: sums them over ranks. */
@@ -265,10 +263,10 @@ export class StepProgram {
         sums.add(exchange.buckets);
       } else if (exchange?.kind === "gather") {
         const { gather, then } = exchange;
-        this.#wait(gather.readback);
+        for (const readback of gather.readbacks) this.#wait(readback);
         gather.take();
         await wait(gather.run());
-        then();
+        then(...gather.rows);
       } else if (exchange?.kind === "owners") {
         const { gather } = exchange;
         this.#wait(gather.readback);
