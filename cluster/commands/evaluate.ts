@@ -191,8 +191,11 @@ async function classifyOwn(
     { ...config.data, seed: config.seed },
     run!,
   );
-  skipped.push(...set.skipped);
-  const images = split === "test" ? set.test : set.train;
+  const part = split === "test" ? "test" : "train";
+  for (const { path, reason, ...image } of set.skipped) {
+    if (image.part === part) skipped.push({ path, reason });
+  }
+  const images = set[part];
   const all = split === "train"
     ? Int32Array.from({ length: images.count }, (_, i) => i)
     : parts[split as Exclude<keyof typeof parts, "seed">];

@@ -92,10 +92,14 @@ export async function importModel(args: readonly string[]): Promise<number> {
       `Cannot import ${path}: ${classNames.length} names of classes, its head has ${model.classes}`,
     );
   }
+  const normalisation = await normalisationOf(
+    folder,
+    options.string("normalise"),
+  );
   const info: ModelInfo = {
     model,
     feature: "class",
-    normalisation: await normalisationOf(folder, options.string("normalise")),
+    normalisation: normalisation ?? CONSTANTS.half,
     classNames: classNames ??
       Array.from({ length: model.classes }, (_, c) => `class ${c}`),
     images: {
@@ -126,7 +130,14 @@ export async function importModel(args: readonly string[]): Promise<number> {
   const { image, patch, dim, depth, classes, distilled } = model;
   if (heads === undefined) {
     terminal.note(
-      `note     ${model.heads} heads assumed, since nothing says how many: --heads N`,
+      `note     ${model.heads} head${
+        model.heads === 1 ? "" : "s"
+      } assumed, since nothing says how many: --heads N`,
+    );
+  }
+  if (normalisation === undefined) {
+    terminal.note(
+      "note     pictures normalised to -1..1, since nothing says how: --normalise NAME",
     );
   }
   terminal.result(
@@ -160,10 +171,11 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
   throw new ConfigError(`Cannot read ${path}: it is no JSON object`);
 }
 
+/** As asked for, or as the file beside the weights says. */
 async function normalisationOf(
   folder: string,
   name: string | undefined,
-): Promise<Normalisation> {
+): Promise<Normalisation | undefined> {
   if (name === "image") return { kind: "image" };
   if (name === "imagenet" || name === "half") return CONSTANTS[name];
   if (name !== undefined) {
@@ -179,5 +191,5 @@ async function normalisationOf(
     value.every((each) => typeof each === "number");
   return three(mean) && three(deviation)
     ? { kind: "constant", mean, deviation }
-    : CONSTANTS.half;
+    : undefined;
 }

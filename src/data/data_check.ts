@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Disk } from "../env/mod.ts";
 import { detectKind } from "./detect_kind.ts";
-import { openLoosePictures } from "./folder.ts";
+import { openClassFolders } from "./folder.ts";
 import { openSource } from "./load_data_set.ts";
 import { comparedPicture } from "./compared_picture.ts";
 import { type DataKind, locateData } from "./locate.ts";
@@ -56,7 +56,7 @@ async function open(
   const place = await locateData(disk, { kind, path });
   const hasTrain = await disk.stat(`${place.path}/train`) !== undefined;
   return kind === "folder" && place.info.kind === "folder" && !hasTrain
-    ? await openLoosePictures(disk, place.path)
+    ? await openClassFolders(disk, place)
     : await openSource(disk, { kind, place });
 }
 

@@ -96,21 +96,25 @@ export async function openFolder(
 }
 
 /**
- * Opens a folder whose folders are classes, all of it as the `train` part: what
- * `test/` of a set looks like when it is given by itself.
+ * Opens a folder without `train/`, all of it as the `train` part: its folders are
+ * classes, as in `test/` of a set, and pictures beside them have none.
  */
 export async function openClassFolders(
   disk: Disk,
   { path: root, info }: { path: string; info: FileInfo },
 ): Promise<Source> {
-  const classNames = info.kind === "folder" ? await foldersIn(disk, root) : [];
+  const isFolder = info.kind === "folder";
+  const classNames = isFolder ? await foldersIn(disk, root) : [];
   const files: PictureFile[] = [];
   for (const [label, folder] of classNames.entries()) {
     files.push(...await picturesIn(disk, { root, folder, label }));
   }
+  if (isFolder) {
+    files.push(...await picturesIn(disk, { root, folder: "", label: -1 }));
+  }
   if (files.length === 0) {
     throw new ConfigError(
-      `Cannot read labelled pictures from ${root}: it has neither train/<class>/ nor <class>/ with pictures`,
+      `Cannot read pictures from ${root}: there are none in it, in <class>/ or in train/<class>/`,
     );
   }
   return {
@@ -121,21 +125,5 @@ export async function openClassFolders(
     train: picturePart(disk, root, files),
     test: undefined,
     sizeOf: (part, index) => pictureSize(disk, root, part.nameOf(index)),
-  };
-}
-
-/** Opens the pictures that lie in one folder, without classes, to check them. */
-export async function openLoosePictures(
-  disk: Disk,
-  root: string,
-): Promise<Source> {
-  const files = await picturesIn(disk, { root, folder: "", label: -1 });
-  return {
-    name: root.slice(root.lastIndexOf("/") + 1),
-    classNames: [],
-    channels: 3,
-    size: undefined,
-    train: picturePart(disk, root, files),
-    test: undefined,
   };
 }

@@ -20,7 +20,11 @@ export interface DataSet {
   readonly train: ImageSet;
   readonly test: ImageSet;
   /** Files that could not be read, with the reason. */
-  readonly skipped: readonly { path: string; reason: string }[];
+  readonly skipped: readonly {
+    part: "train" | "test";
+    path: string;
+    reason: string;
+  }[];
 }
 
 /** Which training images play which part; indices into `DataSet.train`. */

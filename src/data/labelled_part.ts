@@ -3,7 +3,7 @@ import { detectKind } from "./detect_kind.ts";
 import { openClassFolders } from "./folder.ts";
 import { openSource } from "./load_data_set.ts";
 import { type DataKind, locateData } from "./locate.ts";
-import { pickFrom, type SourcePart } from "./source.ts";
+import { pickFrom, type Source, type SourcePart } from "./source.ts";
 
 /** Labelled images on disk, none of them decoded yet; those without a class are left out. */
 export interface LabelledPart {
@@ -46,28 +46,36 @@ export async function openLabelled(
         `Cannot use the ${split} part of ${place.path}: it has no folders train and test`,
       );
     }
-    const source = await openClassFolders(disk, place);
-    const { name, classNames } = source;
-    return {
-      name,
-      kind: sure,
-      classNames,
-      split: "all",
-      part: source.train,
-      unlabelled: 0,
-      fixed: false,
-    };
+    return labelledOf(await openClassFolders(disk, place), sure, undefined);
   }
-  const source = await openSource(disk, { kind: sure, place });
+  return labelledOf(await openSource(disk, { kind: sure, place }), sure, split);
+}
+
+/** The labelled images of a part of a source. */
+function labelledOf(
+  source: Source,
+  kind: DataKind,
+  split: "train" | "test" | undefined,
+): LabelledPart {
   const chosen = split ?? (source.test === undefined ? "train" : "test");
   const found = source[chosen];
   if (found === undefined) {
-    throw new ConfigError(`Cannot use ${place.path}: it has no ${chosen} part`);
+    throw new ConfigError(
+      `Cannot use ${source.name}: it has no ${chosen} part`,
+    );
   }
   const known = [...found.labels.keys()].filter((i) => found.labels[i]! >= 0);
+  if (known.length === 0) {
+    throw new ConfigError(
+      `Cannot evaluate on ${source.name}: none of its ${found.labels.length} images has a label`,
+      kind === "folder"
+        ? { hint: "pictures belong in <class>/, or in test/<class>/" }
+        : {},
+    );
+  }
   return {
     name: source.name,
-    kind: sure,
+    kind,
     classNames: source.classNames,
     split: source.test === undefined && split === undefined ? "all" : chosen,
     part: pickFrom(found, known),

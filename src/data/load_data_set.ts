@@ -68,8 +68,9 @@ function countTaken(labels: Int32Array, perClass: number): number {
 }
 
 async function decodePart(
-  part: SourcePart,
-  { source, size, perClass, skipped, signal }: {
+  images: SourcePart,
+  { part, source, size, perClass, skipped, signal }: {
+    part: "train" | "test";
     source: Source;
     size: Size;
     perClass: number;
@@ -79,7 +80,7 @@ async function decodePart(
 ): Promise<ImageSet> {
   const { channels } = source;
   const { width, height } = size;
-  const most = countTaken(part.labels, perClass);
+  const most = countTaken(images.labels, perClass);
   const imageBytes = channels * width * height;
   if (most * imageBytes > MAX_SET_BYTES) {
     throw new ConfigError(
@@ -94,14 +95,14 @@ async function decodePart(
   const origins = new Int32Array(most);
   const taken = new Map<number, number>();
   let count = 0;
-  for (let i = 0; i < part.labels.length && count < most; i++) {
+  for (let i = 0; i < images.labels.length && count < most; i++) {
     signal?.throwIfAborted();
-    const label = part.labels[i]!;
+    const label = images.labels[i]!;
     const before = taken.get(label) ?? 0;
     if (perClass > 0 && label >= 0 && before >= perClass) continue;
-    const picture = await tryRead(part, i);
+    const picture = await tryRead(images, i);
     if ("reason" in picture) {
-      skipped.push(picture);
+      skipped.push({ part, ...picture });
       continue;
     }
     const fitted = fitPicture(picture, {
@@ -120,7 +121,7 @@ async function decodePart(
     channels,
     width,
     height,
-    nameOf: (index) => part.nameOf(origins[index]!),
+    nameOf: (index) => images.nameOf(origins[index]!),
   };
 }
 
@@ -144,10 +145,12 @@ export async function loadDataSet(
   const common = { source, size, skipped, signal };
   const train = await decodePart(source.train, {
     ...common,
+    part: "train",
     perClass: options.trainPerClass,
   });
   const test = await decodePart(source.test, {
     ...common,
+    part: "test",
     perClass: options.testPerClass,
   });
   for (const { path, reason } of skipped) log?.(`Skipped ${path}: ${reason}`);

@@ -126,7 +126,7 @@ function readHeader(
     .getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES || Number(length) > bytes.length - 8) {
     refuse(
-      `header claims ${length} bytes, the file has ${
+      `it is no safetensors file, or damaged: its header claims ${length} bytes, the file has ${
         bytes.length - 8
       } and the limit is ${MAX_HEADER_BYTES}`,
     );

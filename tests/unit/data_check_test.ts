@@ -48,6 +48,26 @@ Deno.test("checkDataSet() lists the odd files of a folder without classes", asyn
   );
 });
 
+Deno.test("checkDataSet() reads class folders without train/, and pictures beside them", async () => {
+  await withFiles({
+    "cat/1.png": plainPng(4, 4, [255, 0, 0]),
+    "owl/2.png": plainPng(4, 4, [0, 9, 0]),
+    "3.png": plainPng(4, 4, [0, 0, 7]),
+  }, async (path) => {
+    const { classes, parts } = await checkDataSet(disk, { path });
+    strictEqual(classes, 2);
+    deepStrictEqual(parts, [
+      { name: "train", images: 3, perClass: { cat: 1, owl: 1 }, unlabelled: 1 },
+    ]);
+  });
+  await withFiles({ "notes.txt": "" }, async (path) => {
+    await rejects(
+      checkDataSet(disk, { path }),
+      /Cannot read pictures from .*: there are none in it/,
+    );
+  });
+});
+
 Deno.test("checkDataSet() guesses the kind from the names", async () => {
   const labels = idxFile([1], Uint8Array.of(0));
   const image = idxFile([1, 2, 2], Uint8Array.of(1, 2, 3, 4));

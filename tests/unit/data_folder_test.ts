@@ -199,7 +199,7 @@ Deno.test("loadDataSet() reads tables of paths and labels", async () => {
     deepStrictEqual(reds(set.train), [1, 2, 3]);
     deepStrictEqual([...set.test.labels], [1]);
     deepStrictEqual(set.skipped, [
-      { path: "img/none.png", reason: "file does not exist" },
+      { part: "train", path: "img/none.png", reason: "file does not exist" },
     ]);
     const one = await loadDataSet(disk, {
       ...OPTIONS,
