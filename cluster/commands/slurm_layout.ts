@@ -124,7 +124,7 @@ export function budgetOf(options: Options, limit: number): TimeBudget {
     `Cannot train in jobs of ${
       formatDuration(time)
     }: starting takes about a minute, and ${budget.reserve} s are kept back for the last checkpoint`,
-    { hint: "give them more --time, or less --reserve" },
+    { hint: "more --time, another --partition, or less --reserve" },
   );
 }
 

@@ -1,5 +1,4 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
-import { RANK_SCRIPT } from "../../cluster/slurm/mod.ts";
+import { match, ok, strictEqual } from "node:assert";
 import { command, withTinyRun } from "../cluster/train_process.ts";
 
 /** A sinfo with a partition of GPUs, which this machine's real one cannot have. */
@@ -85,7 +84,7 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       [
         ["--nodes=1", "--time=1", "ranks=auto"],
         2,
-        /^hint: give them more --time/m,
+        /^hint: more --time/m,
       ],
       [["--nodes=1", "--ranks-per-node=8"], 2, /has 4 GPUs a node/],
       [["--nodes=1"], 2, /Cannot submit 2 ranks: the nodes have places for 4/],
@@ -103,105 +102,4 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
     strictEqual(nowhere.code, 3);
     match(nowhere.stderr, /sinfo does not run/);
   });
-});
-
-/** SLURM around a job of a few seconds whose ranks never come. */
-const SHORT_JOB = {
-  squeue: 'case "$*" in *%L) echo 0:02 ;; esac',
-  scontrol: "echo NodeName=n1 NodeAddr=127.0.0.1",
-  srun: "exec sleep 60",
-};
-
-Deno.test("train asks for no requeue where a job has spent its time without a step", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    await Deno.mkdir(`${folder}/bin`);
-    for (const [name, body] of Object.entries(SHORT_JOB)) {
-      const path = `${folder}/bin/${name}`;
-      await Deno.writeTextFile(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
-    }
-    const { code, stderr } = await command(
-      [
-        "train",
-        config,
-        "--launcher=slurm",
-        "ranks=1",
-        `--run-dir=${folder}/run`,
-        "--reserve=1",
-      ],
-      {
-        PATH: `${folder}/bin:${Deno.env.get("PATH")}`,
-        SLURM_JOB_ID: "1",
-        SLURM_JOB_NODELIST: "n1",
-        SLURM_TASKS_PER_NODE: "1",
-      },
-    );
-    strictEqual(code, 1, stderr);
-    match(
-      stderr,
-      /^error: Cannot train in jobs so short: no step was reached$/m,
-    );
-  });
-});
-
-Deno.test("a task whose coordinator is gone gives its job back, once", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "signet task " });
-  try {
-    for (const path of ["bin", "cluster", "run/logs", "run/nats"]) {
-      await Deno.mkdir(`${folder}/${path}`, { recursive: true });
-    }
-    const program = (path: string, body: string) =>
-      Deno.writeTextFile(`${folder}/${path}`, `#!/bin/sh\n${body}\n`, {
-        mode: 0o755,
-      });
-    await program("cluster/run.sh", 'exit "$CODE"');
-    await program("bin/squeue", 'echo "$STATE"');
-    for (const name of ["scontrol", "scancel"]) {
-      await program(`bin/${name}`, `echo "${name} $*" >>calls`);
-    }
-    /** Code of the task, what it says to srun, and what it does to the job. */
-    const task = async (
-      variables: Record<string, string>,
-      run = `${folder}/run`,
-    ) => {
-      const { code, stderr } = await new Deno.Command("sh", {
-        args: ["-c", RANK_SCRIPT, "rank", run, "7"],
-        cwd: folder,
-        env: {
-          PATH: `${folder}/bin:/usr/bin:/bin`,
-          SLURM_PROCID: "3",
-          SLURMD_NODENAME: "n2",
-          SLURM_CPUS_PER_TASK: "1",
-          ...variables,
-        },
-      }).output();
-      const calls = await Deno.readTextFile(`${folder}/calls`).catch(() => "");
-      await Deno.remove(`${folder}/calls`).catch(() => {});
-      return [code, new TextDecoder().decode(stderr).trim(), calls.trim()];
-    };
-    const ended = (code: number) => `signet: rank 3 ended with code ${code}`;
-    deepStrictEqual(await task({ CODE: "0" }), [0, ended(0), ""]);
-    const lost = { CODE: "75", STATE: "RUNNING" };
-    deepStrictEqual(
-      await task({ ...lost, STATE: "COMPLETING" }),
-      [75, ended(75), ""],
-    );
-    await Deno.writeTextFile(`${folder}/run/nats/meeting.json`, "{}");
-    // Nothing to go on from: the job would come to the same end again.
-    deepStrictEqual(await task(lost), [75, ended(75), "scancel 7"]);
-    await Deno.mkdir(`${folder}/run/checkpoints`);
-    await Deno.utime(`${folder}/run/nats/meeting.json`, 0, 0);
-    deepStrictEqual(await task(lost), [75, ended(75), "scontrol requeue 7"]);
-    const job = { SIGNET_JOB: "1", SIGNET_JOBS: "2" };
-    deepStrictEqual(
-      await task({ ...lost, ...job }),
-      [75, ended(75), "scancel 7"],
-    );
-    deepStrictEqual(await task(lost, `${folder}/none`), [
-      3,
-      `signet: rank 3 says error: n2 does not see ${folder}/none: give --run-dir on a disk that all nodes share`,
-      "",
-    ]);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 });

@@ -109,7 +109,6 @@ MailProg=/bin/true
 ${node("n1", n1!)}
 ${node("n2", n2!)}
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
-PartitionName=short Nodes=n1,n2 MaxTime=2 State=UP
 `;
   }
 

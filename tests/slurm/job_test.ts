@@ -1,0 +1,143 @@
+import { deepStrictEqual, match, strictEqual } from "node:assert";
+import { RANK_SCRIPT } from "../../cluster/slurm/mod.ts";
+import {
+  CommandProcess,
+  ranksOf,
+  teacherOnly,
+  withTinyRun,
+} from "../cluster/train_process.ts";
+
+/** Starts a run inside a job of one node, on which programs stand in for SLURM's. */
+async function withJob(
+  srun: string,
+  left: string,
+  use: (
+    train: (...words: string[]) => CommandProcess,
+    run: string,
+  ) => Promise<void>,
+): Promise<void> {
+  await withTinyRun(async ({ folder, config }) => {
+    await Deno.mkdir(`${folder}/bin`);
+    const programs = {
+      squeue: `case "$*" in *%L) echo ${left} ;; esac`,
+      scontrol: "echo NodeName=n1 NodeAddr=127.0.0.1",
+      srun,
+    };
+    for (const [name, body] of Object.entries(programs)) {
+      const path = `${folder}/bin/${name}`;
+      await Deno.writeTextFile(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    }
+    const run = `${folder}/run`;
+    const env = {
+      PATH: `${folder}/bin:${Deno.env.get("PATH")}`,
+      SLURM_JOB_ID: "1",
+      SLURM_JOB_NODELIST: "n1",
+      SLURM_TASKS_PER_NODE: "2",
+      SLURMD_NODENAME: "n1",
+    };
+    await use(
+      (...words) =>
+        new CommandProcess(
+          ["train", config, "--launcher=slurm", `--run-dir=${run}`, ...words],
+          env,
+        ),
+      run,
+    );
+  });
+}
+
+Deno.test("train asks for no requeue where a job has spent its time without a step", async () => {
+  await withJob("exec sleep 60", "0:02", async (train) => {
+    const { code, stderr } = await train("--reserve=1").end;
+    strictEqual(code, 1, stderr);
+    match(
+      stderr,
+      /^error: Cannot train in jobs so short: no step was reached$/m,
+    );
+  });
+});
+
+/** Runs the tasks here, as of two nodes. */
+const SRUN = `while [ "$1" != sh ]; do shift; done
+export SLURM_NTASKS=2 SLURM_STEP_ID=0 SLURM_CPUS_PER_TASK=1 SLURM_LOCALID=0
+for SLURM_PROCID in 0 1; do
+  export SLURM_PROCID
+  "$@" &
+done
+wait`;
+
+Deno.test("train asks for a requeue when a rank is lost after a checkpoint and the run is to stop then", async () => {
+  await withJob(SRUN, "10:00", async (train, run) => {
+    const started = train("onRankLoss=stop", ...teacherOnly(900));
+    await started.see(/^teacher +\d+/);
+    await started.seeFile(`${run}/checkpoints/last`);
+    const [, lost] = await ranksOf(run);
+    Deno.kill(lost!, "SIGKILL");
+    const { code, stderr } = await started.end;
+    strictEqual(code, 75, stderr);
+    match(stderr, /^error: rank 1 .* killed by SIGKILL$/m);
+  });
+});
+
+Deno.test("a task whose coordinator is gone gives its job back, once", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet task " });
+  try {
+    for (const path of ["bin", "cluster", "run/logs", "run/nats"]) {
+      await Deno.mkdir(`${folder}/${path}`, { recursive: true });
+    }
+    const program = (path: string, body: string) =>
+      Deno.writeTextFile(`${folder}/${path}`, `#!/bin/sh\n${body}\n`, {
+        mode: 0o755,
+      });
+    await program("cluster/run.sh", 'exit "$CODE"');
+    await program("bin/squeue", 'echo "$STATE"');
+    for (const name of ["scontrol", "scancel"]) {
+      await program(`bin/${name}`, `echo "${name} $*" >>calls`);
+    }
+    /** Code of the task, what it says to srun, and what it does to the job. */
+    const task = async (
+      variables: Record<string, string>,
+      run = `${folder}/run`,
+    ) => {
+      const { code, stderr } = await new Deno.Command("sh", {
+        args: ["-c", RANK_SCRIPT, "rank", run, "7"],
+        cwd: folder,
+        env: {
+          PATH: `${folder}/bin:/usr/bin:/bin`,
+          SLURM_PROCID: "3",
+          SLURMD_NODENAME: "n2",
+          SLURM_CPUS_PER_TASK: "1",
+          ...variables,
+        },
+      }).output();
+      const calls = await Deno.readTextFile(`${folder}/calls`).catch(() => "");
+      await Deno.remove(`${folder}/calls`).catch(() => {});
+      return [code, new TextDecoder().decode(stderr).trim(), calls.trim()];
+    };
+    const ended = (code: number) => `signet: rank 3 ended with code ${code}`;
+    deepStrictEqual(await task({ CODE: "0" }), [0, ended(0), ""]);
+    const lost = { CODE: "75", STATE: "RUNNING" };
+    deepStrictEqual(
+      await task({ ...lost, STATE: "COMPLETING" }),
+      [75, ended(75), ""],
+    );
+    await Deno.writeTextFile(`${folder}/run/nats/meeting.json`, "{}");
+    // Nothing to go on from: the job would come to the same end again.
+    deepStrictEqual(await task(lost), [75, ended(75), "scancel 7"]);
+    await Deno.mkdir(`${folder}/run/checkpoints`);
+    await Deno.utime(`${folder}/run/nats/meeting.json`, 0, 0);
+    deepStrictEqual(await task(lost), [75, ended(75), "scontrol requeue 7"]);
+    const job = { SIGNET_JOB: "1", SIGNET_JOBS: "2" };
+    deepStrictEqual(
+      await task({ ...lost, ...job }),
+      [75, ended(75), "scancel 7"],
+    );
+    deepStrictEqual(await task(lost, `${folder}/none`), [
+      3,
+      `signet: rank 3 says error: n2 does not see ${folder}/none: give --run-dir on a disk that all nodes share`,
+      "",
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
