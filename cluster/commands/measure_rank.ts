@@ -2,7 +2,12 @@ import { loadConfig } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { timeRank } from "../../src/phases/mod.ts";
 import { Console } from "../console.ts";
-import { cacheFolderOf, GPU_DEFAULTS, takeOwnGpu } from "../launch/mod.ts";
+import {
+  cacheFolderOf,
+  GPU_DEFAULTS,
+  placeOwn,
+  takeGpu,
+} from "../launch/mod.ts";
 import { parseOptions } from "./options.ts";
 
 const HELP = `Usage: measure-rank --run-dir DIR --rank R --size N
@@ -42,12 +47,14 @@ export async function measureRank(args: readonly string[]): Promise<number> {
   }
   const path = `${runFolder}/config.json`;
   const config = await loadConfig(realEnv.disk, path);
-  await takeOwnGpu(realEnv, {
-    // It is alone on its GPU, whichever that is.
-    wish: { ...GPU_DEFAULTS, bind: "none" },
-    localRank: 0,
-    folder: `${runFolder}/gpus`,
-  });
+  takeGpu(
+    await placeOwn(realEnv, {
+      // It is alone on its GPU, whichever that is.
+      wish: { ...GPU_DEFAULTS, bind: "none" },
+      localRank: 0,
+      folder: `${runFolder}/gpus`,
+    }),
+  );
   const times = await timeRank({
     env: realEnv,
     config,

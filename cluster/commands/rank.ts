@@ -6,13 +6,17 @@ import {
   type Joined,
   joinRun,
   type OwnPlace,
-  takeOwnGpu,
+  placeOwn,
+  rankBehind,
+  type RankProcess,
+  takeGpu,
   takePlace,
   tuningFolderOf,
 } from "../launch/mod.ts";
 import { surveyGpus } from "../gpus/mod.ts";
+import { readCredentials } from "../links/mod.ts";
 import { accept, type Gpu, gpu as gpuSchema } from "../protocol.ts";
-import { startRank } from "../rank/mod.ts";
+import { type RankSession, startRank } from "../rank/mod.ts";
 import { GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
 import { type Options, parseOptions } from "./options.ts";
 
@@ -78,49 +82,69 @@ export async function rank(args: readonly string[]): Promise<number> {
     wish: wish.adapter,
     lookup: (name) => Deno.env.get(name),
   });
-  const { runFolder, url, localRank, ...place } = await findRun(options);
+  const { localRank, ...place } = await findRun(options);
+  const { runFolder } = place;
   const cacheFolder = options.string("cache-dir") ?? cacheFolderOf(runFolder);
+  const common = { ...place, cacheFolder };
   const terminal = new Console(realEnv);
-  const handle = await startRank({
-    env: realEnv,
-    ...place,
-    gpu: bound ?? await takeOwnGpu(realEnv, {
-      wish,
-      survey,
-      localRank,
-      folder: `${runFolder}/gpus`,
-    }),
-    runFolder,
-    cacheFolder,
-    tuningFolder: tuningFolderOf(cacheFolder),
-    ...(url === undefined ? {} : { join: url }),
-    host: Deno.hostname(),
-    pid: Deno.pid,
-    deno: Deno.version.deno,
-    // Nobody reads the output of a worker but the one who has started it.
-    ...(options.string("token-file") === undefined ? {} : {
+  const placement = bound ? undefined : await placeOwn(realEnv, {
+    wish,
+    survey,
+    localRank,
+    folder: `${runFolder}/gpus`,
+  });
+  // Nobody reads the output of a worker but the one who has started it.
+  const isWorker = options.string("token-file") !== undefined;
+  const session = placement?.before !== undefined
+    ? sessionOf(
+      rankBehind({ ...common, placement }),
+      (line) => isWorker && terminal.urgent(line),
+    )
+    : await startRank({
+      env: realEnv,
+      ...common,
+      gpu: bound ?? takeGpu(placement!),
+      tuningFolder: tuningFolderOf(cacheFolder),
+      join: common.url,
+      host: Deno.hostname(),
+      pid: Deno.pid,
+      deno: Deno.version.deno,
       onFailure({ message, hint }) {
+        if (!isWorker) return;
         terminal.urgent(`error: ${message}`);
         if (hint !== undefined) terminal.urgent(`hint: ${hint}`);
       },
-    }),
-    exit(code, reason) {
-      terminal.urgent(`error: ${reason}`);
-      realEnv.exit(code);
-    },
-  });
+      exit(code, reason) {
+        terminal.urgent(`error: ${reason}`);
+        realEnv.exit(code);
+      },
+    });
   for (const signal of STOP_SIGNALS) {
-    Deno.addSignalListener(signal, () => handle.onSignal(signal));
+    Deno.addSignalListener(signal, () => session.onSignal(signal));
   }
   if (options.boolean("attached")) {
-    endOfInput().then(() => handle.onCoordinatorLost());
+    endOfInput().then(() => session.onCoordinatorLost());
   }
-  return await handle.done;
+  return await session.done;
 }
 
-type Found = Omit<Joined, "url"> & {
+/** A rank in a process of its own, which ends with this one. */
+function sessionOf(
+  { pid, exited, tail, kill }: RankProcess,
+  say: (line: string) => void,
+): RankSession {
+  return {
+    onSignal: (signal) => Deno.kill(pid, signal as Deno.Signal),
+    onCoordinatorLost: kill,
+    done: exited.then(({ code }) => {
+      if (code !== 0) tail.forEach(say);
+      return code;
+    }),
+  };
+}
+
+type Found = Joined & {
   runFolder: string;
-  url?: string;
   /** Place among the ranks of its machine. */
   localRank: number;
 };
@@ -137,15 +161,16 @@ async function findRun(options: Options): Promise<Found> {
   const tokenFile = options.string("token-file");
   const folder = options.string("run-dir");
   if (tokenFile !== undefined) {
+    const join = required("join", url);
     const place = await takePlace(realEnv, {
       tokenFile,
       ...(folder === undefined ? {} : { runFolder: folder }),
-      join: required("join", url),
+      join,
       host: Deno.hostname(),
       pid: Deno.pid,
       timeoutMs: JOIN_MS,
     });
-    return { ...place, url: url!, credentials: tokenFile };
+    return { ...place, url: join, credentials: tokenFile };
   }
   const place = placeOf(options);
   const localRank = place?.localRank ?? 0;
@@ -167,7 +192,7 @@ async function findRun(options: Options): Promise<Found> {
     credentials,
     runFolder,
     localRank,
-    ...(url === undefined ? {} : { url }),
+    url: url ?? (await readCredentials(credentials)).url,
   };
 }
 

@@ -39,8 +39,11 @@ export {
   gpuArguments,
   gpuOf,
   type GpuWish,
-  takeOwnGpu,
+  placeOwn,
+  takeGpu,
 } from "./own_gpu.ts";
+export type { RankProcess } from "./local.ts";
+export { type BehindOptions, rankBehind } from "./rank_behind.ts";
 export { ownAddress } from "./node_server.ts";
 export {
   localStarter,

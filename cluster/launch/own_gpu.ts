@@ -2,6 +2,7 @@ import type { Env } from "../../src/env/mod.ts";
 import {
   type AdapterWish,
   type GpuBind,
+  type Placement,
   placeRanks,
   type Survey,
   surveyGpus,
@@ -40,13 +41,14 @@ export function gpuOf(
 }
 
 /**
- * Takes a GPU in this very process, for a rank that srun, mpirun or a person has
- * started: its launcher could not look at this machine. Must come before anything
- * opens an adapter.
+ * Finds the GPU of a rank that srun, mpirun or a person has started: its launcher
+ * could not look at this machine.
+ *
+ * @throws As `placeRanks`.
  */
-export async function takeOwnGpu(
+export async function placeOwn(
   env: Env,
-  { wish, localRank, folder, ownLoader, ...known }: {
+  { wish, localRank, folder, ...known }: {
     wish: GpuWish;
     /** What this machine computes on, where that is known already. */
     survey?: Survey | undefined;
@@ -57,20 +59,29 @@ export async function takeOwnGpu(
     /** Newer Vulkan loader, where it is not in its usual place. */
     ownLoader?: string;
   },
-): Promise<Gpu> {
+): Promise<Placement> {
   const lookup = (name: string) => Deno.env.get(name);
   const survey = known.survey ??
     await surveyGpus(env, { wish: wish.adapter, lookup });
+  const { ownLoader } = known;
   // How many ranks there will be here, the coordinator alone knows: it refuses
   // two that have the same.
   const [placement] = await placeRanks(env, survey, {
     ...wish,
     localRanks: [localRank],
+    startsBehind: true,
     folder: `${folder}/${Deno.hostname()}`,
     lookup,
     ...(ownLoader === undefined ? {} : { ownLoader }),
   });
-  const { variables, gpu, loader } = placement!;
+  return placement!;
+}
+
+/**
+ * Takes a GPU in this very process, unless it needs words in front of a command.
+ * Must come before anything opens an adapter.
+ */
+export function takeGpu({ variables, gpu, loader }: Placement): Gpu {
   for (const [name, value] of Object.entries(variables)) {
     Deno.env.set(name, value);
   }
