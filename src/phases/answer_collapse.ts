@@ -21,7 +21,11 @@ export function answerCollapse(
   const say = (does: string) =>
     log("warn", `${phase}, step ${step}: ${collapse.message}; ${does}`);
   if (collapse.kind === "unsure") {
-    say("the labelled images alone are learned from until the model is surer");
+    say(
+      guard.what === "targets"
+        ? "they tell hardly any class until the model is surer"
+        : "the labelled images alone are learned from until the model is surer",
+    );
     return undefined;
   }
   guard.answers++;

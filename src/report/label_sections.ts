@@ -9,6 +9,9 @@ const SHOWN = 24;
 /** Classes whose pseudo-labels are shown one by one. */
 const MOST_CLASSES = 20;
 const PER_CLASS = 8;
+/** Reasons of `pseudo_labels.csv`: below a threshold, and that there is none. */
+const BELOW = /^confidence .*below/;
+const NO_LABELS = /uses no labels$/;
 
 /** Labels that the images speak against, and images that are there more than once. */
 export function dataDoubts(data: RunData): Html | undefined {
@@ -66,8 +69,15 @@ function likenessOf({ likeness, mirrored }: DuplicateRow): string {
 export function provenance(data: RunData): Html | undefined {
   const rows = data.pseudoLabels;
   if (rows.length === 0) return undefined;
+  const labels = !rows.every(({ reason }) => NO_LABELS.test(reason));
   return html`
-    <h3>Why images were kept or not</h3>${summary(rows)}
+    <h3>${labels
+      ? "Why images were kept or not"
+      : "What unlabelled images are taken for"}</h3>${!labels &&
+      html`
+        <p class="hint">${rows[0]!
+          .reason}: views of an image only had to agree.</p>
+      `}${summary(rows, labels)}
     ${groupsOf(rows).map(([title, picked]) =>
       picked.length > 0 && html`
         <details>
@@ -85,7 +95,8 @@ export function provenance(data: RunData): Html | undefined {
   `;
 }
 
-function summary(rows: readonly PseudoLabelRow[]): Html {
+/** @param labels Whether the method makes labels, which are kept or not. */
+function summary(rows: readonly PseudoLabelRow[], labels: boolean): Html {
   const classes = new Map<string, PseudoLabelRow[]>();
   for (const row of rows) {
     const own = classes.get(row.className) ?? [];
@@ -100,16 +111,20 @@ function summary(rows: readonly PseudoLabelRow[]): Html {
           <tr>
             <th scope="col">Class given</th>
             <th scope="col" class="n">Images</th>
-            <th scope="col" class="n">Kept</th>
+            ${labels && html`<th scope="col" class="n">Kept</th>`}
             <th scope="col" class="n">Mean confidence</th>
-            ${known && html`<th scope="col" class="n">Kept and right</th>`}
+            ${known &&
+              html`<th scope="col" class="n">${
+                labels ? "Kept and right" : "Right"
+              }</th>`}
             <th scope="col" class="n">Changed label</th>
           </tr>
         </thead>
         <tbody>${[...classes].sort(([a], [b]) => a < b ? -1 : 1)
           .map(([name, own]) => {
             const kept = own.filter((row) => row.kept);
-            const right = kept.filter(isRight).length;
+            const judged = labels ? kept : own;
+            const right = judged.filter(isRight).length;
             const mean = own.reduce((sum, row) => sum + row.confidence, 0) /
               own.length;
             const again = own.filter(({ timesSeen }) => timesSeen > 1);
@@ -118,16 +133,16 @@ function summary(rows: readonly PseudoLabelRow[]): Html {
               <tr>
                 <th scope="row">${shorten(name, 40)}</th>
                 <td class="n">${groupDigits(own.length)}</td>
-                <td class="n">${format(
-                  kept.length / own.length,
-                  "percent",
-                )}</td>
+                ${labels &&
+                  html`<td class="n">${
+                    format(kept.length / own.length, "percent")
+                  }</td>`}
                 <td class="n">${format(mean, "percent")}</td>
                 ${known &&
                   html`<td class="n">${
-                    kept.length === 0
+                    judged.length === 0
                       ? "–"
-                      : format(right / kept.length, "percent")
+                      : format(right / judged.length, "percent")
                   }</td>`}
                 <td class="n">${again.length === 0
                   ? "–"
@@ -155,7 +170,7 @@ export function groupsOf(
     ],
     [
       "Just below the threshold",
-      sure.filter(({ kept }) => !kept).slice(0, SHOWN),
+      sure.filter(({ reason }) => BELOW.test(reason)).slice(0, SHOWN),
     ],
     ["Least certain", sure.slice(-SHOWN).reverse()],
     [

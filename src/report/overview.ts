@@ -174,6 +174,14 @@ function keptStart(phase: string, { summary }: RunData): boolean {
     numberAt(summary, "phases", phase, "best_step") === 0;
 }
 
+/** Why self-training has kept the model that it began with. */
+function startNote(phase: string, data: RunData): string[] {
+  if (!keptStart(phase, data)) return [];
+  return textAt(data.summary, "phases", phase, "refused") === undefined
+    ? ["tie: its start is kept"]
+    : ["not trained: its start was too weak"];
+}
+
 /** How often the guard of self-training had to answer. */
 function collapseNote({ summary }: RunData): string[] {
   const times = numberAt(summary, "phases", "selfTrain", "collapses") ?? 0;
@@ -187,7 +195,7 @@ export function note(phase: string, data: RunData): string {
   switch (phase) {
     case "selfTrain":
       return [
-        ...(keptStart(phase, data) ? ["tie: its start is kept"] : []),
+        ...startNote(phase, data),
         ...collapseNote(data),
       ].join("; ");
     case "teacher":

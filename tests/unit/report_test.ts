@@ -222,3 +222,23 @@ Deno.test("writeReport() counts labels by hand and collapses, and draws no empty
   // One image of the two was seen more than once.
   match(page, /<td class="n">100\.0\s?%<\/td>\s*<\/tr>/);
 });
+
+Deno.test("writeReport() tells what images are taken for where a method makes no labels", async () => {
+  const header =
+    "name,label,class,confidence,kept,reason,first_round,times_used,times_seen,flips,true_label\n";
+  const reason = "mean-teacher uses no labels";
+  const page = await report({
+    "summary.json": JSON.stringify({
+      phases: {
+        selfTrain: { test_accuracy: 0.5, best_step: 0, refused: "too weak" },
+      },
+    }),
+    "pseudo_labels.csv": header +
+      `a.png,0,cat,0.9,0,${reason},,0,2,1,0\nb.png,0,cat,0.8,0,${reason},,0,2,0,1\n`,
+  });
+  match(page, /What unlabelled images are taken for/);
+  match(page, /mean-teacher uses no labels: views of an image/);
+  match(page, /<th scope="col" class="n">Right<\/th>/);
+  doesNotMatch(page, /Just below the threshold|Kept and right/);
+  match(page, /not trained: its start was too weak/);
+});
