@@ -31,6 +31,7 @@ export { rankVariables } from "./local.ts";
 export { cacheFolderOf, tuningFolderOf } from "./cache_folder.ts";
 export { type Host, parseHosts, sshStarter } from "./ssh_ranks.ts";
 export { groupStarter } from "./group_ranks.ts";
+export { Places } from "./places.ts";
 export { takePlace, waitingStarter } from "./workers.ts";
 export { findOwnPlace, type OwnPlace } from "./own_place.ts";
 export { type Joined, type JoinRequest, joinRun } from "./join_run.ts";

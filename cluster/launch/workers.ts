@@ -2,14 +2,15 @@ import { ConfigError, type Env, EnvironmentError } from "../../src/env/mod.ts";
 import { connectControl, type Credentials } from "../links/mod.ts";
 import {
   accept,
+  heartbeat,
   placeAnswer,
-  type PlaceRequest,
   placeRequest,
   REPORT_RETRY_MS,
   subjectsOf,
 } from "../protocol.ts";
 import { writeShared } from "./meeting.ts";
 import { ownAddress } from "./node_server.ts";
+import { Places } from "./places.ts";
 import type { StartAbout, Starter } from "./starter.ts";
 
 /** What a worker's token holds: how to reach a run, and where its folder is. */
@@ -47,21 +48,19 @@ export function waitingStarter(
   };
 }
 
-/** Places go to processes in the order in which they ask; asking again is free. */
-function givePlaces({ control, subjects, size }: StartAbout): void {
-  const known: PlaceRequest[] = [];
+/** Asking again is free; who gets no answer asks again. */
+function givePlaces({ env, control, subjects, size }: StartAbout): void {
+  const places = new Places(size);
+  control.subscribe(subjects.heartbeat, (message) => {
+    const beat = accept(heartbeat, message);
+    if (beat !== undefined) places.beat(beat.rank);
+  });
   control.respond(subjects.place, (message) => {
     const request = accept(placeRequest, message);
     if (request === undefined) return undefined;
-    const { host, pid } = request;
-    const find = () =>
-      known.findIndex((one) => one.host === host && one.pid === pid);
-    if (find() < 0 && known.length < size) known.push(request);
-    const rank = find();
-    if (rank < 0) return { size };
-    const before = known.slice(0, rank);
-    const localRank = before.filter((one) => one.host === host).length;
-    return { rank, localRank, size };
+    const place = places.ask(request, env.clock.now());
+    if (place === "wait") return undefined;
+    return place === "full" ? { size } : { ...place, size };
   });
 }
 
