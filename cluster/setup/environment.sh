@@ -6,9 +6,10 @@ TOOLS=$ROOT/.tools
 
 # Jobs come with the environment of whoever submitted them: what set-up has chosen
 # on that machine is chosen anew on this one.
-for name in DENO_DIR MESA_SHADER_CACHE_DIR VK_DRIVER_FILES VK_ICD_FILENAMES; do
-  case $(printenv "$name") in "$ROOT"/*) unset "$name" ;; esac
-done
+case ${DENO_DIR:-} in "$ROOT"/*) unset DENO_DIR ;; esac
+case ${MESA_SHADER_CACHE_DIR:-} in "$ROOT"/*) unset MESA_SHADER_CACHE_DIR ;; esac
+case ${VK_DRIVER_FILES:-} in "$ROOT"/*) unset VK_DRIVER_FILES ;; esac
+case ${VK_ICD_FILENAMES:-} in "$ROOT"/*) unset VK_ICD_FILENAMES ;; esac
 
 # node_folder NAME: on a disk of this machine, and nobody else's.
 node_folder() {

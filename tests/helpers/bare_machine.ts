@@ -95,7 +95,7 @@ esac`,
 
 /** What any Debian without additions has and the scripts use. */
 const TOOLS = [
-  ..."cat cksum chmod cp cut dirname find flock grep head id ln mkdir mktemp mv printenv readlink rm sed"
+  ..."cat cksum chmod cp cut dirname find flock grep head id ln mkdir mv readlink rm sed"
     .split(" "),
   ..."sha256sum sh sort stat tail tar tee touch uname".split(" "),
 ];
