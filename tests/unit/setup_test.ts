@@ -192,7 +192,7 @@ Deno.test("run.sh chooses caches and driver anew in a job, whose environment is 
     "deno",
     'echo "$DENO_DIR $MESA_SHADER_CACHE_DIR ${VK_DRIVER_FILES:-none}"',
   );
-  const verb = ["sh", "cluster/run.sh", "plan"];
+  const verb = ["sh", "cluster/run.sh", "devices"];
   const caches = `${root}/.tools/cache`;
   const login = {
     DENO_DIR: `${caches}/deno`,
