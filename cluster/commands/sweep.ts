@@ -5,6 +5,7 @@ import { allowedCores, chooseRun } from "../launch/mod.ts";
 import {
   columnsOf,
   LABELS_KEY,
+  type Member,
   memberFolder,
   membersFolder,
   parseAxis,
@@ -124,7 +125,7 @@ export async function sweep(args: readonly string[]): Promise<number> {
   });
   // One after the other, though runs may end together.
   let updates = Promise.resolve(result);
-  const code = await runMembers(left, slots, async ([i, member], slot) => {
+  const trainMember = async ([i, member]: [number, Member], slot: Slot) => {
     const place = `${i + 1}/${plan.members.length}`;
     terminal.note(`sweep  ${place}  ${member.name}`);
     const code = await runMember(plan, member, {
@@ -140,6 +141,12 @@ export async function sweep(args: readonly string[]): Promise<number> {
       terminal.urgent(`failed   ${member.name} with exit code ${code}`);
     } else if (several) terminal.note(`done   ${place}  ${member.name}`);
     return code;
+  };
+  const code = await runMembers(left, {
+    slots,
+    alike: ([, one], [, other]) =>
+      one.seed === other.seed && one.config === other.config,
+    train: trainMember,
   });
   if (STOPPED.includes(code)) {
     terminal.urgent(`go on    with the same command and --out ${folder}`);

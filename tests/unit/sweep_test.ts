@@ -177,12 +177,16 @@ Deno.test("runMembers() goes on when one fails, and begins no other when one is 
     const begun: number[] = [];
     let running = 0;
     let most = 0;
-    const code = await runMembers([...codes.keys()], slots, async (member) => {
-      begun.push(member);
-      most = Math.max(most, ++running);
-      await Promise.resolve();
-      running--;
-      return codes[member]!;
+    const code = await runMembers([...codes.keys()], {
+      slots,
+      alike: () => false,
+      train: async (member) => {
+        begun.push(member);
+        most = Math.max(most, ++running);
+        await Promise.resolve();
+        running--;
+        return codes[member]!;
+      },
     });
     return { code, begun: begun.length, most };
   };
@@ -194,4 +198,19 @@ Deno.test("runMembers() goes on when one fails, and begins no other when one is 
     most: 2,
   });
   deepStrictEqual((await play([3, 0, 0, 0])).code, 3);
+});
+
+Deno.test("runMembers() begins one that others in progress can serve when there is no other", async () => {
+  const begun: string[] = [];
+  await runMembers(["a1", "b1", "a2", "b2", "c1"], {
+    slots: [{ args: [] }, { args: [] }],
+    alike: (one, other) => one[0] === other[0],
+    train: async (member) => {
+      begun.push(member);
+      // The first one takes as long as all others together.
+      for (let i = member === "a1" ? 20 : 2; i > 0; i--) await null;
+      return 0;
+    },
+  });
+  deepStrictEqual(begun, ["a1", "b1", "b2", "c1", "a2"]);
 });
