@@ -5,5 +5,6 @@ export {
   type DifferingSetting,
   differingSettings,
 } from "./differing_settings.ts";
+export { writeTensorBoard } from "./tensorboard.ts";
 export { renderSweep, type SweepPage } from "./sweep_report.ts";
 export { type QueuedImage, renderLabelPage } from "./label_page.ts";
