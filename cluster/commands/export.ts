@@ -77,6 +77,13 @@ export async function exportModel(args: readonly string[]): Promise<number> {
       "every image is to be normalised to mean 0 and deviation 1 by itself (data.normalise=image)",
     );
   }
+  if (info.temperature !== undefined && !headless) {
+    notes.push(
+      `calibrated confidences are those of the logits divided by ${
+        info.temperature.toFixed(4)
+      }`,
+    );
+  }
   if (format === "timm") {
     const metadata = headless ? {} : toMetadata(info);
     await writeOut(out, pack(kept, metadata));

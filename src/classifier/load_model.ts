@@ -145,7 +145,11 @@ async function shippedPhase(disk: Disk, run: RunFolder): Promise<string> {
   }
   throw new ConfigError(
     `Cannot load a model: ${run.path} has no checkpoint that classifies`,
-    { hint: "--phase NAME chooses another phase" },
+    {
+      hint: saved.size === 0
+        ? "the run has not saved any yet"
+        : `--phase chooses one of ${[...saved].join(", ")}`,
+    },
   );
 }
 
