@@ -141,29 +141,36 @@ async function testFiles(env: Env, folder: string): Promise<string[]> {
   return files.sort();
 }
 
+/** These compare how fast processes are: nothing else may run meanwhile. */
+const ALONE = /\/straggler_test\.ts$/;
+
 /**
  * Runs each file in a process of its own, two at once: most of a test on a CPU
- * adapter is one thread's work, compilation and the host.
+ * adapter is one thread's work, compilation and the host, and processes of a run
+ * wait for each other.
  */
 async function inProcesses(
   folder: string,
   options: GroupOptions,
 ): Promise<TestResult[]> {
-  const queue = await testFiles(options.env, folder);
+  const files = await testFiles(options.env, folder);
   const results: TestResult[] = [];
-  const work = async () => {
+  let failed = false;
+  const work = async (queue: string[]) => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      if (options.failFast && failed) return;
       const name = file.replaceAll("/", "-").replace(/\.ts$/, "");
       const found = await denoTest(name, [file], {
         ...options,
         output: "at the end",
       });
       results.push(...found);
-      const failed = found.some(({ failure }) => failure !== undefined);
-      if (options.failFast && failed) queue.length = 0;
+      failed ||= found.some(({ failure }) => failure !== undefined);
     }
   };
-  await Promise.all([work(), work()]);
+  const queue = files.filter((file) => !ALONE.test(file));
+  await Promise.all([work(queue), work(queue)]);
+  await work(files.filter((file) => ALONE.test(file)));
   return results;
 }
 
@@ -198,7 +205,9 @@ export async function runGroup(
     default: {
       const folder = `tests/${group}`;
       if ((await testFiles(env, folder)).length === 0) return [];
-      if (group === "gpu") return await inProcesses(folder, options);
+      if (group === "gpu" || group === "cluster") {
+        return await inProcesses(folder, options);
+      }
       const light = group === "unit" || group === "simulation";
       return denoTest(group, [folder], options, light ? ["--parallel"] : []);
     }
