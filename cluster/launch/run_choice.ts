@@ -126,7 +126,7 @@ async function resumeRun(
 }
 
 /** Keys whose values differ, as `a.b`. */
-function differences(a: unknown, b: unknown, path = ""): string[] {
+export function differences(a: unknown, b: unknown, path = ""): string[] {
   if (Object(a) !== a || Object(b) !== b) {
     return Object.is(a, b) ? [] : [path];
   }

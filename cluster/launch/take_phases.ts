@@ -11,6 +11,7 @@ import {
   RunFolder,
 } from "../../src/run/mod.ts";
 import { type Journal, readDone } from "../coordinator/mod.ts";
+import { differences } from "./run_choice.ts";
 
 /** Files of a run that are about its labels rather than about one phase. */
 const OF_LABELS = ["pixel_ridge.json", "duplicates.csv"];
@@ -20,6 +21,8 @@ const OF_SELF_TRAINING = ["pseudo_labels.csv"];
 /** A run that phases may be taken from. */
 interface Donor {
   run: RunFolder;
+  /** Hash of the code that it was made by. */
+  code: unknown;
   /** With the text of the table of labels given by hand in the place of its path. */
   config: Config;
   done: ReadonlyMap<PhaseName, PhaseSummary>;
@@ -32,6 +35,7 @@ interface Donor {
  *
  * @param request.from A run folder, or a folder of run folders.
  * @returns Where each phase is from.
+ * @throws {ConfigError} If it is one run, and nothing can be taken from it.
  */
 export async function takePhases(
   env: Env,
@@ -47,14 +51,15 @@ export async function takePhases(
   const { disk } = env;
   const phases = enabledPhases(config);
   const known = await readDone(disk, folder.path);
-  const donors = await findDonors(disk, from, { own: folder.path, code });
+  const donors = await findDonors(disk, from, folder.path);
   const own = withTable(config, await tableOf(disk, config.data.labels));
   const taken = new Map<PhaseName, string>();
   for (const phase of phases.slice(0, -1)) {
     if (known.has(phase)) continue;
     const wanted = JSON.stringify(phaseInputs(own, phase));
-    const donor = donors.find(({ config, done }) =>
-      done.has(phase) && JSON.stringify(phaseInputs(config, phase)) === wanted
+    const donor = donors.find((donor) =>
+      donor.code === code && donor.done.has(phase) &&
+      JSON.stringify(phaseInputs(donor.config, phase)) === wanted
     );
     if (donor === undefined) continue;
     await copyPhase(disk, {
@@ -66,17 +71,43 @@ export async function takePhases(
     await journal.append({
       event: "phase_done",
       phase,
-      summary: { ...donor.done.get(phase)!, from: donor.run.path },
+      // Its donor may have taken it as well.
+      summary: { from: donor.run.path, ...donor.done.get(phase)! },
     });
     taken.set(phase, donor.run.path);
   }
+  const [only] = donors;
+  if (only?.run.path === from && taken.size === 0 && known.size === 0) {
+    throw nothingTaken(only, own, code);
+  }
   return taken;
+}
+
+function nothingTaken(
+  donor: Donor,
+  config: Config,
+  code: string,
+): ConfigError {
+  const changed = differences(donor.config, config)
+    .filter((key) => key !== "name" && key !== "ranks");
+  const why = donor.code !== code
+    ? "it was made by another version of the code"
+    : donor.done.size === 0
+    ? "it has finished none"
+    : `its first phase has other settings (${changed.slice(0, 5).join(", ")})`;
+  return new ConfigError(
+    `Cannot take phases from ${donor.run.path}: ${why}`,
+    {
+      hint:
+        "train without --phases-from, or give what deno task export makes of its teacher as teacher.weights",
+    },
+  );
 }
 
 async function findDonors(
   disk: Disk,
   from: string,
-  { own, code }: { own: string; code: string },
+  own: string,
 ): Promise<Donor[]> {
   if ((await disk.stat(from))?.kind !== "folder") {
     throw new ConfigError(
@@ -94,7 +125,6 @@ async function findDonors(
     if (path === own || !await isRun(path)) continue;
     const run = new RunFolder(disk, path);
     const { versions } = await run.readJson("run.json") ?? {};
-    if (Object(versions).code !== code) continue;
     const config = parseConfig(
       await run.readJson("config.json"),
       `${path}/config.json`,
@@ -104,6 +134,7 @@ async function findDonors(
       : await tableOf(disk, `${path}/${HAND_LABELS}`);
     donors.push({
       run,
+      code: Object(versions).code,
       config: withTable(config, table),
       done: await readDone(disk, path),
     });
