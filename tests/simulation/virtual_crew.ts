@@ -51,7 +51,7 @@ export class VirtualCrew {
   }
 
   /** A request that is repeated until an answer comes back. */
-  #report(rank: VirtualRank, report: Report, then: () => void): void {
+  #report(rank: VirtualRank, report: Told, then: () => void): void {
     let answered = false;
     const ask = () => {
       if (rank.dead || answered) return;
@@ -318,9 +318,12 @@ export class VirtualCrew {
   }
 }
 
+/** A warning asks for no decision. */
+type Told = Exclude<Report, { kind: "warning" }>;
+
 export type Unclocked<T> = T extends unknown ? Omit<T, "at"> : never;
 
-function eventOf(report: Report): Unclocked<ClusterEvent> {
+function eventOf(report: Told): Unclocked<ClusterEvent> {
   switch (report.kind) {
     case "hello":
       return { kind: "hello", hello: report };
