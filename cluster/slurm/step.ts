@@ -11,9 +11,10 @@ import type { Job } from "./job.ts";
  * ends itself when the last task has, which on a lost node is never. Signals are the
  * rank's.
  *
- * Code 75 says that the coordinator is gone. If the job runs all the same, the node
- * of its batch script was lost: SLURM would keep the others for nothing until the
- * time limit. Without a checkpoint of this life there is nothing to go on from.
+ * Code 75 says that the coordinator is gone. If its batch job runs all the same, the
+ * node of the script was lost: SLURM would keep the others for nothing until the time
+ * limit. Without a checkpoint of this life there is nothing to go on from. An
+ * allocation without a script is its owner's.
  */
 export const RANK_SCRIPT = `folder=$1 job=$2; shift 2
 refuse() { echo "signet: rank $SLURM_PROCID says error: $SLURMD_NODENAME $1" >&2; exit 3; }
@@ -26,8 +27,8 @@ trap : HUP INT TERM USR2
 sh cluster/run.sh rank "$@" 3>&-
 code=$?
 echo "signet: rank $SLURM_PROCID ended with code $code" >&3
-[ "$code" != 75 ] || case $(squeue -h -j "$job" -o %T) in
-*RUNNING*)
+[ "$code" != 75 ] || case $(scontrol show job "$job") in
+*JobState=RUNNING*BatchFlag=1*)
   again=scancel
   # The next job of a chain goes on by itself.
   [ "\${SIGNET_JOB:-1}" != "\${SIGNET_JOBS:-1}" ] ||

@@ -90,10 +90,14 @@ Deno.test("a task whose coordinator is gone gives its job back, once", async () 
         mode: 0o755,
       });
     await program("cluster/run.sh", 'exit "$CODE"');
-    await program("bin/squeue", 'echo "$STATE"');
-    for (const name of ["scontrol", "scancel"]) {
-      await program(`bin/${name}`, `echo "${name} $*" >>calls`);
-    }
+    await program(
+      "bin/scontrol",
+      `case "$1" in
+show) printf '   JobState=%s Reason=None\\n   Requeue=1 BatchFlag=%s\\n' "$STATE" "$BATCH" ;;
+*) echo "scontrol $*" >>calls ;;
+esac`,
+    );
+    await program("bin/scancel", 'echo "scancel $*" >>calls');
     /** Code of the task, what it says to srun, and what it does to the job. */
     const task = async (
       variables: Record<string, string>,
@@ -116,11 +120,13 @@ Deno.test("a task whose coordinator is gone gives its job back, once", async () 
     };
     const ended = (code: number) => `signet: rank 3 ended with code ${code}`;
     deepStrictEqual(await task({ CODE: "0" }), [0, ended(0), ""]);
-    const lost = { CODE: "75", STATE: "RUNNING" };
-    deepStrictEqual(
-      await task({ ...lost, STATE: "COMPLETING" }),
-      [75, ended(75), ""],
-    );
+    const lost = { CODE: "75", STATE: "RUNNING", BATCH: "1" };
+    for (const other of [{ STATE: "COMPLETING" }, { BATCH: "0" }]) {
+      deepStrictEqual(
+        await task({ ...lost, ...other }),
+        [75, ended(75), ""],
+      );
+    }
     await Deno.writeTextFile(`${folder}/run/nats/meeting.json`, "{}");
     // Nothing to go on from: the job would come to the same end again.
     deepStrictEqual(await task(lost), [75, ended(75), "scancel 7"]);
