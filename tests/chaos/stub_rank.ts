@@ -194,7 +194,7 @@ async function openCommunicator(
       rank: place,
       size,
       name: `rank-${name}-data`,
-      subject: (to, lane) => subjects.data(to, lane),
+      subject: (to, lane) => subjects.data(to, lane, generation),
     }),
     world: { run: runHash(RUN), generation },
     env: realEnv,
