@@ -51,7 +51,7 @@ export async function takePhases(
   const { disk } = env;
   const phases = enabledPhases(config);
   const known = await readDone(disk, folder.path);
-  const donors = await findDonors(disk, from, folder.path);
+  const donors = await findDonors(disk, from, { own: folder.path, code });
   const own = withTable(config, await tableOf(disk, config.data.labels));
   const taken = new Map<PhaseName, string>();
   for (const phase of phases.slice(0, -1)) {
@@ -107,7 +107,7 @@ function nothingTaken(
 async function findDonors(
   disk: Disk,
   from: string,
-  own: string,
+  { own, code }: { own: string; code: string },
 ): Promise<Donor[]> {
   if ((await disk.stat(from))?.kind !== "folder") {
     throw new ConfigError(
@@ -119,12 +119,14 @@ async function findDonors(
     await disk.stat(`${path}/config.json`) !== undefined;
   const paths = await isRun(from)
     ? [from]
-    : (await disk.list(from)).map(({ name }) => `${from}/${name}`);
+    : (await namesIn(disk, from)).map((name) => `${from}/${name}`);
   const donors: Donor[] = [];
   for (const path of paths) {
     if (path === own || !await isRun(path)) continue;
     const run = new RunFolder(disk, path);
     const { versions } = await run.readJson("run.json") ?? {};
+    // Its configuration need not even be one any more.
+    if (path !== from && Object(versions).code !== code) continue;
     const config = parseConfig(
       await run.readJson("config.json"),
       `${path}/config.json`,
@@ -166,32 +168,37 @@ async function copyPhase(
     labels: boolean;
   },
 ): Promise<void> {
-  const copy = async (name: string) =>
-    await disk.write(
-      `${to.path}/${name}`,
-      await disk.read(`${from.path}/${name}`),
-    );
-  const name = await readPointer(disk, from.path, bestPointer(phase));
-  if (name === undefined) {
+  const checkpoint = await readPointer(disk, from.path, bestPointer(phase));
+  if (checkpoint === undefined) {
     throw new ConfigError(
       `Cannot take ${phase} from ${from.path}: it has no checkpoint of it`,
     );
   }
-  const inside = checkpointsFolder(".").slice(2);
-  await disk.makeFolder(`${to.path}/${inside}/${name}`);
-  for (const file of await disk.list(`${from.path}/${inside}/${name}`)) {
-    await copy(`${inside}/${name}/${file.name}`);
-  }
-  await copy(`${inside}/${bestPointer(phase)}`);
+  const copy = async (
+    names: readonly string[],
+    folder: (run: string) => string,
+  ) => {
+    for (const name of names) {
+      const bytes = await disk.read(`${folder(from.path)}/${name}`);
+      await disk.write(`${folder(to.path)}/${name}`, bytes);
+    }
+  };
+  const inside = (run: string) => `${checkpointsFolder(run)}/${checkpoint}`;
+  await disk.makeFolder(inside(to.path));
+  await copy(await namesIn(disk, inside(from.path)), inside);
+  await copy([bestPointer(phase)], checkpointsFolder);
   const stem = new RegExp(`_${phase}\\.[a-z]+$`);
-  for (const { name } of await disk.list(from.path)) {
-    if (
-      stem.test(name) || (labels && OF_LABELS.includes(name)) ||
-      (phase === "selfTrain" && OF_SELF_TRAINING.includes(name))
-    ) await copy(name);
-  }
+  const files = (await namesIn(disk, from.path)).filter((name) =>
+    stem.test(name) || (labels && OF_LABELS.includes(name)) ||
+    (phase === "selfTrain" && OF_SELF_TRAINING.includes(name))
+  );
+  await copy(files, (run) => run);
   const { lines } = await readMetrics(disk, from.path);
   await to.completeMetrics(lines.filter((line) => line.phase === phase));
   const split = await from.readJson("split.json");
   await to.writeJson("taken.json", { dataHash: split?.dataHash });
+}
+
+async function namesIn(disk: Disk, folder: string): Promise<string[]> {
+  return (await disk.list(folder)).map(({ name }) => name);
 }

@@ -133,7 +133,8 @@ Deno.test("takePhases() takes nothing from other code, settings or labels by han
       take(folder, `${folder}/wide`, configOf()),
       /other settings \(teacher\.dim\)/,
     );
-    // Among many runs there need not be one.
+    // Among many runs there need not be one, and old ones may be of another form.
+    await disk.write(`${folder}/old/config.json`, '{ "gone": 1 }');
     deepStrictEqual(
       (await take(folder, folder, configOf({ seed: 9 }))).phases,
       [],
