@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import { realEnv } from "../../src/env/mod.ts";
-import { stepTime } from "../../cluster/prediction/mod.ts";
+import { slowestOf, stepTime } from "../../cluster/prediction/mod.ts";
 import { median, spread } from "../common/measure.ts";
 import type { Row } from "../common/rows.ts";
 import { parametersOf, stepFlops, type StepModel } from "../step/models.ts";
@@ -134,17 +134,22 @@ async function rowOf(
     const bucketBytes = vitSegments(model.config)
       .map(({ length }) => 4 * length).reverse();
     // As the gains, of runs of one round: a machine's speed drifts.
-    errors = figures.map((run, i) =>
-      stepTime({
-          computeMs: base.figures[i]!.stepMs * share *
-            crowding(ranks, coresPerRank, cpu),
-          bucketBytes,
-          wireShare: 1,
-          accumulate: 1,
-          overlap: true,
-          cpuMsPerByte: cpu ? rate.cpuMsPerByte : 0,
-        }, rate.world).stepMs / run.stepMs - 1
-    );
+    errors = figures.map((run, i) => {
+      const { stepMs, stepsMs } = base.figures[i]!;
+      const mean = slowestOf([stepsMs], 1);
+      const slower = share * crowding(ranks, coresPerRank, cpu);
+      const predicted = stepTime({
+        computeMs: stepMs * slower,
+        // An exchange a step: it waits for the rank that happens to be last.
+        lateMs: (slowestOf([stepsMs], ranks) - mean) * slower,
+        bucketBytes,
+        wireShare: 1,
+        accumulate: 1,
+        overlap: true,
+        cpuMsPerByte: cpu ? rate.cpuMsPerByte : 0,
+      }, rate.world);
+      return predicted.stepMs / run.stepMs - 1;
+    });
   }
   const reached = figures.map(({ accuracies }) =>
     accuracies.find(([, accuracy]) =>

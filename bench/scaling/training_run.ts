@@ -25,6 +25,8 @@ export interface RunRequest {
 export interface RunFigures {
   /** Milliseconds from one finished step to the next, mean. */
   readonly stepMs: number;
+  /** Milliseconds of each, or of as many as were waited for together their mean. */
+  readonly stepsMs: readonly number[];
   readonly imagesPerSecond: number;
   /** Milliseconds of a step in which the rank waited for a collective. */
   readonly communicationMs: number;
@@ -59,6 +61,7 @@ interface Line {
   split: string;
   loss?: number;
   accuracy?: number;
+  step_ms?: number;
   communication_ms?: number;
 }
 
@@ -81,6 +84,7 @@ export function figuresOf(text: string, globalBatch: number): RunFigures {
     counted.reduce((sum, line) => sum + of(line), 0) / counted.length;
   return {
     stepMs,
+    stepsMs: counted.map(({ step_ms = stepMs }) => step_ms),
     imagesPerSecond: 1000 * globalBatch / stepMs,
     communicationMs: mean(({ communication_ms = 0 }) => communication_ms),
     loss: steps.at(-1)?.loss ?? NaN,

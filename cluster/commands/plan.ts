@@ -10,7 +10,7 @@ import { type Plan, planRun, type RankPlan } from "../../src/phases/mod.ts";
 import { Console, table } from "../console.ts";
 import { surveyGpus } from "../gpus/mod.ts";
 import { requestedConfig } from "../launch/mod.ts";
-import { describeTime, planTime } from "./plan_time.ts";
+import { describeTime, planTime, timeJson } from "./plan_time.ts";
 import { type Options, parseOptions } from "./options.ts";
 
 const HELP = `Usage: plan [CONFIG] [key=value…] [options]
@@ -113,7 +113,7 @@ export async function plan(args: readonly string[]): Promise<number> {
     const { name } = device.adapter;
     const { form } = device;
     terminal.result(
-      JSON.stringify({ adapter: { name, form }, ...made, ...time }),
+      JSON.stringify({ adapter: { name, form }, ...made, ...timeJson(time) }),
     );
     return 0;
   }

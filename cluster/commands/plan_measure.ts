@@ -2,6 +2,7 @@ import type { Config } from "../../src/config/mod.ts";
 import type { Env } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
 import { coresEach, rankVariables, runVerb } from "../launch/mod.ts";
+import { slowestOf } from "../prediction/mod.ts";
 
 /** What {@linkcode measureSteps} measures beside the plan. */
 export interface StepMeasurement {
@@ -12,16 +13,23 @@ export interface StepMeasurement {
   speeds?: readonly number[] | undefined;
 }
 
+/** What a step of a phase takes, without the way of what ranks send. */
+export interface MeasuredStep {
+  /** Milliseconds of the slowest rank alone. */
+  computeMs: number;
+  /** Milliseconds that it waits for others that happen to be later. */
+  lateMs: number;
+}
+
 /**
- * Times steps of the ranks that take longest, without the others: milliseconds by
- * phase of the slowest, since all wait for it. Ranks that will share this machine's
- * cores do so here too: as many compute at a time.
+ * Times steps of the ranks that take longest, without the others, by phase. Ranks
+ * that will share this machine's cores do so here too: as many compute at a time.
  */
 export async function measureSteps(
   env: Env,
   plan: Plan,
   { config, together, speeds }: StepMeasurement,
-): Promise<Map<string, number>> {
+): Promise<Map<string, MeasuredStep>> {
   const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/signet-plan-${
     env.randomBytes(6).toHex()
   }`;
@@ -30,7 +38,6 @@ export async function measureSteps(
     .map((images, rank) => ({ rank, work: images / speedOf(rank) }))
     .sort((a, b) => b.work - a.work)
     .slice(0, together);
-  const slowest = new Map<string, number>();
   const measure = async (rank: number) => {
     const run = `${folder}/${rank}`;
     await env.disk.makeFolder(run);
@@ -41,23 +48,53 @@ export async function measureSteps(
       `--size=${plan.ranks}`,
       ...(speeds === undefined ? [] : [`--speeds=${speeds.join(",")}`]),
     ], { doing: "measure steps", env: rankVariables(coresEach(together)) });
-    const times: Record<string, number[]> = JSON.parse(text);
-    for (const [phase, all] of Object.entries(times)) {
-      const ms = median(all) / speedOf(rank);
-      slowest.set(phase, Math.max(ms, slowest.get(phase) ?? 0));
-    }
+    const phases: Record<string, number[][]> = JSON.parse(text);
+    return new Map(
+      Object.entries(phases).map(([phase, steps]) => [
+        phase,
+        steps.map((pieces) => pieces.map((ms) => ms / speedOf(rank))),
+      ]),
+    );
   };
   try {
     const ends = await Promise.allSettled(
       measured.map(({ rank }) => measure(rank)),
     );
-    for (const end of ends) if (end.status === "rejected") throw end.reason;
-    return slowest;
+    const ranks = ends.map((end) => {
+      if (end.status === "rejected") throw end.reason;
+      return end.value;
+    });
+    return new Map(
+      [...ranks[0]!.keys()].map((phase) => [
+        phase,
+        measuredStep(ranks.map((times) => times.get(phase)!), plan.ranks),
+      ]),
+    );
   } finally {
     await env.disk.remove(folder);
   }
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+/**
+ * Of `ranks` ranks, of which some were timed: all wait at each exchange for the one
+ * that is last there.
+ *
+ * @param times Of each that was, milliseconds of the pieces of each step.
+ */
+export function measuredStep(
+  times: readonly (readonly (readonly number[])[])[],
+  ranks: number,
+): MeasuredStep {
+  const pieces = times[0]![0]!.map((_, piece) =>
+    times.map((steps) => steps.map((of) => of[piece]!))
+  );
+  const alone = times.map((steps) =>
+    steps.flat().reduce((sum, ms) => sum + ms, 0) / steps.length
+  );
+  const computeMs = Math.max(...alone);
+  const together = pieces.reduce(
+    (sum, samples) => sum + slowestOf(samples, ranks),
+    0,
+  );
+  return { computeMs, lateMs: Math.max(0, together - computeMs) };
 }

@@ -37,6 +37,8 @@ export interface PhaseTime extends StepTime {
   steps: number;
   /** Milliseconds of the slowest rank's step, without waiting for the others. */
   computeMs: number;
+  /** Of `exposedMs`, waiting for ranks that happen to be late. */
+  lateMs: number;
   seconds: number;
 }
 
@@ -142,9 +144,9 @@ async function paceOf(
     : undefined;
   const alone = slowestShare(plan, speeds) * Number(stepMs);
   const phases = plan.phases.map((phase): PhaseTime => {
-    const computeMs = measured?.get(phase.phase) ?? alone;
+    const own = measured?.get(phase.phase) ?? { computeMs: alone, lateMs: 0 };
     const time = stepTime({
-      computeMs,
+      ...own,
       bucketBytes: phase.bucket_bytes,
       gatherBytes: phase.gather_bytes,
       // The plan counts what is sent, of whatever type.
@@ -156,7 +158,7 @@ async function paceOf(
     }, world);
     const { phase: name, steps } = phase;
     const seconds = steps * time.stepMs / 1000;
-    return { phase: name, steps, computeMs, ...time, seconds };
+    return { phase: name, steps, ...own, ...time, seconds };
   });
   const inTurn = phases.reduce((sum, phase) => sum + phase.seconds, 0);
   const splits = splitsOf(phases, plan.ranks, splitWish(config));
@@ -222,6 +224,24 @@ function transportOf(text: string | undefined): Transport {
   });
 }
 
+/** As `plan --json` prints it. */
+export function timeJson({ prediction, ...whole }: PlanTime): object {
+  if (prediction === undefined) return whole;
+  const phases = prediction.phases.map((phase) => ({
+    phase: phase.phase,
+    steps: phase.steps,
+    seconds: phase.seconds,
+    step_ms: phase.stepMs,
+    compute_ms: phase.computeMs,
+    all_reduce_ms: phase.allReduceMs,
+    late_ms: phase.lateMs,
+    exposed_ms: phase.exposedMs,
+    efficiency: phase.efficiency,
+    algorithms: phase.algorithms,
+  }));
+  return { ...whole, prediction: { ...prediction, phases } };
+}
+
 /** Lines for people. */
 export function describeTime(
   { seconds, jobs, prediction }: PlanTime,
@@ -239,6 +259,7 @@ export function describeTime(
           "compute ms",
           "step ms",
           "all-reduce ms",
+          "late ms",
           "exposed ms",
           "efficiency",
           "time",
@@ -248,6 +269,7 @@ export function describeTime(
           ms(phase.computeMs),
           ms(phase.stepMs),
           ms(phase.allReduceMs),
+          ms(phase.lateMs),
           ms(phase.exposedMs),
           `${Math.round(100 * phase.efficiency)} %`,
           formatDuration(phase.seconds),

@@ -141,6 +141,14 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
     size,
     name: `rank-${name}-data`,
     subject: (to, lane) => subjects.data(to, lane, generation),
+    // It was there a moment ago; should it be started again just now, it comes back.
+    patience: AbortSignal.any([
+      signal,
+      AbortSignal.timeout(options.deadlineMs),
+    ]),
+  }).catch((error) => {
+    signal.throwIfAborted();
+    throw error;
   });
   const warn = (message: string) => post({ kind: "note", message });
   const link = new DirectLink(viaNats, {

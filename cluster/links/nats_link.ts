@@ -32,6 +32,8 @@ export interface NatsLinkOptions {
   subject: (rank: number, lane: number) => string;
   /** Connections side by side: the server serves each on a thread of its own. */
   lanes?: number;
+  /** Until it fires, a server that is not there is waited for; left out, none is. */
+  patience?: AbortSignal;
 }
 
 /**
@@ -46,7 +48,8 @@ export async function openNatsLink(
   credentials: Credentials,
   options: NatsLinkOptions,
 ): Promise<TunableLink> {
-  const { rank, size, name, subject, lanes = NATS_FLOW.lanes } = options;
+  const { rank, size, name, subject, patience } = options;
+  const { lanes = NATS_FLOW.lanes } = options;
   let receiver: LinkReceiver | undefined;
   const open = (place: number) =>
     NatsWire.open({
@@ -54,6 +57,7 @@ export async function openNatsLink(
       name: place === 0 ? name : `${name}-${place}`,
       subject: subject(rank, place),
       maxMessage: MAX_FRAME,
+      patience,
       onMessage: (bytes) => receiver?.onFrame(bytes),
       onRestored: () => receiver?.onRestored(),
     });

@@ -26,6 +26,8 @@ export interface WireOptions {
   subject: string;
   /** Larger messages are skipped. */
   maxMessage: number;
+  /** Until it fires, a server that is not there is waited for; left out, none is. */
+  patience?: AbortSignal | undefined;
   /** The bytes are only valid during the call and start at a multiple of 8. */
   onMessage(bytes: Uint8Array): void;
   /** Connected again after an interruption in which messages were lost. */
@@ -67,7 +69,8 @@ export class NatsWire {
   #pingsOut = 0;
   #pongs: (() => void)[] = [];
   #pinger: ReturnType<typeof setInterval> | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the pause before the next attempt to connect. */
+  #retry: () => void = () => {};
   #closed = false;
   #ended: Promise<void> = Promise.resolve();
 
@@ -78,12 +81,17 @@ export class NatsWire {
 
   /** @throws {EnvironmentError} If the server cannot be reached or refuses. */
   static async open(options: WireOptions): Promise<NatsWire> {
+    const { credentials, patience } = options;
     const wire = new NatsWire(options);
-    try {
-      await wire.#connect();
-    } catch (cause) {
-      wire.#disconnect();
-      throw unreached(options.credentials, cause);
+    for (let connected = false; !connected;) {
+      try {
+        await wire.#connect();
+        connected = true;
+      } catch (cause) {
+        wire.#disconnect();
+        if (patience?.aborted ?? true) throw unreached(credentials, cause);
+        await wire.#pause();
+      }
     }
     wire.#ended = wire.#stayConnected();
     wire.#pinger = setInterval(() => wire.#ping(), PING_MS);
@@ -114,7 +122,7 @@ export class NatsWire {
     clearTimeout(timer);
     this.#closed = true;
     clearInterval(this.#pinger);
-    clearTimeout(this.#retry);
+    this.#retry();
     this.#disconnect();
     await this.#ended;
   }
@@ -212,16 +220,21 @@ export class NatsWire {
           break;
         } catch {
           this.#disconnect();
-          await new Promise<void>((resolve) => {
-            this.#retry = setTimeout(
-              resolve,
-              RECONNECT_MS * (1 + Math.random()),
-            );
-            if (this.#closed) resolve();
-          });
+          await this.#pause();
         }
       }
     }
+  }
+
+  async #pause(): Promise<void> {
+    const over = Promise.withResolvers<void>();
+    this.#retry = over.resolve;
+    const timer = setTimeout(
+      over.resolve,
+      RECONNECT_MS * (1 + Math.random()),
+    );
+    if (!this.#closed) await over.promise;
+    clearTimeout(timer);
   }
 
   /**

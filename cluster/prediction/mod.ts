@@ -11,4 +11,5 @@ export {
   allReduceTime,
   type World,
 } from "./all_reduce_time.ts";
+export { slowestOf } from "./slowest.ts";
 export { type StepShape, type StepTime, stepTime } from "./step_time.ts";

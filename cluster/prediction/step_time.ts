@@ -4,7 +4,9 @@ import { allGatherTime, allReduceTime, type World } from "./all_reduce_time.ts";
 export interface StepShape {
   /** Milliseconds of forward, backward and update, without waiting for other ranks. */
   readonly computeMs: number;
-  /** They hold the copies between host and GPU that exchanges need; default: they do not. */
+  /** Milliseconds that a rank waits in a step for those that happen to be late; default 0. */
+  readonly lateMs?: number;
+  /** `computeMs` holds the copies between host and GPU that exchanges need; default: it does not. */
   readonly copies?: boolean;
   /** Bytes of each bucket in f32, in the order they leave. */
   readonly bucketBytes: readonly number[];
@@ -28,7 +30,7 @@ export interface StepTime {
   readonly stepMs: number;
   /** All all-reduces of a step, with nothing to wait for. */
   readonly allReduceMs: number;
-  /** What communication adds to the step. */
+  /** What others add to the step: communication, and waiting for those that are late. */
   readonly exposedMs: number;
   /** Time of a step without waiting over time among others. */
   readonly efficiency: number;
@@ -47,7 +49,7 @@ const COPY_BYTES_PER_MS = 4e6;
  */
 export function stepTime(shape: StepShape, world: World): StepTime {
   const { computeMs, bucketBytes, wireShare, accumulate, overlap } = shape;
-  const { gatherBytes = [], copies = false } = shape;
+  const { gatherBytes = [], copies = false, lateMs = 0 } = shape;
   const copyMs = (bytes: number) => copies ? 0 : bytes / COPY_BYTES_PER_MS;
   const compute = computeMs * accumulate;
   if (world.ranks === 1) {
@@ -88,7 +90,7 @@ export function stepTime(shape: StepShape, world: World): StepTime {
       sum + allGatherTime(bytes, world) + copyMs(world.ranks * bytes),
     0,
   );
-  const stepMs = Math.max(compute + stolen, arrived) + gathered;
+  const stepMs = Math.max(compute + stolen, arrived) + gathered + lateMs;
   return {
     stepMs,
     allReduceMs: transferMs + latencyMs,

@@ -94,6 +94,6 @@ async function measureSpeed(context: Context): Promise<number> {
     phase.recipe,
     () => communicator.barrier(),
   );
-  const ms = times.reduce((sum, time) => sum + time, 0);
+  const ms = times.flat().reduce((sum, piece) => sum + piece, 0);
   return 1000 * times.length * images / ms;
 }

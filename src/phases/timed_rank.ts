@@ -20,13 +20,13 @@ export interface TimedRank
 }
 
 /**
- * Milliseconds of some steps of each phase on one rank of a world, without the
- * others: all that the rank does in a step, but for the way of what it sends and for
- * waiting. It evaluates, saves and proves nothing, and starts from made up models.
+ * Some steps of each phase on one rank of a world, without the others: milliseconds
+ * of each piece from one exchange to the next. They hold all that the rank does in a
+ * step, but for the way of what it sends and for waiting. It evaluates, saves and proves nothing, and starts from made up models.
  */
 export async function timeRank(
   options: TimedRank,
-): Promise<Record<string, number[]>> {
+): Promise<Record<string, number[][]>> {
   const { config, rank, size, speeds, runFolder, cacheFolder } = options;
   const engine: EngineOptions = {
     ...silentOptions(options),
@@ -47,7 +47,7 @@ export async function timeRank(
     mostRows: end - first,
     madeUp: true,
   };
-  const times: Record<string, number[]> = {};
+  const times: Record<string, number[][]> = {};
   for (const name of phasesWithSteps(config)) {
     const { microBatch, scratch } = await rehearse(context, name);
     device.memory.restart();

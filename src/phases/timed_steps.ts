@@ -6,11 +6,12 @@ import { StepRunner } from "./step_runner.ts";
 const WARM_UP = 2;
 /** Steps that are timed: at least so many, and for so long. */
 const LEAST_STEPS = 3;
-const LEAST_MS = 1500;
+const LEAST_MS = 4000;
 
 /**
  * Runs steps of a recipe as the training loop does, but with a learning rate of 0;
- * resolves with the milliseconds of each.
+ * resolves with the milliseconds of each, from one wait for other ranks to the next:
+ * a single piece for a rank alone.
  *
  * @param onWarm Awaited before the first step that is timed.
  */
@@ -18,12 +19,19 @@ export async function timeSteps(
   context: Context,
   recipe: Recipe,
   onWarm?: () => Promise<void>,
-): Promise<number[]> {
+): Promise<number[][]> {
   const { clock } = context.env;
   const { step: program } = recipe;
   const runner = new StepRunner(context, recipe, { learningRate: () => 0 });
-  const times: number[] = [];
-  let since = clock.now();
+  const times: number[][] = [];
+  let pieces: number[] = [];
+  let waited = 0;
+  program.onSpan = (name, from) => {
+    if (name !== "communicate") return;
+    pieces.push(from - waited);
+    waited = from;
+  };
+  let since = 0;
   for (let step = 0;; step++) {
     if (step === WARM_UP) {
       program.drain();
@@ -31,11 +39,15 @@ export async function timeSteps(
       await onWarm?.();
       since = clock.now();
     }
-    // What ran ahead of the first timed step would be missing in its time.
-    await runner.run(step, { stop: false, early: step !== WARM_UP - 1 });
+    await runner.run(step, { stop: false, early: true });
     if (program.full) program.drain();
+    const finished = program.takeFinished();
+    const timed = program.distributed
+      ? [pieces]
+      : finished.map(({ totalMs }) => [totalMs]);
+    pieces = [];
     if (step < WARM_UP) continue;
-    times.push(...program.takeFinished().map(({ totalMs }) => totalMs));
+    times.push(...timed);
     if (times.length >= LEAST_STEPS && clock.now() - since >= LEAST_MS) {
       program.drain();
       return times;

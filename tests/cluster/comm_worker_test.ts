@@ -268,6 +268,59 @@ Deno.test("Membership joins those who are left, while one of the others sends on
   });
 });
 
+Deno.test("Membership meets anew over a server that is started again meanwhile", async () => {
+  await withWorkers({ size: 3 }, async ({ workers }, server) => {
+    const members = workers.map((worker, rank) =>
+      new Membership({ env: realEnv, rank, size: 3, worker, life: new Life() })
+    );
+    const order = (generation: number, left: number[]) =>
+      left.map((rank) =>
+        members[rank]!.order({
+          kind: "regroup",
+          generation,
+          members: left,
+          reason: "rank 0: killed",
+        })
+      );
+    const rejoin = (left: number[]) =>
+      Promise.all(left.map((rank) =>
+        members[rank]!.rejoin({
+          link: "auto",
+          deadlineMs: 20_000,
+          algorithm: "auto",
+        })
+      ));
+    Deno.kill(server.pid, "SIGKILL");
+    await server.ended;
+    order(2, [1, 2]);
+    const meeting = rejoin([1, 2]);
+    await realEnv.timers.sleep(700);
+    await server.restart();
+    const ranks = await meeting;
+    const buffers = ranks.map((rank) => rank!.allocate(100).fill(1));
+    await Promise.all(ranks.map((rank, i) => rank!.allReduce(buffers[i]!)));
+    for (const buffer of buffers) ok(buffer.every((value) => value === 2));
+
+    // A rank that waits for the server is told of another loss.
+    Deno.kill(server.pid, "SIGKILL");
+    await server.ended;
+    order(3, [1, 2]);
+    const told = rejoin([1, 2]);
+    await realEnv.timers.sleep(300);
+    order(4, [2]);
+    await realEnv.timers.sleep(300);
+    await server.restart();
+    members[1]!.order({
+      kind: "regroup",
+      generation: 4,
+      members: [1],
+      reason: "parted",
+    });
+    const [first, second] = await told;
+    deepStrictEqual([first!.size, second!.size], [1, 1]);
+  });
+});
+
 Deno.test("WorkerCommunicator warns, then fails, naming the rank that does not call", async () => {
   const warned: unknown[] = [];
   await withWorkers({

@@ -33,8 +33,13 @@ Deno.test("timeRank() times a rank of mixed ones with teachers' outputs from a c
     });
     deepStrictEqual(Object.keys(times), ["teacher", "distill"]);
     for (const steps of Object.values(times)) {
-      ok(steps.length >= 3 && steps.every((ms) => ms > 0));
+      ok(steps.length >= 3);
+      ok(steps.flat().every((ms) => ms >= 0));
+      ok(steps.every((pieces) => pieces.length === steps[0]!.length));
+      ok(steps.every((pieces) => Math.max(...pieces) > 0));
     }
+    // Of what a student of images compares, features and predictions are gathered.
+    ok(times["distill"]![0]!.length > times["teacher"]![0]!.length);
     const left = [...Deno.readDirSync(runFolder)].map(({ name }) => name);
     deepStrictEqual(left, ["kernel_form.rank-0"]);
     ok(!await Deno.stat(cacheFolder).catch(() => undefined));

@@ -1,4 +1,4 @@
-import { match, ok, strictEqual, throws } from "node:assert";
+import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert";
 import { scalingPage } from "../../bench/scaling/page.ts";
 import { simulate } from "../../bench/scaling/simulate.ts";
 import { figuresOf } from "../../bench/scaling/training_run.ts";
@@ -14,11 +14,13 @@ Deno.test("figuresOf() counts the steps between warm-up and the end", () => {
     line(i + 1, {
       time,
       loss: 9 - i,
+      step_ms: 90 + i,
       communication_ms: i < 2 || i > 5 ? 900 : 10,
     })
   ).join("\n");
   const figures = figuresOf(`${text}\n`, 32);
   strictEqual(figures.stepMs, 100);
+  deepStrictEqual(figures.stepsMs, [92, 93, 94, 95]);
   strictEqual(figures.imagesPerSecond, 320);
   strictEqual(figures.communicationMs, 10);
   strictEqual(figures.loss, 2);

@@ -4,9 +4,11 @@ import {
   allReduceTime,
   linkRate,
   parseBitRate,
+  slowestOf,
   stepTime,
   type World,
 } from "../../cluster/prediction/mod.ts";
+import { measuredStep } from "../../cluster/commands/plan_measure.ts";
 import { planTime } from "../../cluster/commands/plan_time.ts";
 import { parseOptions } from "../../cluster/commands/options.ts";
 import { parseConfig } from "../../src/config/mod.ts";
@@ -113,6 +115,51 @@ Deno.test("stepTime() never gets slower with a narrower wire or fewer ranks", ()
 Deno.test("stepTime() of cores that also communicate loses their time", () => {
   const { stepMs } = stepTime({ ...SHAPE, cpuMsPerByte: 0.01 }, world(2));
   strictEqual(stepMs, 200);
+});
+
+Deno.test("stepTime() adds what late ranks cost to what is exposed", () => {
+  const on = stepTime(SHAPE, world(2));
+  const late = stepTime({ ...SHAPE, lateMs: 7 }, world(2));
+  strictEqual(late.stepMs, on.stepMs + 7);
+  strictEqual(late.exposedMs, on.exposedMs + 7);
+  strictEqual(late.efficiency, 100 / late.stepMs);
+  strictEqual(late.allReduceMs, on.allReduceMs);
+});
+
+Deno.test("slowestOf() one rank is the mean, of many the longest", () => {
+  strictEqual(slowestOf([[3, 1, 2]], 1), 2);
+  strictEqual(slowestOf([[4, 4]], 64), 4);
+  ok(Math.abs(slowestOf([[1, 2, 9]], 1000) - 9) < 1e-9);
+});
+
+Deno.test("slowestOf() is the expected maximum over every combination", () => {
+  // All 3 x 3 pairs of ranks alike, and all 3 x 2 of two that differ.
+  const own = [1, 2, 6];
+  const pairs = own.flatMap((a) => own.map((b) => Math.max(a, b)));
+  const other = [3, 3];
+  const mixed = own.flatMap((a) => other.map((b) => Math.max(a, b)));
+  const mean = (of: number[]) => of.reduce((sum, x) => sum + x, 0) / of.length;
+  ok(Math.abs(slowestOf([own], 2) - mean(pairs)) < 1e-12);
+  ok(Math.abs(slowestOf([own, other], 2) - mean(mixed)) < 1e-12);
+  // Two that were timed stand for four: each for two.
+  const four = mixed.flatMap((a) => mixed.map((b) => Math.max(a, b)));
+  ok(Math.abs(slowestOf([own, other], 4) - mean(four)) < 1e-12);
+});
+
+Deno.test("measuredStep() waits at each exchange for whoever is last there", () => {
+  const first = [[10, 20], [12, 30]];
+  const second = [[12, 20], [10, 30]];
+  // Alone 36; of each piece the slower of two: 10, 12, 12, 12 and 20, 30, 30, 30.
+  deepStrictEqual(measuredStep([first, second], 2), {
+    computeMs: 36,
+    lateMs: 11.5 + 27.5 - 36,
+  });
+  deepStrictEqual(measuredStep([first], 1), { computeMs: 36, lateMs: 0 });
+  // A rank that is always slower keeps the others waiting, and waits for none.
+  deepStrictEqual(measuredStep([[[5]], [[8]]], 2), {
+    computeMs: 8,
+    lateMs: 0,
+  });
 });
 
 Deno.test("stepTime() agrees with the paper figures of DeiT-S on bf16 and direct links", () => {
