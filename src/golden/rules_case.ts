@@ -105,7 +105,10 @@ function createRule(
         record("time", time!);
         record("p", p!);
         record("hist", hist!);
-        record("tau", p!.map((_, label) => rule.leastConfidence(label)));
+        record(
+          "tau",
+          Array.from(p!, (_, label) => rule.leastConfidence(label)),
+        );
       },
     };
   }

@@ -1,3 +1,5 @@
+import { TrackedInts } from "./tracked_ints.ts";
+
 /** What became of one unlabelled image in self-training. */
 export interface ImageHistory {
   /** Pass over the images, or round, in which it was first learnt from; -1 = never. */
@@ -10,7 +12,7 @@ export interface ImageHistory {
   flips: number;
 }
 
-/** A {@linkcode Provenance} as it was, or as JSON. */
+/** A {@linkcode Provenance} as it was. */
 export interface ProvenanceState {
   next: number;
   columns: Record<string, ArrayLike<number>>;
@@ -21,24 +23,20 @@ export interface ProvenanceState {
  * labels changed. All ranks keep the same, and checkpoints hold it.
  */
 export class Provenance {
-  readonly #columns: {
-    last: Int32Array;
-    first: Int32Array;
-    used: Int32Array;
-    seen: Int32Array;
-    flips: Int32Array;
-  };
+  readonly #columns: Readonly<
+    Record<"last" | "first" | "used" | "seen" | "flips", TrackedInts>
+  >;
   /** The step after the last one that is noted. */
   #next = 0;
 
   /** @param total Unlabelled images. */
   constructor(total: number) {
     this.#columns = {
-      last: new Int32Array(total).fill(-1),
-      first: new Int32Array(total).fill(-1),
-      used: new Int32Array(total),
-      seen: new Int32Array(total),
-      flips: new Int32Array(total),
+      last: new TrackedInts(total, -1),
+      first: new TrackedInts(total, -1),
+      used: new TrackedInts(total, 0),
+      seen: new TrackedInts(total, 0),
+      flips: new TrackedInts(total, 0),
     };
   }
 
@@ -58,55 +56,54 @@ export class Provenance {
     if (step < this.#next) return;
     this.#next = step + 1;
     const { last, first, used, seen, flips } = this.#columns;
+    const count = (column: TrackedInts, at: number) =>
+      column.set(at, column.at(at) + 1);
     positions.forEach((at, i) => {
       const label = labels[i]!;
-      seen[at]!++;
-      if (last[at]! >= 0 && last[at] !== label) flips[at]!++;
-      last[at] = label;
+      count(seen, at);
+      if (last.at(at) >= 0 && last.at(at) !== label) count(flips, at);
+      last.set(at, label);
       if (weights[i]! <= 0) return;
-      if (first[at]! < 0) first[at] = round;
-      used[at]!++;
+      if (first.at(at) < 0) first.set(at, round);
+      count(used, at);
     });
   }
 
   at(position: number): ImageHistory {
     const { first, used, seen, flips } = this.#columns;
     return {
-      firstUsed: first[position]!,
-      timesUsed: used[position]!,
-      timesSeen: seen[position]!,
-      flips: flips[position]!,
+      firstUsed: first.at(position),
+      timesUsed: used.at(position),
+      timesSeen: seen.at(position),
+      flips: flips.at(position),
     };
   }
 
   /** Mean flips of the images that were seen. */
   get meanFlips(): number {
     const { seen, flips } = this.#columns;
-    const count = seen.reduce((sum, times) => sum + (times > 0 ? 1 : 0), 0);
-    return flips.reduce((a, b) => a + b, 0) / Math.max(1, count);
+    let images = 0;
+    for (const times of seen) if (times > 0) images++;
+    let sum = 0;
+    for (const times of flips) sum += times;
+    return sum / Math.max(1, images);
   }
 
-  /** A copy, which every step keeps: it becomes lists of numbers when it is written. */
-  save(): ProvenanceState & { toJSON(): ProvenanceState } {
-    const next = this.#next;
-    const columns = Object.entries(this.#columns)
-      .map(([name, values]) => [name, values.slice()] as const);
+  /** As it is now, until the next call. */
+  save(): ProvenanceState {
     return {
-      next,
-      columns: Object.fromEntries(columns),
-      toJSON: () => ({
-        next,
-        columns: Object.fromEntries(
-          columns.map(([name, values]) => [name, [...values]]),
-        ),
-      }),
+      next: this.#next,
+      columns: Object.fromEntries(
+        Object.entries(this.#columns)
+          .map(([name, column]) => [name, column.save()]),
+      ),
     };
   }
 
   restore({ next, columns }: ProvenanceState): void {
     this.#next = next;
-    for (const [name, values] of Object.entries(this.#columns)) {
-      values.set(columns[name]!);
+    for (const [name, column] of Object.entries(this.#columns)) {
+      column.restore(columns[name]!);
     }
   }
 }

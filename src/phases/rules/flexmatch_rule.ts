@@ -1,3 +1,4 @@
+import { TrackedInts } from "../tracked_ints.ts";
 import {
   type Predictions,
   type PseudoLabelRule,
@@ -20,7 +21,9 @@ export class FlexMatchRule implements PseudoLabelRule {
   readonly #threshold: number;
   readonly #warmup: boolean;
   /** Class last learned for each unlabelled item, -1 before the first. */
-  #chosen: number[];
+  readonly #chosen: TrackedInts;
+  /** Items of each class in it. */
+  #counts: number[];
   #beta: number[];
 
   constructor(options: {
@@ -33,7 +36,8 @@ export class FlexMatchRule implements PseudoLabelRule {
     this.#classes = options.classes;
     this.#threshold = options.threshold;
     this.#warmup = options.warmup;
-    this.#chosen = new Array<number>(options.total).fill(-1);
+    this.#chosen = new TrackedInts(options.total, -1);
+    this.#counts = new Array<number>(options.classes).fill(0);
     this.#beta = new Array<number>(options.classes).fill(0);
   }
 
@@ -41,9 +45,12 @@ export class FlexMatchRule implements PseudoLabelRule {
     const judged = this.judge(weak);
     const { labels, confidence } = judged;
     for (let i = 0; i < labels.length; i++) {
-      if (confidence[i]! >= this.#threshold) {
-        this.#chosen[indices[i]!] = labels[i]!;
-      }
+      if (confidence[i]! < this.#threshold) continue;
+      const item = indices[i]!;
+      const before = this.#chosen.at(item);
+      if (before >= 0) this.#counts[before]!--;
+      this.#chosen.set(item, labels[i]!);
+      this.#counts[labels[i]!]!++;
     }
     this.#update();
     return judged;
@@ -64,21 +71,21 @@ export class FlexMatchRule implements PseudoLabelRule {
   }
 
   state(): RuleState {
-    return { chosen: [...this.#chosen], beta: [...this.#beta] };
+    return { chosen: this.#chosen.save(), beta: [...this.#beta] };
   }
 
   restore(state: RuleState): void {
-    this.#chosen = restored("FlexMatch", state, "chosen", this.#chosen.length);
+    this.#chosen.restore(
+      restored("FlexMatch", state, "chosen", this.#chosen.length),
+    );
+    this.#counts = new Array<number>(this.#classes).fill(0);
+    for (const label of this.#chosen) if (label >= 0) this.#counts[label]!++;
     this.#beta = restored("FlexMatch", state, "beta", this.#classes);
   }
 
   #update(): void {
-    const counts = new Array<number>(this.#classes).fill(0);
-    let never = 0;
-    for (const label of this.#chosen) {
-      if (label < 0) never++;
-      else counts[label]!++;
-    }
+    const counts = this.#counts;
+    const never = counts.reduce((rest, n) => rest - n, this.#chosen.length);
     const largest = Math.max(...counts, this.#warmup ? never : 0);
     this.#beta = counts.map((count) => largest === 0 ? 0 : count / largest);
   }

@@ -28,7 +28,7 @@ export const NO_LABELS: PseudoLabels = {
 };
 
 /** What a rule remembers between steps, as a checkpoint stores it. */
-export type RuleState = Record<string, number[]>;
+export type RuleState = Record<string, ArrayLike<number>>;
 
 /**
  * Turns predictions for weak views into pseudo-labels.
@@ -45,6 +45,7 @@ export interface PseudoLabelRule {
   judge(weak: ArrayLike<number>): PseudoLabels;
   /** Least confidence at which an image of this label is used now; 0 = any. */
   leastConfidence(label: number): number;
+  /** As it is now, until the next call: every step asks for it. */
   state(): RuleState;
   /** @throws {RangeError} If the state belongs to a rule of other sizes. */
   restore(state: RuleState): void;
@@ -149,7 +150,7 @@ export function restored(
       } values, expected ${length}`,
     );
   }
-  return [...values];
+  return Array.from(values);
 }
 
 /** As {@linkcode restored}, or empty when the rule had not seen a batch. */
