@@ -5,20 +5,31 @@ import {
   type Tone,
 } from "../../src/report/line_chart.ts";
 import css from "../../src/report/style.css" with { type: "text" };
-import { figure, percent, type Row } from "../common/rows.ts";
+import type { Row } from "../common/rows.ts";
 
 const TONES: readonly Tone[] = ["blue", "orange", "green", "purple"];
 
-/** A page of its own with what scaling showed: no scripts, no requests. */
-export function scalingPage(rows: readonly Row[]): string {
+/**
+ * A page of its own with what scaling showed: no scripts, no requests.
+ *
+ * @param table Headings and lines.
+ */
+export function scalingPage(
+  rows: readonly Row[],
+  [headings = [], ...lines]: readonly (readonly string[])[],
+): string {
   const modes = [...new Set(rows.map(({ mode }) => mode as string))];
-  const seriesOf = (of: (row: Row) => number): Series[] =>
+  const seriesOf = (of: (row: Row) => number, what = ""): Series[] =>
     modes.map((mode, i) => ({
-      name: mode,
-      tone: TONES[i % TONES.length]!,
+      name: `${mode}${what}`,
+      tone: TONES[(i + (what === "" ? 0 : modes.length)) % TONES.length]!,
       points: rows.filter((row) => row.mode === mode)
         .map((row) => [row.ranks as number, of(row)] as const),
     }));
+  /** Figures line up at their right, words at their left. */
+  const classOf = (column: number) =>
+    lines.every((line) => /^[-\d]/.test(line[column]!)) ? "n" : "";
+  const predicted = (row: Row) => row.predicted_ms as number | undefined ?? NaN;
   const ranks = [...new Set(rows.map((row) => row.ranks as number))];
   const ideal: Series = {
     name: "ideal",
@@ -48,6 +59,7 @@ export function scalingPage(rows: readonly Row[]): string {
               id: "speed-up",
               title: "Speed-up over ranks",
               xLabel: "ranks",
+              wholeX: true,
               unit: "number",
               series: [...seriesOf((row) => row.speed_up as number), ideal],
               include: [0],
@@ -56,36 +68,37 @@ export function scalingPage(rows: readonly Row[]): string {
               id: "efficiency",
               title: "Efficiency over ranks",
               xLabel: "ranks",
+              wholeX: true,
               unit: "percent",
               series: seriesOf((row) => row.efficiency as number),
               include: [0, 1],
+            })}
+            ${lineChart({
+              id: "step",
+              title: "Milliseconds of a step over ranks",
+              xLabel: "ranks",
+              wholeX: true,
+              unit: "count",
+              series: [
+                ...seriesOf((row) => row.ms),
+                ...seriesOf(predicted, ", predicted"),
+              ],
+              include: [0],
             })}
           </div>
           </section>
           <section>
             <table>
               <thead>
-                <tr>
-                  <th>mode</th>
-                  <th>ranks</th>
-                  <th>step ms</th>
-                  <th>speed-up</th>
-                  <th>efficiency</th>
-                  <th>exposed ms</th>
-                  <th>predicted ms</th>
-                </tr>
+                <tr>${headings.map((text, i) =>
+                  html`<th class="${classOf(i)}">${text}</th>`
+                )}</tr>
               </thead>
-              <tbody>${rows.map((row) =>
+              <tbody>${lines.map((line) =>
                 html`
-                  <tr>
-                    <td>${row.mode as string}</td>
-                    <td>${row.ranks as number}</td>
-                    <td>${figure(row.ms)}</td>
-                    <td>${figure(row.speed_up as number)}</td>
-                    <td>${percent(row.efficiency as number)}</td>
-                    <td>${figure(row.exposed_ms as number)}</td>
-                    <td>${figure(row.predicted_ms as number | undefined)}</td>
-                  </tr>
+                  <tr>${line.map((text, i) =>
+                    html`<td class="${classOf(i)}">${text}</td>`
+                  )}</tr>
                 `
               )}</tbody>
             </table>

@@ -1,3 +1,4 @@
+import { table } from "../../cluster/console.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import type { Row } from "../common/rows.ts";
@@ -76,16 +77,19 @@ predicts. On a CPU each rank has cores of its own.
       : simulated(options, ranks);
     const page = options.string("page");
     if (page !== undefined) {
-      await realEnv.disk.write(page, scalingPage(report.rows));
+      await realEnv.disk.write(page, scalingPage(report.rows, linesOf(report)));
       log(`page  ${page}`);
     }
     return report;
   },
-  table: ({ rows, simulated }) =>
-    simulated === undefined
-      ? scalingTable(rows)
-      : simulationTable(simulated as Predicted[]),
+  table: (report) => table(linesOf(report)),
 };
+
+function linesOf({ rows, simulated }: Report): string[][] {
+  return simulated === undefined
+    ? scalingTable(rows)
+    : simulationTable(simulated as Predicted[]);
+}
 
 async function measured(
   options: BenchOptions,

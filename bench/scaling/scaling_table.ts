@@ -1,10 +1,9 @@
-import { table } from "../../cluster/console.ts";
 import { figure, percent, type Row } from "../common/rows.ts";
 
-/** One line a number of ranks. */
-export function scalingTable(rows: readonly Row[]): string[] {
+/** Headings, then one line a number of ranks. */
+export function scalingTable(rows: readonly Row[]): string[][] {
   const timed = rows.some(({ target }) => target !== undefined);
-  return table([
+  return [
     [
       "mode",
       "ranks",
@@ -35,5 +34,5 @@ export function scalingTable(rows: readonly Row[]): string[] {
       percent(row.prediction_error as number | undefined),
       ...(timed ? [figure(row.seconds_to_target as number)] : []),
     ]),
-  ]);
+  ];
 }

@@ -10,7 +10,6 @@ import {
   TRANSPORTS,
 } from "../../cluster/prediction/mod.ts";
 import { figure, percent } from "../common/rows.ts";
-import { table } from "../../cluster/console.ts";
 
 /** Bytes of an element on the wire over those of f32; int8 has a scale for each block. */
 export const WIRES: Readonly<Record<string, number>> = {
@@ -90,9 +89,9 @@ function worldSizes(most: number): number[] {
   return [...sizes, most];
 }
 
-/** One line a size of the world. */
-export function simulationTable(rows: readonly Predicted[]): string[] {
-  return table([
+/** Headings, then one line a size of the world. */
+export function simulationTable(rows: readonly Predicted[]): string[][] {
+  return [
     [
       "ranks",
       "transport",
@@ -115,5 +114,5 @@ export function simulationTable(rows: readonly Predicted[]): string[] {
       percent(row.efficiency),
       percent(row.serialEfficiency),
     ]),
-  ]);
+  ];
 }

@@ -17,6 +17,8 @@ export interface LineChart {
   id: string;
   title: string;
   xLabel: string;
+  /** Between two whole values of x there is none. */
+  wholeX?: boolean;
   unit: Unit;
   series: readonly Series[];
   /** Values the y axis must show. */
@@ -59,6 +61,7 @@ export function lineChart(chart: LineChart): Html {
     ticks: 5,
     include: [0],
     tight: true,
+    ...(chart.wholeX ? { leastStep: 1 } : {}),
   });
   const y = niceScale(all.map(([, value]) => value), [HEIGHT - BOTTOM, TOP], {
     include: [

@@ -17,6 +17,8 @@ export function niceScale(
     ticks?: number;
     include?: readonly number[];
     max?: number;
+    /** Ticks are at least so far apart. */
+    leastStep?: number;
     /** Ends exactly at the values; ticks lie inside. */
     tight?: boolean;
   } = {},
@@ -33,7 +35,10 @@ export function niceScale(
     const pad = Math.abs(max) * 0.1 < SMALLEST ? 1 : Math.abs(max) * 0.1;
     [min, max] = [min - (min === 0 ? 0 : pad), max + pad];
   }
-  const step = niceStep((max - min) / (options.ticks ?? 4));
+  const step = Math.max(
+    niceStep((max - min) / (options.ticks ?? 4)),
+    options.leastStep ?? 0,
+  );
   const { tight = false } = options;
   const low = (tight ? Math.ceil : Math.floor)(
     min / step + (tight ? -1e-9 : 1e-9),

@@ -98,6 +98,23 @@ Deno.test("train ends like an undisturbed run when its server is killed, or rank
     });
 
     await t.step(
+      "with its losses, when the server is killed as the ranks meet anew",
+      async () => {
+        const run = `${folder}/both`;
+        const process = new CommandProcess(train(config, run));
+        await process.seeFile(`${run}/checkpoints/last`);
+        const [, second] = await ranksOf(run);
+        Deno.kill(second!, "SIGKILL");
+        Deno.kill(serverOf(run), "SIGKILL");
+        await process.see(/^warning: rank 1 .*; 2 ranks go on/);
+        const end = await process.end;
+        strictEqual(end.code, 0, end.stderr);
+        await checkLosses(run, calm);
+        await checkNoneLeft(run);
+      },
+    );
+
+    await t.step(
       "with its losses, when ranks that nobody else can end are killed, and frozen for longer than silence may last",
       async () => {
         const run = `${folder}/joined`;

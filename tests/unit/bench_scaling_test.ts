@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual, throws } from "node:assert";
 import { scalingPage } from "../../bench/scaling/page.ts";
-import { simulate } from "../../bench/scaling/simulate.ts";
+import { simulate, simulationTable } from "../../bench/scaling/simulate.ts";
+import { scalingTable } from "../../bench/scaling/scaling_table.ts";
 import { figuresOf } from "../../bench/scaling/training_run.ts";
 import { ConfigError, SignetError } from "../../src/env/mod.ts";
 
@@ -65,8 +66,9 @@ Deno.test("simulate() predicts powers of two and the whole, over every transport
 });
 
 Deno.test("scalingPage() shows a chart for each figure, and no scripts", () => {
+  const simulated = simulate(CLUSTER);
   const page = scalingPage(
-    simulate(CLUSTER).map((row) => ({
+    simulated.map((row) => ({
       ...row,
       mode: row.transport,
       speed_up: row.ranks * row.efficiency,
@@ -81,9 +83,46 @@ Deno.test("scalingPage() shows a chart for each figure, and no scripts", () => {
       ms: row.stepMs,
       wrong: 0,
     })),
+    simulationTable(simulated),
   );
   match(page, /id="speed-up"/);
   match(page, /id="efficiency"/);
   match(page, /deit&lt;s&gt;/);
   ok(!page.includes("<script"));
+});
+
+Deno.test("scalingPage() has the table of the terminal, and whole ranks at its axes", () => {
+  const row = (ranks: number, more: object) => ({
+    name: "weak scaling",
+    shape: "deit",
+    form: "tiled",
+    precision: "f32",
+    unit: "images/s",
+    mode: "weak",
+    ranks,
+    global_batch: 32 * ranks,
+    median: 5 * ranks,
+    spread: 0.07,
+    runs: 5,
+    ms: 6000,
+    speed_up: ranks,
+    efficiency: 1,
+    exposed_ms: 0,
+    wrong: 0,
+    ...more,
+  });
+  const rows = [
+    row(1, {}),
+    row(2, { busbw: 0.7e9, predicted_ms: 6147, prediction_error: -0.03 }),
+  ];
+  const page = scalingPage(rows, scalingTable(rows));
+  for (
+    const text of ["images/s", "busbw GB/s", "0.700", "6147", "-3 %", ">64<"]
+  ) {
+    ok(page.includes(text), text);
+  }
+  match(page, /weak, predicted/);
+  const efficiency = page.split('id="efficiency"')[1]!.split("</svg>")[0]!;
+  match(efficiency, />2</);
+  ok(!efficiency.includes("1.5<"), efficiency);
 });
