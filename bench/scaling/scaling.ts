@@ -1,5 +1,6 @@
 import { table } from "../../cluster/console.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { corePlaces } from "../../cluster/launch/core_places.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import type { Row } from "../common/rows.ts";
 import type { BenchOptions, Report, Verb } from "../common/verb.ts";
@@ -101,10 +102,15 @@ async function measured(
   const config = options.string("config");
   const launcher = options.string("launcher");
   const target = options.string("target");
+  const ranks = ranksOf(options.string("ranks"), adapter.cpu);
+  // Not after minutes.
+  if (cores > 0 && launcher === undefined) {
+    await corePlaces(Math.max(...ranks), cores);
+  }
   const rows = await measureScaling({
     model: modelOf(options.string("model") ?? SHAPE),
     modes: modesOf(options.string("mode")),
-    ranks: ranksOf(options.string("ranks"), adapter.cpu),
+    ranks,
     runs: Math.max(1, options.number("runs") ?? 5),
     steps: Math.max(LEAST_STEPS, options.number("steps") ?? 12),
     coresPerRank: cores === 0 ? undefined : cores,

@@ -50,7 +50,11 @@ export async function trainingRun(request: RunRequest): Promise<RunFigures> {
     `--run-dir=${folder}`,
     ...(coresPerRank === undefined ? [] : [`--cores-per-rank=${coresPerRank}`]),
     ...request.options,
-  ], { doing: `measure ${ranks} ranks with a batch of ${globalBatch}` });
+  ], {
+    doing: `measure ${
+      ranks === 1 ? "1 rank" : `${ranks} ranks`
+    } with a batch of ${globalBatch}`,
+  });
   const text = await realEnv.disk.readText(`${folder}/metrics.jsonl`);
   return figuresOf(text, globalBatch);
 }

@@ -16,7 +16,7 @@ export async function corePlaces(
   const cores = await allowedCores();
   if (ranks * coresPerRank > cores.length) {
     throw new EnvironmentError(
-      `Cannot give ${ranks} ranks ${coresPerRank} cores each: this process may use ${cores.length}`,
+      `Cannot give ${ranks} ranks cores of their own, ${coresPerRank} each: this process may use ${cores.length}`,
       { hint: "fewer ranks, or a smaller --cores-per-rank" },
     );
   }

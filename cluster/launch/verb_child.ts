@@ -70,7 +70,8 @@ export async function endOf(child: Deno.ChildProcess): Promise<number> {
  * Runs a verb to its end without a word; resolves with what it has to say.
  *
  * @param options.doing For the message of a failure.
- * @throws {SignetError} If it fails: what could not be done, and its last lines.
+ * @throws {SignetError} If it fails, with its exit code: what could not be done, and
+ * its last lines.
  */
 export async function runVerb(
   verb: string,
@@ -88,8 +89,11 @@ export async function runVerb(
     new Response(child.stderr).text(),
   ]);
   if (code === 0) return result;
-  const tail = text.trimEnd().split("\n").slice(-TAIL_LINES).join("\n");
+  const lines = text.trimEnd().split("\n");
+  const error = lines.findIndex((line) => line.startsWith("error: "));
+  const tail = error < 0 ? lines.slice(-TAIL_LINES) : lines.slice(error);
   throw new SignetError(
-    `Cannot ${doing}: ${verb} ended with ${code}:\n${tail}`,
+    `Cannot ${doing}: ${verb} ended with ${code}:\n${tail.join("\n")}`,
+    { exitCode: code <= 3 ? code : 1 },
   );
 }
