@@ -73,17 +73,25 @@ export async function init(options: InitOptions = {}): Promise<Comm> {
       ),
   });
   const machine = Deno.hostname();
-  const { comm } = await open({ ...settings, link, world }, machine);
+  const { comm, exchange } = await open({ ...settings, link, world }, machine);
   const { env, wish, tuning } = settings;
-  await chooseLink(comm, {
-    wish,
-    link,
-    credentials,
-    machine,
-    env,
-    tunings: tuning === undefined ? undefined : tuningFolder(env.disk, tuning),
-    onWarning,
-  });
+  try {
+    await chooseLink(comm, {
+      wish,
+      link,
+      credentials,
+      machine,
+      env,
+      tunings: tuning === undefined
+        ? undefined
+        : tuningFolder(env.disk, tuning),
+      onWarning,
+    });
+  } catch (error) {
+    // Its connections would keep the process alive.
+    await exchange.close();
+    throw error;
+  }
   return comm;
 }
 

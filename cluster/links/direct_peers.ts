@@ -54,6 +54,7 @@ export async function connectPeers(
   const peers: (Deno.Conn | undefined)[] = new Array(size).fill(undefined);
   const complete = Promise.withResolvers<void>();
   const cancel = { late: () => {} };
+  let over = false;
   try {
     const all = await options.exchange({
       machine,
@@ -64,6 +65,8 @@ export async function connectPeers(
     cancel.late = env.timers.after(timeoutMs, complete.resolve);
     signal?.addEventListener("abort", () => complete.resolve());
     const took = (from: number, socket: Deno.Conn) => {
+      // Nobody would use it, nor close it.
+      if (over) return shut(socket);
       peers[from] = socket;
       if (peers.every((peer, r) => peer !== undefined || r === rank)) {
         complete.resolve();
@@ -76,6 +79,7 @@ export async function connectPeers(
     await complete.promise;
     return peers;
   } finally {
+    over = true;
     cancel.late();
     listener.close();
   }

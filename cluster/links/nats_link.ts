@@ -62,7 +62,7 @@ export async function openNatsLink(
       onRestored: () => receiver?.onRestored(),
     });
   // The first connection is for what must not wait behind data.
-  const wires = await Promise.all(
+  const wires = await allOrNone(
     Array.from({ length: 1 + lanes }, (_, place) => open(place)),
   );
   const link: TunableLink = {
@@ -110,6 +110,18 @@ export async function openNatsLink(
     },
   };
   return link;
+}
+
+/** All connections; when one cannot be made the others are closed, late ones too. */
+async function allOrNone(opening: Promise<NatsWire>[]): Promise<NatsWire[]> {
+  try {
+    return await Promise.all(opening);
+  } catch (error) {
+    await Promise.allSettled(
+      opening.map(async (wire) => await (await wire).close()),
+    );
+    throw error;
+  }
 }
 
 function sum(values: readonly number[]): number {

@@ -272,3 +272,36 @@ Deno.test("connectPeers() refuses a stranger, a wrong token and a token that was
   for (const { socket } of [wrong, outside, right]) socket.close();
   peers[1].close();
 });
+
+Deno.test("connectPeers() closes connections that come when it has given up", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const giveUp = new AbortController();
+  const machine = "here";
+  const { port } = listener.addr;
+  const token = "00".repeat(32);
+  const connecting = connectPeers({
+    env: realEnv,
+    rank: 1,
+    size: 2,
+    machine,
+    addresses: [],
+    timeoutMs: 20_000,
+    signal: giveUp.signal,
+    onWarning: () => {},
+    exchange: (own) =>
+      Promise.resolve([
+        { machine, addresses: [], port, tokens: [token, token] },
+        own,
+      ]),
+  });
+  using socket = await listener.accept();
+  listener.close();
+  await socket.read(new Uint8Array(36));
+  giveUp.abort();
+  deepStrictEqual(await connecting, [undefined, undefined]);
+  // Welcome, too late.
+  await socket.write(new Uint8Array([1]));
+  const late = setTimeout(() => socket.close(), 10_000);
+  strictEqual(await socket.read(new Uint8Array(1)), null);
+  clearTimeout(late);
+});
