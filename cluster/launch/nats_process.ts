@@ -11,7 +11,7 @@ const GUARD = `if [ -n "$5" ]; then exec 3<"$5"; else exec 3<&0; fi
 exec </dev/null
 "$1" -c "$2" --ports_file_dir "$3" -l "$4" 3<&- & server=$!
 {
-  read -r line <&3 || : >"$3/orphaned"
+  read -r line <&3 || true >"$3/orphaned"
   kill -TERM "$server"; kill -CONT "$server"
 } 2>/dev/null &
 guard=$!

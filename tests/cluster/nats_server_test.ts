@@ -83,8 +83,11 @@ Deno.test("stop() ends a server that was stopped by a signal", async () => {
   });
 });
 
-Deno.test("startNatsServer() has its server end, and its folder go, when its own process is killed", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "signet-nats-" });
+/** Has another process start a server, and kills it after `prepare`. */
+async function killOwner(
+  folder: string,
+  prepare: () => Promise<void> = () => Promise.resolve(),
+): Promise<number> {
   const module = new URL(
     "../../cluster/launch/nats_server.ts",
     import.meta.url,
@@ -108,13 +111,35 @@ Deno.test("startNatsServer() has its server end, and its folder go, when its own
   const reader = parent.stdout.getReader();
   const pid = Number(new TextDecoder().decode((await reader.read()).value));
   ok(isAlive(pid));
+  await prepare();
   parent.kill("SIGKILL");
   await parent.status;
   await reader.cancel();
-  await untilDead(pid);
+  return pid;
+}
+
+Deno.test("startNatsServer() has its server end, and its folder go, when its own process is killed", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-nats-" });
+  await untilDead(await killOwner(folder));
   while (await Deno.stat(folder).catch(() => undefined) !== undefined) {
     await realEnv.timers.sleep(20);
   }
+});
+
+Deno.test("startNatsServer() has its server end with its own process although its folder is gone", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-nats-" });
+  const pid = await killOwner(
+    folder,
+    () => Deno.remove(folder, { recursive: true }),
+  );
+  let forgotten = false;
+  const rescue = setTimeout(() => {
+    forgotten = true;
+    Deno.kill(pid, "SIGKILL");
+  }, 10_000);
+  await untilDead(pid);
+  clearTimeout(rescue);
+  ok(!forgotten, "the server outlives who has started it");
 });
 
 Deno.test("findNatsServer() says how to install the server when there is none", async () => {
