@@ -60,10 +60,14 @@ export async function joinRun(
   return { rank, size, url, credentials: `${runFolder}/nats/rank.json` };
 }
 
+/** A machine that is off does not even refuse, and the next look may find another. */
+const REACH_MS = 2000;
+
 async function reach(url: string): Promise<void> {
   const { hostname, port } = new URL(url);
   try {
-    (await Deno.connect({ hostname, port: Number(port) })).close();
+    const signal = AbortSignal.timeout(REACH_MS);
+    (await Deno.connect({ hostname, port: Number(port), signal })).close();
   } catch (cause) {
     throw new EnvironmentError(`${url} does not answer`, { cause });
   }
