@@ -81,13 +81,14 @@ export async function launchProgram(
     name: "launcher",
     ...(server.system === undefined ? {} : { system: server.system }),
   });
-  if (signal.aborted) return { code: signal.reason };
   const { onWarning } = options;
   if (elsewhere?.warning !== undefined) onWarning(elsewhere.warning);
   const places = options.places ??
     (elsewhere === undefined
       ? await programGpus(env, { size, folder: `${folder}/gpus`, onWarning })
       : []);
+  // Until here nobody has heeded it; from now on {@linkcode wait} does.
+  if (signal.aborted) return { code: signal.reason };
   const threads = elsewhere !== undefined || Deno.env.has("LP_NUM_THREADS")
     ? {}
     : {
