@@ -84,6 +84,8 @@ function oddEnd(
   { rank, code, signal }: { rank: number; code: number; signal: string | null },
 ): string | undefined {
   if (!isDone(state, rank) || (code === 0 && signal === null)) return undefined;
+  // It came when the run was being stopped, and was refused.
+  if (state.ranks[rank]?.hello === undefined) return undefined;
   // A second request to stop ends all ranks at once.
   if (state.killed !== undefined && state.stop !== undefined) return undefined;
   const how = state.killed !== undefined

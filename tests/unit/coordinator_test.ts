@@ -220,6 +220,16 @@ Deno.test("advance() keeps the results of a rank whose process crashes after its
   }
 });
 
+Deno.test("advance() says nothing of a rank that came to a run being stopped", () => {
+  const request = { code: 130 as const, cause: "SIGINT" };
+  const events = [{ kind: "stop" as const, request }, hello(1), exited(1, 1)];
+  const { actions } = play(2, [hello(0), ...events]);
+  const left = actions.find((action) =>
+    action.do === "journal" && action.record.event === "left"
+  );
+  strictEqual(JSON.stringify(left).includes("warning"), false);
+});
+
 Deno.test("advance() journals what a rank's wire had to make good, and nothing of one that had nothing", () => {
   const wire = {
     reconnects: 1,
