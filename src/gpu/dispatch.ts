@@ -1,3 +1,4 @@
+import { DeviceLimitError } from "./errors.ts";
 import type { Constants, Kernel } from "./kernel.ts";
 import { type Tensor, tensorBytes } from "./tensor.ts";
 import type { Matrix } from "./texture_layout.ts";
@@ -42,7 +43,7 @@ export interface Cost {
 /**
  * Workgroups in three dimensions.
  *
- * @throws {RangeError} If they are too many.
+ * @throws {DeviceLimitError} If they are too many.
  */
 export function gridOf(
   kernel: Kernel,
@@ -54,7 +55,7 @@ export function gridOf(
   }
   const [x = 1, y = 1, z = 1] = workgroups;
   if (x > MAX_WORKGROUPS || y > MAX_WORKGROUPS || z > MAX_WORKGROUPS) {
-    throw new RangeError(
+    throw new DeviceLimitError(
       `Cannot dispatch ${kernel.name} over [${x}, ${y}, ${z}] workgroups: at most ${MAX_WORKGROUPS} a dimension`,
     );
   }

@@ -133,13 +133,13 @@ export async function rehearse(
     const pipelines = dry.pipelines.uses;
     rehearsals.set(microBatch, { microBatch, scratch, pipelines });
   };
-  if (config.microBatch > 0) {
-    const { microBatch } = config;
-    using dry = device.rehearsal();
-    await record(dry, microBatch);
-    return rehearsals.get(microBatch)!;
-  }
+  const { microBatch } = config;
   try {
+    if (microBatch > 0) {
+      using dry = device.rehearsal();
+      await record(dry, microBatch);
+      return rehearsals.get(microBatch)!;
+    }
     const rows = await largestFitting(device, share, record);
     const rehearsal = rehearsals.get(rows)!;
     if (rows === all) return { ...rehearsal, microBatch: 0 };
@@ -152,10 +152,15 @@ export async function rehearse(
   } catch (error) {
     if (!(error instanceof DeviceLimitError)) throw error;
     throw new SignetError(
-      `Cannot run phase ${name} on rank ${rank}: not even a micro-batch of one image fits: ${error.message}`,
+      `Cannot run phase ${name} on rank ${rank}: ${
+        microBatch > 0
+          ? `microBatch=${microBatch} does not fit`
+          : "not even a micro-batch of one image fits"
+      }: ${error.message}`,
       {
-        hint:
-          "use a smaller model or data.imageSize; relational losses also grow with globalBatch",
+        hint: microBatch > 1
+          ? "microBatch=0 takes the largest that fits"
+          : "use a smaller model or data.imageSize; relational losses also grow with globalBatch",
         cause: error,
       },
     );

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { loadConfig } from "../../src/config/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import { Device, type DeviceLimits } from "../../src/gpu/mod.ts";
@@ -207,5 +207,24 @@ Deno.test("plan prints what a run would hold, with or without an adapter", async
     ok(/scratch buffers/.test(shown.text), shown.text);
     const wrong = await plan("--adapter", "some");
     strictEqual(wrong.code, 2, wrong.error);
+    const large = ["data.imageSize=1024", "teacher.patch=4"];
+    for (
+      const [more, text] of [
+        // More tokens than workgroups in a dimension.
+        [
+          [],
+          /^error: .* not even a micro-batch of one image fits: .* at most 65535/,
+        ],
+        [
+          ["microBatch=64"],
+          /^error: .* microBatch=64 does not fit: .*\nhint: microBatch=0 /,
+        ],
+      ] as const
+    ) {
+      const { code, error } = await plan(...large, "--form=register", ...more);
+      strictEqual(code, 1, error);
+      match(error, text);
+      ok(!/^ +at /m.test(error), error);
+    }
   });
 });
