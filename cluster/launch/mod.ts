@@ -20,6 +20,7 @@ export {
   startVerb,
   type VerbChildOptions,
 } from "./verb_child.ts";
+export { checkInputs } from "./inputs.ts";
 export {
   type RunPlan,
   trainRun,

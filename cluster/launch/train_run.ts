@@ -1,5 +1,4 @@
-import { locateData } from "../../src/data/mod.ts";
-import { ConfigError, type Env } from "../../src/env/mod.ts";
+import type { Env } from "../../src/env/mod.ts";
 import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
 import { phaseWork } from "../../src/phases/work.ts";
 import { listCheckpoints, RunFolder } from "../../src/run/mod.ts";
@@ -19,6 +18,7 @@ import { connectControl } from "../links/mod.ts";
 import { subjectsOf } from "../protocol.ts";
 import { hashOf } from "../version.ts";
 import { cacheFolderOf } from "./cache_folder.ts";
+import { checkInputs } from "./inputs.ts";
 import { meetingFile, writeShared } from "./meeting.ts";
 import type { RunChoice } from "./run_choice.ts";
 import { watchStrangers } from "./refusals.ts";
@@ -90,12 +90,7 @@ export interface TrainRunEnd {
 export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const { env, choice, size, observer, gpus = GPU_DEFAULTS } = options;
   const { config, folder: path, resumed } = choice;
-  // Found missing now rather than by every rank.
-  const { kind, path: place, labels } = config.data;
-  await locateData(env.disk, { kind, path: place });
-  if (labels !== undefined && !await env.disk.stat(labels)) {
-    throw new ConfigError(`Cannot read data.labels ${labels}: it is not there`);
-  }
+  await checkInputs(env, choice);
   const folder = await RunFolder.create(env.disk, path);
   const lost: { act?: () => void } = {};
   await using _lock = await lockRun(path, () => lost.act?.());

@@ -83,5 +83,13 @@ Deno.test("train refuses before it starts when folder, data or ranks do not fit"
     );
     strictEqual(data.code, 2, data.stderr);
     match(data.stderr, /^error: .*\/no\/such\/data.*\nhint: /);
+
+    const weights = await train(
+      "--run-dir",
+      `${folder}/weights-run`,
+      "student.weights=/no/such.safetensors",
+    );
+    strictEqual(weights.code, 2, weights.stderr);
+    match(weights.stderr, /^error: .* student\.weights \/no\/such.*\nhint: /);
   });
 });

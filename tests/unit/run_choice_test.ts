@@ -1,5 +1,5 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert";
-import { chooseRun } from "../../cluster/launch/mod.ts";
+import { checkInputs, chooseRun } from "../../cluster/launch/mod.ts";
 import { lockRun } from "../../cluster/launch/run_lock.ts";
 import { loadConfig } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
@@ -73,5 +73,38 @@ Deno.test("lockRun() takes over the lock of a process that has ended", async () 
     }
     const left = await Array.fromAsync(Deno.readDir(folder));
     deepStrictEqual(left, []);
+  });
+});
+
+Deno.test("checkInputs() misses files that a run begins with, not those it has taken over", async () => {
+  await withFolder(async (folder) => {
+    const images = ["data.kind=folder", `data.path=${folder}`];
+    const missing = {
+      "data.labels": ["data.labels=no.csv"],
+      "teacher.weights": ["teacher.weights=no.bin"],
+      "teachers.0.weights": ['teachers=[{"weights":"no.bin"}]'],
+      "voters.0.weights": [
+        'phases.selfTrain.voters=[{"weights":"no.bin"}]',
+        "phases.selfTrain.method=pseudo-label",
+      ],
+    };
+    for (const [key, words] of Object.entries(missing)) {
+      const config = await loadConfig(realEnv.disk, undefined, [
+        ...images,
+        ...words,
+      ]);
+      await rejects(
+        checkInputs(realEnv, { config, resumed: false }),
+        (error) => error instanceof ConfigError && error.message.includes(key),
+      );
+      await checkInputs(realEnv, { config, resumed: true });
+    }
+    const unused = await loadConfig(realEnv.disk, undefined, [
+      ...images,
+      "teacher.weights=no.bin",
+      "phases.teacher.enabled=false",
+      "phases.distill.enabled=false",
+    ]);
+    await checkInputs(realEnv, { config: unused, resumed: false });
   });
 });
