@@ -10,6 +10,8 @@ export interface OptionSpec {
   boolean?: readonly string[];
   /** Whole numbers from 0 on. */
   number?: readonly string[];
+  /** Those of `string` whose value may begin with a dash. */
+  dashed?: readonly string[];
   /** How many arguments without a dash are allowed; default any number. */
   positional?: number;
 }
@@ -27,10 +29,10 @@ export function parseOptions(
   args: readonly string[],
   spec: OptionSpec,
 ): Options {
-  const { verb, string = [], boolean = [], number = [] } = spec;
+  const { verb, string = [], boolean = [], number = [], dashed = [] } = spec;
   const hint = `deno task ${verb} --help lists the options`;
   const known = [...string, ...boolean, ...number];
-  const values = parseArgs([...args], {
+  const values = parseArgs(joinDashed(args, dashed), {
     string: ["_", ...string, ...number],
     boolean: [...boolean],
     unknown(arg, key) {
@@ -80,4 +82,18 @@ export function parseOptions(
     boolean: (name) => values[name] === true,
     positional,
   };
+}
+
+/** `--name --value` as `--name=--value`, where a value may look like an option. */
+function joinDashed(
+  args: readonly string[],
+  names: readonly string[],
+): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const takesNext = names.some((name) => args[i] === `--${name}`) &&
+      i + 1 < args.length;
+    joined.push(takesNext ? `${args[i]}=${args[++i]}` : args[i]!);
+  }
+  return joined;
 }

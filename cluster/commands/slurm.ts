@@ -1,11 +1,11 @@
 import { fileURLToPath } from "node:url";
-import { locateData } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console } from "../console.ts";
-import { chooseRun } from "../launch/mod.ts";
+import { checkInputs, chooseRun } from "../launch/mod.ts";
 import {
   chainScript,
   type Component,
+  countArray,
   quote,
   type ScriptOptions,
   submit,
@@ -49,6 +49,7 @@ const LEAD_SECONDS = 180;
 export async function slurm(args: readonly string[]): Promise<number> {
   const options = parseOptions(args, {
     verb: "slurm",
+    dashed: ["sbatch"],
     string: [
       "nodes",
       "partition",
@@ -68,7 +69,13 @@ export async function slurm(args: readonly string[]): Promise<number> {
     return 0;
   }
   const words = options.positional;
-  const [path] = words.filter((word) => !word.includes("="));
+  const [path, other] = words.filter((word) => !word.includes("="));
+  if (other !== undefined) {
+    throw new ConfigError(
+      `Cannot use both ${path} and ${other}: one configuration at a time`,
+      { hint: "overrides look like key=value" },
+    );
+  }
   const folder = options.string("run-dir");
   const resume = options.string("resume");
   const choice = await chooseRun(realEnv, {
@@ -78,11 +85,7 @@ export async function slurm(args: readonly string[]): Promise<number> {
     ...(resume === undefined ? {} : { resume }),
   });
   const { config } = choice;
-  // Found missing now rather than in the queue.
-  await locateData(realEnv.disk, {
-    kind: config.data.kind,
-    path: config.data.path,
-  });
+  await checkInputs(realEnv, choice);
   const layout = await layoutOf(options);
   const { components } = layout;
   const size = components.reduce(
@@ -96,6 +99,10 @@ export async function slurm(args: readonly string[]): Promise<number> {
     .replace(/\/$/, "");
   const array = arrayOf(options, components);
   const reserve = options.number("reserve");
+  const extra = options.string("sbatch");
+  if (extra?.includes("\n")) {
+    throw new ConfigError("Cannot use --sbatch of several lines");
+  }
   const script: ScriptOptions = {
     template: await realEnv.disk.readText(`${root}/cluster/slurm/train.sbatch`),
     name: `signet-${config.name}`,
@@ -112,7 +119,7 @@ export async function slurm(args: readonly string[]): Promise<number> {
       array,
     ),
     ...(array === undefined ? {} : { array }),
-    extra: (options.string("sbatch") ?? "").split(/\s+/).filter(Boolean),
+    ...(extra === undefined ? {} : { extra }),
   };
   const pace = options.number("images-per-second");
   if (pace === 0) {
@@ -167,9 +174,9 @@ function arrayOf(
       { hint: "submit a job for each seed" },
     );
   }
-  if (array !== undefined && !/^\d+(?:[-,:]\d+)*(?:%\d+)?$/.test(array)) {
-    throw new ConfigError(`Cannot use --array ${array}`, {
-      hint: "as in 1-5 or 1,7,9%2",
+  if (array !== undefined && countArray(array) === 0) {
+    throw new ConfigError(`Cannot use --array ${array}: it has no numbers`, {
+      hint: "as in 1-5, 0-20:5 or 1,7,9%2",
     });
   }
   return array;

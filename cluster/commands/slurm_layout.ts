@@ -35,12 +35,20 @@ export async function layoutOf(options: Options): Promise<Layout> {
     list(options, "ranks-per-node")?.map((text) =>
       whole("ranks-per-node", text)
     ) ?? [];
-  for (const given of [names, ranks]) {
-    if (given.length > 1 && given.length !== nodes.length) {
-      throw new ConfigError(
-        `Cannot lay out the job: ${nodes.length} numbers of nodes and ${given.length} of another option`,
-      );
-    }
+  for (
+    const [name, { length }] of [
+      ["partition", names],
+      ["ranks-per-node", ranks],
+    ] as const
+  ) {
+    if (length <= 1 || length === nodes.length) continue;
+    throw new ConfigError(
+      `Cannot lay out the job: --nodes has ${nodes.length} of the ${length} parts of --${name}`,
+      {
+        hint:
+          `--nodes has a number for each kind of node, as in 2,4; --${name} as many, or one for all`,
+      },
+    );
   }
   const facts = await Promise.all(
     nodes.map((_, i) => partitionFacts(names[i] ?? names[0])),
@@ -134,5 +142,7 @@ function list(options: Options, name: string): string[] | undefined {
 
 function whole(name: string, text: string): number {
   if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw new ConfigError(`Cannot use --${name} ${text}: it needs whole numbers`);
+  throw new ConfigError(
+    `Cannot use --${name} ${text}: it needs whole numbers from 1 on`,
+  );
 }

@@ -2,6 +2,7 @@ import type { Config } from "../../src/config/mod.ts";
 import { phaseWork } from "../../src/phases/work.ts";
 import {
   type Component,
+  countArray,
   formatDuration,
   jobsNeeded,
   type TimeBudget,
@@ -63,7 +64,7 @@ function describeComponent(
 
 /** How long the run takes, in how many jobs; nothing where that is not limited. */
 function timeLine(
-  { config, layout, budget, jobs, pace }: JobAbout,
+  { config, layout, budget, jobs, pace, array }: JobAbout,
 ): string | undefined {
   const images = [...phaseWork(config).values()]
     .reduce((sum, { images }) => sum + images, 0);
@@ -77,13 +78,15 @@ function timeLine(
     (sum, { nodes, gpusPerNode }) => sum + nodes * gpusPerNode,
     0,
   );
+  const runs = array === undefined ? 1 : countArray(array);
+  const [each, all] = runs === 1 ? ["", ""] : [" each", ` for all ${runs}`];
   const cost = gpus === 0
     ? ""
-    : `, ${(gpus * seconds / 3600).toFixed(1)} GPU hours`;
+    : `, ${(runs * gpus * seconds / 3600).toFixed(1)} GPU hours${all}`;
   const needed = jobsNeeded(seconds, budget);
   return `time   ${images} images at ${pace}/s: ${
     formatDuration(seconds)
-  }${cost}, in ${count(needed, "job")}${inChain(needed, jobs)}`;
+  }${each}${cost}, in ${count(needed, "job")}${each}${inChain(needed, jobs)}`;
 }
 
 function inChain(needed: number, jobs: number): string {

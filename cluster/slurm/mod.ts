@@ -1,3 +1,4 @@
+export { countArray } from "./array.ts";
 export {
   forecast,
   jobsNeeded,

@@ -29,8 +29,8 @@ export interface ScriptOptions {
   array?: string;
   /** Place in a chain of jobs. */
   chain?: { job: number; jobs: number };
-  /** Further `#SBATCH` options, such as `--account=lab`. */
-  extra: readonly string[];
+  /** Further options of sbatch, such as `--account=lab --mem=0`; they win. */
+  extra?: string;
 }
 
 /**
@@ -56,10 +56,10 @@ export function batchScript(options: ScriptOptions): string {
     ...common,
     signal.replace(/@\d+$/, `@${options.lead}`),
     "#SBATCH --requeue",
-    ...extra.map((option) => `#SBATCH ${option}`),
     ...components.flatMap((component, i) => [
       ...(i === 0 ? [] : ["#SBATCH hetjob"]),
       ...componentLines(component),
+      ...(extra === undefined ? [] : [`#SBATCH ${extra}`]),
     ]),
   ];
   const variables = [

@@ -1,4 +1,4 @@
-import type { Env } from "../../src/env/mod.ts";
+import { type Env, EnvironmentError } from "../../src/env/mod.ts";
 import { slurm } from "./command.ts";
 import { batchScript, type ScriptOptions } from "./script.ts";
 
@@ -32,7 +32,15 @@ export async function submit(
       "--parsable",
       ...(before === undefined ? [] : [`--dependency=afterany:${before}`]),
       file,
-    ]);
+    ]).catch((error) => {
+      if (before === undefined || !(error instanceof EnvironmentError)) {
+        throw error;
+      }
+      throw new EnvironmentError(error.message, {
+        cause: error,
+        hint: `the jobs before it are in the queue: scancel ${ids.join(" ")}`,
+      });
+    });
     // `id;cluster` in a federation.
     ids.push(answer.split(";")[0]!);
   }

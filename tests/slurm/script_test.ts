@@ -60,15 +60,22 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
     const array = await verb(
       "ranks=auto",
       "--nodes=1",
-      "--partition=debug",
       "--array=1-3",
+      "--images-per-second=1",
+      "--sbatch",
+      "--account=lab -q long",
       "--json",
       "--dry-run",
     );
     strictEqual(array.code, 0, array.stderr);
     const { script, ranks } = JSON.parse(array.stdout);
-    strictEqual(ranks, 1);
+    strictEqual(ranks, 4);
     match(script, /^#SBATCH --array=1-3$/m);
+    match(script, /^#SBATCH --account=lab -q long$/m);
+    match(
+      array.stderr,
+      /: 00:09:04 each, 1\.8 GPU hours for all 3, in 1 job each$/m,
+    );
     match(
       script,
       /^set -- .* "seed=\$SLURM_ARRAY_TASK_ID" \S+\/run"\/seed-\$SLURM_ARRAY_TASK_ID"$/m,
@@ -90,6 +97,14 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       [["--nodes=1"], 2, /Cannot submit 2 ranks: the nodes have places for 4/],
       [["--nodes=1", "--time=3:00:00", "ranks=auto"], 2, /limit is 02:00:00$/m],
       [["--nodes=1,1", "--array=1-2", "ranks=auto"], 2, /no such jobs$/m],
+      [["--nodes=1", "--array=5-1", "ranks=auto"], 2, /it has no numbers$/m],
+      [["--nodes=1,1,1", "--partition=main,new"], 2, /^hint: .* one for all$/m],
+      [["--nodes=1", "other.json"], 2, /one configuration at a time$/m],
+      [
+        ["--nodes=1", "student.weights=none.safetensors"],
+        2,
+        /student\.weights none\.safetensors: there is no such file$/m,
+      ],
       [[], 2, /--nodes is missing/],
     ] as const;
     for (const [words, code, text] of wrong) {
@@ -97,6 +112,15 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       strictEqual(end.code, code);
       match(end.stderr, text);
     }
+    // The second of three is refused.
+    const sbatch = `#!/bin/sh
+case "$*" in *afterany*) echo "sbatch: error: Job violates policy" >&2; exit 1 ;; esac
+echo 71
+`;
+    await Deno.writeTextFile(`${folder}/bin/sbatch`, sbatch, { mode: 0o755 });
+    const half = await verb("--nodes=1", "ranks=auto", "--jobs=3");
+    strictEqual(half.code, 3, half.stderr);
+    match(half.stderr, /Job violates policy\nhint: .*: scancel 71$/);
     await Deno.remove(`${folder}/bin/sinfo`);
     const nowhere = await verb("--nodes=1");
     strictEqual(nowhere.code, 3);

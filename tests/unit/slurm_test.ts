@@ -11,6 +11,7 @@ import { ConfigError, EnvironmentError } from "../../src/env/mod.ts";
 import { findOwnPlace } from "../../cluster/launch/mod.ts";
 import {
   batchScript,
+  countArray,
   expandCounts,
   expandHostlist,
   forecast,
@@ -327,7 +328,7 @@ Deno.test("batchScript() writes the options of every kind of node", async () => 
     output: "/home/x/%j.log",
     train: ["a.json", "'data.path=a b'"],
     chain: { job: 2, jobs: 3 },
-    extra: ["--account=lab"],
+    extra: "--account=lab --gres=gpu:a100:2",
   });
   const lines = text.split("\n");
   strictEqual(lines[0], "#!/bin/sh");
@@ -335,7 +336,6 @@ Deno.test("batchScript() writes the options of every kind of node", async () => 
     const line of [
       "#SBATCH --time=04:00:00",
       "#SBATCH --signal=B:USR1@90",
-      "#SBATCH --account=lab",
       "#SBATCH --gres=gpu:4",
       "#SBATCH hetjob",
       "export SIGNET_ROOT='/home/a user/signet'",
@@ -343,10 +343,13 @@ Deno.test("batchScript() writes the options of every kind of node", async () => 
       "set -- a.json 'data.path=a b'",
     ]
   ) ok(lines.includes(line), `${line} is not in\n${text}`);
-  // Every part of a job outlives the loss of a node.
-  for (const option of ["nodes=", "no-kill"]) {
+  // Every part of a job outlives the loss of a node, and has the user's options.
+  for (const option of ["nodes=", "no-kill", "account=lab --gres=gpu:a100:2"]) {
     strictEqual(text.match(RegExp(`^#SBATCH --${option}`, "gm"))!.length, 2);
   }
+  // Of options that are given twice SLURM takes the last.
+  const own = lines.indexOf("#SBATCH --account=lab --gres=gpu:a100:2");
+  ok(own > lines.indexOf("#SBATCH --gres=gpu:4"), text);
   // SLURM stops reading options at the first command.
   const last = lines.findLastIndex((line) => line.startsWith("#SBATCH"));
   strictEqual(lines.indexOf("set -u"), last + 1);
@@ -355,6 +358,16 @@ Deno.test("batchScript() writes the options of every kind of node", async () => 
     stderr: "piped",
   }).output();
   match(new TextDecoder().decode(checked.stderr), /^$/);
+});
+
+Deno.test("countArray() counts the jobs of an array", () => {
+  const counts = { "1-5": 5, "1,7,9%2": 3, "0-20:5": 5, "0-21:5,3": 6, "7": 1 };
+  for (const [text, count] of Object.entries(counts)) {
+    strictEqual(countArray(text), count, text);
+  }
+  for (const wrong of ["", "x", "5-1", "1-5:0", "1,,2", "1%2%3", "1%x"]) {
+    strictEqual(countArray(wrong), 0, wrong);
+  }
 });
 
 Deno.test("jobsNeeded() and forecast() count the jobs that a run takes", () => {
