@@ -75,22 +75,23 @@ export class Outlook {
   #secondsOfTraining(): number | undefined {
     const phases = [...this.#work.keys()];
     let longest: number | undefined;
-    let perStep = 0;
+    let perCost = 0;
     let newest = 0;
     for (const [phase, { first, last }] of this.#running) {
       const { step, steps } = last.progress;
       const done = step - first.progress.step;
       if (done <= 0) continue;
-      perStep = (last.at - first.at) / 1000 / done;
+      const perStep = (last.at - first.at) / 1000 / done;
+      perCost = perStep / this.#work.get(phase)!.cost;
       longest = Math.max(longest ?? 0, perStep * (steps - step));
       newest = Math.max(newest, phases.indexOf(phase));
     }
     if (longest === undefined) return undefined;
-    const later = phases.slice(newest + 1).reduce(
-      (sum, name) => sum + this.#work.get(name)!.steps,
-      0,
-    );
-    return longest + perStep * later;
+    const later = phases.slice(newest + 1).reduce((sum, name) => {
+      const { steps, cost } = this.#work.get(name)!;
+      return sum + steps * cost;
+    }, 0);
+    return longest + perCost * later;
   }
 }
 

@@ -31,10 +31,10 @@ function progress(step: number): ProgressMessage {
   };
 }
 
-function told(left: number, jobs?: number): string {
+function told(left: number, jobs?: number, of = config): string {
   let now = 0;
   const outlook = new Outlook({
-    config,
+    config: of,
     clock: { now: () => now, wall: () => 0 },
     budget: { limit: 1000, reserve: 40 },
     left,
@@ -44,7 +44,8 @@ function told(left: number, jobs?: number): string {
   strictEqual(outlook.line(), undefined);
   strictEqual(outlook.take(progress(1)), undefined);
   now = 25_000;
-  // A second a step: 975 of the teacher and 2000 of the later phases are left.
+  // A second a step: 975 of the teacher and 2000 of the later phases are left, of
+  // which the 500 of self-training take a sixth more for their weak views.
   const line = outlook.take(progress(26))!;
   now = 26_000;
   strictEqual(outlook.take(progress(27)), undefined);
@@ -54,7 +55,7 @@ function told(left: number, jobs?: number): string {
 Deno.test("Outlook says in which job a run will be done, once it knows the pace", () => {
   match(
     told(10_000),
-    /0:49:3\d of training left: will finish in this job, number 1$/,
+    /0:50:5\d of training left: will finish in this job, number 1$/,
   );
   match(told(1000), /will finish in job 4$/);
   match(told(1000, 4), /will finish in job 4 of 4$/);
@@ -62,4 +63,14 @@ Deno.test("Outlook says in which job a run will be done, once it knows the pace"
     told(1000, 2),
     /will finish in job 4 of 2: submit 2 more with --resume$/,
   );
+});
+
+Deno.test("Outlook expects shorter steps of a smaller model", () => {
+  const large = parseConfig({
+    ...config,
+    student: { patch: 8, dim: 64, depth: 2, heads: 4 },
+    teacher: { patch: 8, dim: 64, depth: 20, heads: 4 },
+  });
+  // 975 s of the teacher, steps of a tenth of a second after it.
+  match(told(10_000, undefined, large), /0:19:4\d of training left/);
 });
