@@ -95,7 +95,7 @@ export async function plan(args: readonly string[]): Promise<number> {
     (config.ranks === "auto" ? await autoRanks(device) : config.ranks);
   if (ranks < 1 || ranks > config.globalBatch) {
     throw new ConfigError(
-      `Cannot plan ${ranks} ranks: each needs an image of globalBatch=${config.globalBatch}`,
+      `Cannot plan ${ranks} ranks: 1 to ${config.globalBatch} have an image each of globalBatch`,
     );
   }
   if (speeds !== undefined && speeds.length !== ranks) {

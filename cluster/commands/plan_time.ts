@@ -21,13 +21,15 @@ import {
   formatDuration,
   jobsNeeded,
   parseDuration,
-  timeBudget,
+  usefulBudget,
 } from "../slurm/mod.ts";
 import type { Options } from "./options.ts";
 import { measureSteps } from "./plan_measure.ts";
 
 /** Of the network, unless `--link` tells. */
 const LINK = "10Gbit";
+/** Options of a prediction alone. */
+const NETWORK = ["link", "transport", "ranks-per-node"] as const;
 /** Between ranks of one node. */
 const LOCAL_BITS = 100e9;
 
@@ -94,7 +96,9 @@ export async function planTime(
       },
     );
   }
-  const budget = timeBudget(parseDuration(limit));
+  const budget = usefulBudget(parseDuration(limit), {
+    hint: "a longer --time-limit",
+  });
   return { ...time, jobs: jobsNeeded(time.seconds, budget) };
 }
 
@@ -113,6 +117,13 @@ async function paceOf(
       "Cannot use several of --measure, --step-ms and --images-per-second",
     );
   }
+  const network = NETWORK.find((name) => options.string(name) !== undefined);
+  if (network !== undefined && stepMs === undefined && !measure) {
+    throw new ConfigError(
+      `Cannot use --${network}: no time is predicted from it`,
+      { hint: "add --measure, or --step-ms of a rank's step alone" },
+    );
+  }
   if (pace !== undefined) {
     if (pace === 0) throw new ConfigError("Cannot train 0 images per second");
     const images = plan.phases.reduce((sum, { images }) => sum + images, 0);
@@ -127,13 +138,16 @@ async function paceOf(
   const here = measure && options.string("link") === undefined;
   const ranksPerNode = options.number("ranks-per-node") ??
     (here ? plan.ranks : 1);
+  if (ranksPerNode === 0) {
+    throw new ConfigError("Cannot use --ranks-per-node 0: a node has ranks");
+  }
   const transport = transportOf(options.string("transport"));
   const world = {
     ranks: plan.ranks,
     transport,
     link: linkRate(transport, parseBitRate(link)),
     local: linkRate("direct", LOCAL_BITS),
-    ranksPerNode: Math.max(1, ranksPerNode),
+    ranksPerNode,
   };
   const measured = measure
     ? await measureSteps(env, plan, {

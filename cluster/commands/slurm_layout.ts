@@ -7,8 +7,7 @@ import {
   type Partition,
   partitionFacts,
   type TimeBudget,
-  timeBudget,
-  usefulSeconds,
+  usefulBudget,
 } from "../slurm/mod.ts";
 import type { Options } from "./options.ts";
 
@@ -126,14 +125,10 @@ export function budgetOf(options: Options, limit: number): TimeBudget {
       { hint: "a job that is not done goes on after it: leave --time out" },
     );
   }
-  const budget = timeBudget(time, options.number("reserve"));
-  if (usefulSeconds(budget) > 0) return budget;
-  throw new ConfigError(
-    `Cannot train in jobs of ${
-      formatDuration(time)
-    }: starting takes about a minute, and ${budget.reserve} s are kept back for the last checkpoint`,
-    { hint: "more --time, another --partition, or less --reserve" },
-  );
+  return usefulBudget(time, {
+    reserve: options.number("reserve"),
+    hint: "more --time, another --partition, or less --reserve",
+  });
 }
 
 function list(options: Options, name: string): string[] | undefined {

@@ -1,3 +1,6 @@
+import { ConfigError } from "../../src/env/mod.ts";
+import { formatDuration } from "./duration.ts";
+
 /** The time of a job, in seconds. */
 export interface TimeBudget {
   /** From the start of the job to its end. */
@@ -20,6 +23,26 @@ const START_SECONDS = 60;
 /** Seconds of a job that are left for training; none or fewer where it is too short. */
 export function usefulSeconds({ limit, reserve }: TimeBudget): number {
   return limit - reserve - START_SECONDS;
+}
+
+/**
+ * A limit with what is kept back of it.
+ *
+ * @param hint What to do about one that leaves no time to train.
+ * @throws {ConfigError} If it leaves no time to train.
+ */
+export function usefulBudget(
+  limit: number,
+  { reserve, hint }: { reserve?: number | undefined; hint: string },
+): TimeBudget {
+  const budget = timeBudget(limit, reserve);
+  if (usefulSeconds(budget) > 0) return budget;
+  throw new ConfigError(
+    `Cannot train in jobs of ${
+      formatDuration(limit)
+    }: starting takes about a minute, and ${budget.reserve} s are kept back for the last checkpoint`,
+    { hint },
+  );
 }
 
 /** Jobs that so many seconds of training take, each with its start and its end. */

@@ -4,7 +4,7 @@ export {
   jobsNeeded,
   type TimeBudget,
   timeBudget,
-  usefulSeconds,
+  usefulBudget,
 } from "./chain.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { expandCounts, expandHostlist } from "./hostlist.ts";

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual, throws } from "node:assert";
+import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert";
 import {
   allGatherTime,
   allReduceTime,
@@ -255,6 +255,21 @@ Deno.test("planTime() of mixed adapters waits for the slowest share and for what
     Math.abs(time.exposedMs - exposedMs - gathered) < 1e-6,
     `${time.exposedMs - exposedMs}`,
   );
+});
+
+Deno.test("planTime() refuses what it cannot predict from", async () => {
+  const wrong = [
+    [["--link=10Gbit"], /--link: no time is predicted from it/],
+    [["--images-per-second=9", "--transport=nats"], /--transport: no time/],
+    [["--step-ms=9", "--ranks-per-node=0"], /--ranks-per-node 0/],
+    [
+      ["--step-ms=9", "--time-limit=1"],
+      /in jobs of 00:01:00: .* 15 s are kept/,
+    ],
+    [["--step-ms=9", "--time-limit=0"], /in jobs of 00:00:00/],
+    [["--time-limit=60"], /pace is not known/],
+  ] as const;
+  for (const [args, text] of wrong) await rejects(planned(args, [4e6]), text);
 });
 
 Deno.test("allGatherTime() carries what all others gave", () => {
