@@ -45,13 +45,26 @@ export async function bundle(args: readonly string[]): Promise<number> {
     });
   }
   if (level > 9) throw new ConfigError(`Cannot use --level ${level}: 0 to 9`);
+  const path = out.startsWith("/") ? out : `${Deno.cwd()}/${out}`;
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  const [place, there] = await Promise.all(
+    [folder, path].map((each) => realEnv.disk.stat(each)),
+  );
+  if (place?.kind !== "folder" || there?.kind === "folder") {
+    throw new ConfigError(
+      `Cannot write ${out}: ${
+        there ? "it is a folder" : `there is no folder ${folder}`
+      }`,
+      { hint: "deno task bundle signet.tar.xz" },
+    );
+  }
   const script = new URL("../setup/bundle.sh", import.meta.url);
   const nats = await findNatsServer();
   const packages = await lockedPackages();
   const { code } = await new Deno.Command("sh", {
     args: [
       fileURLToPath(script),
-      out.startsWith("/") ? out : `${Deno.cwd()}/${out}`,
+      path,
       String(level),
       Deno.execPath(),
       nats,

@@ -1,4 +1,4 @@
-import { realEnv } from "../../src/env/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console, table } from "../console.ts";
 import {
   type Check,
@@ -63,6 +63,15 @@ export async function doctor(args: readonly string[]): Promise<number> {
   if (code !== undefined) {
     for (const line of explain(code)) terminal.result(line);
     return 0;
+  }
+  const ranks = options.number("ranks");
+  if (ranks === 0 || ranks !== undefined && !options.boolean("cluster")) {
+    throw new ConfigError(
+      `Cannot use --ranks ${ranks}: ${
+        ranks === 0 ? "there is nothing to measure" : "only --cluster has ranks"
+      }`,
+      { hint: "deno task doctor --cluster --ranks 2" },
+    );
   }
   const json = options.boolean("json");
   const checks: Check[] = [];

@@ -56,8 +56,9 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
   --launcher NAME     who starts the ranks: local (processes of this machine),
                       slurm (srun, inside a job; see deno task slurm), ssh (on
                       --hosts), join (they come by themselves, with the token that
-                      is printed). auto = what mpirun or srun has started already,
-                      slurm in a job of several tasks, else local
+                      is printed). auto = ssh with --hosts, what mpirun or srun
+                      has started already, slurm in a job of several tasks, else
+                      local
   --hosts a,b:2       machines for ssh, with their numbers of ranks, or a file of
                       such lines; they share the checkout's and the run's folder
   --host ADDRESS      where other machines reach this one (default: found out)

@@ -68,12 +68,22 @@ export async function joinAsRank(
 function launcherOf(options: Options): typeof LAUNCHERS[number] {
   const name = options.string("launcher") ?? "auto";
   const launcher = LAUNCHERS.find((known) => known === name);
+  const hosts = options.string("hosts");
+  if (launcher === "auto" && hosts !== undefined) return "ssh";
+  if (launcher !== undefined && launcher !== "ssh" && hosts !== undefined) {
+    throw new ConfigError(
+      `Cannot use --hosts with --launcher ${name}: it starts no ranks there`,
+      { hint: "--launcher ssh does" },
+    );
+  }
   if (
     launcher === "auto" && isAllocation((name) => Deno.env.get(name))
   ) return "slurm";
   if (launcher !== undefined) return launcher;
   throw new ConfigError(`Cannot use --launcher ${name}: there is none of it`, {
-    hint: `launchers: ${LAUNCHERS.join(" ")}`,
+    hint: `launchers: ${
+      LAUNCHERS.join(" ")
+    }; auto takes what mpirun or srun has started`,
   });
 }
 
@@ -102,6 +112,14 @@ export async function chooseWorld(
     ? {}
     : { time: timeLimit(own, options) };
   const place = ownPlace(options);
+  const coresPerRank = options.number("cores-per-rank");
+  const elsewhere = place?.launcher ??
+    (launcher === "auto" || launcher === "local" ? undefined : launcher);
+  if (coresPerRank !== undefined && elsewhere !== undefined) {
+    throw new ConfigError(
+      `Cannot use --cores-per-rank with ranks by ${elsewhere}: it is for those that this process starts itself`,
+    );
+  }
   if (place !== undefined) {
     const size = agreed(config, place.size, place.launcher);
     return {
@@ -142,7 +160,6 @@ export async function chooseWorld(
       return { size: config.ranks, starter, requeue: false, ...time };
     }
     default: {
-      const coresPerRank = options.number("cores-per-rank");
       if (coresPerRank === 0) {
         throw new ConfigError(
           "Cannot use --cores-per-rank 0: a rank needs a core",

@@ -54,8 +54,12 @@ function checkSharing(rates: readonly RankRates[]): Check {
     name,
     status: "ok",
     detail: gpus.length === 0
-      ? `${rates.length} rank(s) compute on the CPU, which they share`
-      : `${gpus.length} rank(s) have a GPU each`,
+      ? rates.length === 1
+        ? "1 rank computes on the CPU"
+        : `${rates.length} ranks compute on the CPU, which they share`
+      : gpus.length === 1
+      ? "1 rank has a GPU"
+      : `${gpus.length} ranks have a GPU each`,
   };
 }
 
@@ -65,7 +69,7 @@ function checkRates(rates: readonly RankRates[]): Check {
   const facts = { rates: [...rates], median: typical };
   const name = "gemm";
   if (slow.length === 0) {
-    const detail = `${typical.toFixed(1)} GFLOP/s, no rank below ${
+    const detail = `median ${typical.toFixed(1)} GFLOP/s, no rank below ${
       100 * LEAST_RATE
     } % of it`;
     return { name, status: "ok", detail, facts };
@@ -89,7 +93,7 @@ function checkLinks(rates: readonly RankRates[]): Check {
   const slow = rates.filter(({ link }) => link < LEAST_LINK * typical);
   const name = "links";
   if (slow.length === 0) {
-    const detail = `${typical.toFixed(2)} GB/s, no link below ${
+    const detail = `median ${typical.toFixed(2)} GB/s, no link below ${
       100 * LEAST_LINK
     } % of it`;
     return { name, status: "ok", detail };

@@ -18,6 +18,16 @@ const WRONG: [string[], number, RegExp][] = [
   [["train", "globalBatch=many"], 2, /globalBatch/],
   [["train", "--resume", "/no/such/run"], 2, /^error: .*\/no\/such\/run/],
   [["train", "--fast-dev-run", "0"], 2, /^error: .*--fast-dev-run 0/],
+  [
+    ["train", "--launcher=srun"],
+    2,
+    /^hint: .* auto takes .* srun has started$/m,
+  ],
+  [["train", "--launcher=local", "--hosts=n1"], 2, /\nhint: --launcher ssh/],
+  [["train", "--hosts=n1", "--cores-per-rank=1"], 2, /with ranks by ssh/],
+  [["doctor", "--ranks=2"], 2, /only --cluster has ranks/],
+  [["doctor", "--cluster", "--ranks=0"], 2, /nothing to measure/],
+  [["bundle", "/no/such/x.tar.xz"], 2, /no folder \/no\/such\//],
   [["rank", "--rank", "1"], 2, /^error: .*--size/],
 ];
 

@@ -22,9 +22,9 @@ function lines(rates: readonly RankRates[]): string[] {
 
 Deno.test("judgeCluster() finds nothing wrong with equal ranks of their own GPUs", () => {
   deepStrictEqual(lines([rank(0), rank(1), rank(2)]), [
-    "ok sharing  3 rank(s) have a GPU each",
-    "ok gemm  4000.0 GFLOP/s, no rank below 80 % of it",
-    "ok links  1.20 GB/s, no link below 50 % of it",
+    "ok sharing  3 ranks have a GPU each",
+    "ok gemm  median 4000.0 GFLOP/s, no rank below 80 % of it",
+    "ok links  median 1.20 GB/s, no link below 50 % of it",
   ]);
 });
 
