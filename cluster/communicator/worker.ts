@@ -136,20 +136,19 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
   const { signal } = world = new AbortController();
   await communicator?.close();
   const subjects = subjectsOf(credentials.run);
+  const late = new AbortController();
+  const cancel = realEnv.timers.after(options.deadlineMs, () => late.abort());
   const viaNats = await openNatsLink(credentials, {
     rank,
     size,
     name: `rank-${name}-data`,
     subject: (to, lane) => subjects.data(to, lane, generation),
     // It was there a moment ago; should it be started again just now, it comes back.
-    patience: AbortSignal.any([
-      signal,
-      AbortSignal.timeout(options.deadlineMs),
-    ]),
+    patience: AbortSignal.any([signal, late.signal]),
   }).catch((error) => {
     signal.throwIfAborted();
     throw error;
-  });
+  }).finally(cancel);
   const warn = (message: string) => post({ kind: "note", message });
   const link = new DirectLink(viaNats, {
     now: () => realEnv.clock.now(),
