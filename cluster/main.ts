@@ -1,4 +1,9 @@
-import { ConfigError, realEnv, SignetError } from "../src/env/mod.ts";
+import {
+  ConfigError,
+  diskError,
+  realEnv,
+  SignetError,
+} from "../src/env/mod.ts";
 import { overview, VERBS } from "./commands/table.ts";
 import { Console } from "./console.ts";
 
@@ -27,8 +32,9 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /** Prints an error for people; only a defect of this program shows its stack. */
-export function explain(error: unknown): number {
+export function explain(thrown: unknown): number {
   const console = new Console(realEnv);
+  const error = diskError(thrown) ?? thrown;
   if (!(error instanceof SignetError)) {
     const text = error instanceof Error ? error.stack : String(error);
     console.urgent(`error: unexpected: ${text}`);

@@ -159,7 +159,7 @@ export async function train(args: readonly string[]): Promise<number> {
     clock: realEnv.clock,
   });
   const view = new TrainConsole(terminal, realEnv.clock, { size, outlook });
-  using signals = new Signals();
+  using signals = new Signals(terminal);
   let plan: RunPlan | undefined;
   const end = await trainRun({
     env: realEnv,
@@ -191,7 +191,13 @@ export async function train(args: readonly string[]): Promise<number> {
   const inVain = requeue && end.code === REQUEUE && !end.progressed && spent;
   if (inVain) end.code = 1;
   const { writeReport } = await import("../../src/report/mod.ts");
-  const report = await writeReport(realEnv.disk, choice.folder);
+  const report = await writeReport(realEnv.disk, choice.folder)
+    .catch((error) => {
+      if (end.failure === undefined) throw error;
+      // Why the run failed is worth more.
+      terminal.note(`warning: no report: ${error.message}`);
+      return undefined;
+    });
   if (end.failure !== undefined) {
     const about = { ...end, runFolder: choice.folder };
     const lines = describeFailure(end.failure, about);
@@ -263,26 +269,45 @@ function isLoss({ kind, signal }: Failure): boolean {
     (kind === "exit" && signal !== undefined);
 }
 
+/** Longest time between a second signal and the end, in ms. */
+const AT_ONCE_MS = 10_000;
+
 /** Signals that ask for an early end, kept until someone can act on them. */
 class Signals implements Disposable {
+  readonly #terminal: Console;
   readonly #undo: (() => void)[] = [];
   readonly #early: StopRequest[] = [];
   #last = -Infinity;
+  #count = 0;
   #stop: ((request: StopRequest) => void) | undefined;
 
-  constructor() {
+  constructor(terminal: Console) {
+    this.#terminal = terminal;
     for (const [signal, code] of SIGNALS) {
       const listener = () => {
         const now = realEnv.clock.now();
         if (now - this.#last < ECHO_MS) return;
         this.#last = now;
         const request = { code, cause: signal };
+        if (++this.#count === 2) this.#endSoon(code);
         if (this.#stop) this.#stop(request);
         else if (this.#early.push(request) > 1) realEnv.exit(code);
       };
       Deno.addSignalListener(signal, listener);
       this.#undo.push(() => Deno.removeSignalListener(signal, listener));
     }
+  }
+
+  /** Ranks and server end with this process. */
+  #endSoon(code: number): void {
+    realEnv.timers.after(AT_ONCE_MS, () => {
+      this.#terminal.urgent(
+        `error: Cannot end in order: something hangs for ${
+          AT_ONCE_MS / 1000
+        } s, such as a lost disk`,
+      );
+      realEnv.exit(code);
+    });
   }
 
   forward(stop: (request: StopRequest) => void): void {
@@ -295,7 +320,11 @@ class Signals implements Disposable {
   }
 }
 
-function resultOf(choice: RunChoice, end: TrainRunEnd, report: string) {
+function resultOf(
+  choice: RunChoice,
+  end: TrainRunEnd,
+  report: string | undefined,
+) {
   const phases = Object.fromEntries(end.summaries);
   return {
     schema: 1,
@@ -303,7 +332,7 @@ function resultOf(choice: RunChoice, end: TrainRunEnd, report: string) {
     exit_code: end.code,
     phases,
     shipped: decideShipped(phases),
-    report,
+    ...(report === undefined ? {} : { report }),
     ...(end.failure === undefined ? {} : { failure: end.failure }),
   };
 }
@@ -313,7 +342,7 @@ function show(
   { choice, end, report, plan }: {
     choice: RunChoice;
     end: TrainRunEnd;
-    report: string;
+    report: string | undefined;
     plan: RunPlan | undefined;
   },
 ): void {

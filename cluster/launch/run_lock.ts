@@ -1,5 +1,5 @@
 import process from "node:process";
-import { ConfigError, SignetError } from "../../src/env/mod.ts";
+import { ConfigError, diskError, SignetError } from "../../src/env/mod.ts";
 
 /** The holder touches its lock this often, in ms. */
 const TOUCH_MS = 1000;
@@ -53,7 +53,7 @@ async function create(path: string, text: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.AlreadyExists) return false;
-    throw error;
+    throw diskError(error, path) ?? error;
   }
 }
 
@@ -130,7 +130,10 @@ function hold(
   return {
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
-      if ((await read(path))?.text === own) await Deno.remove(path);
+      if ((await read(path))?.text !== own) return;
+      await Deno.remove(path).catch(() => {
+        // On a disk that can only be read by now it is soon a stale one.
+      });
     },
   };
 }

@@ -30,10 +30,13 @@ import {
   type ServerRequest,
 } from "./run_server.ts";
 import { GPU_DEFAULTS, type GpuWish } from "./own_gpu.ts";
-import { localStarter, type Starter } from "./starter.ts";
+import { localStarter, type StartedRank, type Starter } from "./starter.ts";
 
 /** A server of our own that ends is started again at most this often. */
 const MAX_RESTARTS = 3;
+
+/** Time for killed processes to end, in ms. */
+const LAST_MS = 5000;
 
 export interface TrainRunOptions {
   env: Env;
@@ -260,7 +263,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   });
   const end = await coordinator.run();
   await lastLook();
-  await Promise.all(processes.map(({ exited }) => exited));
+  await endOfAll(processes, options);
   const after = await checkpoints();
   const culprit = processes.find(({ rank }) => rank === end.failure?.rank);
   return {
@@ -272,6 +275,27 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     progressed: record.summaries.size > done.size ||
       after.some((name) => !before.includes(name)),
   };
+}
+
+/** A process that hangs in its driver or on a lost disk cannot be waited for. */
+async function endOfAll(
+  processes: readonly StartedRank[],
+  { env: { timers }, observer }: TrainRunOptions,
+): Promise<void> {
+  const left = new Set(processes);
+  const over = Promise.withResolvers<void>();
+  const cancel = timers.after(LAST_MS, over.resolve);
+  const ends = processes.map(async (process) => {
+    await process.exited;
+    left.delete(process);
+  });
+  await Promise.race([Promise.all(ends), over.promise]);
+  cancel();
+  for (const { rank, pid = "unknown" } of left) {
+    observer.onWarning(
+      `rank ${rank} (pid ${pid}) was killed and does not end: does it hang in a driver, or on a lost disk?`,
+    );
+  }
 }
 
 /** Newest lines that a rank wrote into its file of the log folder. */

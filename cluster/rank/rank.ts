@@ -1,5 +1,5 @@
 import { parseConfig } from "../../src/config/mod.ts";
-import { type Env, SignetError } from "../../src/env/mod.ts";
+import { diskError, type Env, SignetError } from "../../src/env/mod.ts";
 import { DeviceLostError } from "../../src/gpu/mod.ts";
 import type { EngineOptions, Progress } from "../../src/phases/engine.ts";
 import {
@@ -34,6 +34,9 @@ const AGAIN = 75;
 
 /** How long a failed rank waits for the coordinator, in ms. */
 const VERDICT_MS = 10_000;
+
+/** Time to write why a rank ends, in ms. */
+const LAST_WORDS_MS = 2000;
 
 export interface RankOptions {
   env: Env;
@@ -96,7 +99,9 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
   const life = new Life();
   const leave = (message: string, code = 1) => {
     log.write("error", message);
-    log.flush().then(() => options.exit(code, message));
+    // On a lost disk nobody can write, and a rank that goes on holds its GPU.
+    Promise.race([log.flush(), env.timers.sleep(LAST_WORDS_MS)])
+      .then(() => options.exit(code, message));
   };
   const warnings = new Warnings(rank);
   const say: Session["say"] = (level, message, fields) => {
@@ -318,10 +323,11 @@ function describe(
   { rank, life, membership }: Session,
   error: unknown,
 ): Failed {
-  const known = error instanceof SignetError ? error : undefined;
+  const known = error instanceof SignetError ? error : diskError(error);
   const secondary = isConsequence(error);
   const { phase } = life;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = known?.message ??
+    (error instanceof Error ? error.message : String(error));
   const hint = known?.hint ?? recogniseFailure(text)?.hint;
   const stack = known || secondary || !(error instanceof Error)
     ? undefined

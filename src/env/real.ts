@@ -1,3 +1,4 @@
+import { diskError } from "./disk_error.ts";
 import type { Disk, Env, FileInfo } from "./env.ts";
 
 function kindOf(
@@ -60,11 +61,17 @@ const disk: Disk = {
       await Deno.rename(temporary, path);
     } catch (error) {
       await disk.remove(temporary);
-      throw error;
+      throw diskError(error, path) ?? error;
     }
     await syncFolder(parentOf(path));
   },
-  append: (path, text) => Deno.writeTextFile(path, text, { append: true }),
+  async append(path, text) {
+    try {
+      await Deno.writeTextFile(path, text, { append: true });
+    } catch (error) {
+      throw diskError(error, path) ?? error;
+    }
+  },
   async lock(path) {
     while (true) {
       const file = await Deno.open(path, { append: true, create: true });

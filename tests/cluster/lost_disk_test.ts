@@ -1,0 +1,141 @@
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import {
+  chooseRun,
+  type StartedRank,
+  trainRun,
+} from "../../cluster/launch/mod.ts";
+import type { StopRequest } from "../../cluster/coordinator/mod.ts";
+import { realEnv } from "../../src/env/mod.ts";
+import {
+  checkNoneLeft,
+  CommandProcess,
+  ranksOf,
+  teacherOnly,
+  withTinyRun,
+} from "./train_process.ts";
+
+const STEPS = [...teacherOnly(4000), "onRankLoss=stop"];
+
+/** Opening a pipe that nobody reads hangs as a file of a lost disk does. */
+async function lose(path: string): Promise<void> {
+  await Deno.remove(path).catch(() => {});
+  const { success } = await new Deno.Command("mkfifo", { args: [path] })
+    .output();
+  ok(success);
+}
+
+async function withTraining(
+  test: (process: CommandProcess, run: string) => Promise<void>,
+): Promise<void> {
+  await withTinyRun(async ({ folder, config }) => {
+    const run = `${folder}/run`;
+    const args = ["train", config, "--run-dir", run, ...STEPS];
+    const process = new CommandProcess(args);
+    await process.seeFile(`${run}/checkpoints/last`);
+    await test(process, run);
+  });
+}
+
+async function untilNoneLeft(run: string): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (await checkNoneLeft(run).then(() => true, () => false)) return;
+    await realEnv.timers.sleep(20);
+  }
+  await checkNoneLeft(run);
+}
+
+Deno.test("train ends when it is interrupted twice although its journal hangs", async () => {
+  await withTraining(async (process, run) => {
+    await lose(`${run}/events.jsonl`);
+    process.signal("SIGINT");
+    // A second one that comes at once is taken for an echo of the first.
+    await realEnv.timers.sleep(1000);
+    process.signal("SIGINT");
+    const rescue = setTimeout(() => process.signal("SIGKILL"), 30_000);
+    const end = await process.end;
+    clearTimeout(rescue);
+    strictEqual(end.code, 130, end.stderr);
+    match(end.stderr, /^error: Cannot end in order: something hangs/m);
+    await untilNoneLeft(run);
+  });
+});
+
+Deno.test("ranks end with a coordinator that is killed although their log hangs", async () => {
+  await withTraining(async (process, run) => {
+    const pids = await ranksOf(run);
+    for (const rank of pids.keys()) {
+      await lose(`${run}/logs/rank-${rank}.jsonl`);
+    }
+    process.signal("SIGKILL");
+    await process.end;
+    try {
+      await untilNoneLeft(run);
+    } finally {
+      for (const pid of pids) {
+        try {
+          Deno.kill(pid, "SIGKILL");
+        } catch {
+          // It has ended, as it should.
+        }
+      }
+    }
+  });
+});
+
+Deno.test("train says why a run failed although its report cannot be written", async () => {
+  await withTraining(async (process, run) => {
+    await Deno.mkdir(`${run}/report.html`);
+    Deno.kill((await ranksOf(run))[1]!, "SIGKILL");
+    const { code, stderr } = await process.end;
+    strictEqual(code, 1, stderr);
+    match(stderr, /^error: rank 1 .*killed by SIGKILL$/m);
+    match(stderr, /^warning: no report: /m);
+  });
+});
+
+Deno.test("trainRun() does not wait for a rank that SIGKILL does not end", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const warnings: string[] = [];
+    const end = Promise.withResolvers<{ code: number; signal: null }>();
+    const rescue = setTimeout(
+      () => end.resolve({ code: 0, signal: null }),
+      30_000,
+    );
+    const immortal: StartedRank = {
+      rank: 0,
+      pid: 7,
+      exited: end.promise,
+      kill: () => {},
+    };
+    const { code } = await trainRun({
+      env: realEnv,
+      choice: await chooseRun(realEnv, {
+        path: config,
+        folder: `${folder}/run`,
+        overrides: [],
+      }),
+      size: 1,
+      version: "test",
+      code: Promise.resolve("test"),
+      server: {},
+      starter: { start: () => Promise.resolve([immortal]) },
+      observer: {
+        onRecord: () => {},
+        onProgress: () => {},
+        onWarning: (message) => warnings.push(message),
+      },
+      onPlan: () => {},
+      onStart: () => {},
+      onStoppable(stop) {
+        const request: StopRequest = { code: 130, cause: "SIGINT" };
+        stop(request);
+        stop(request);
+      },
+    });
+    clearTimeout(rescue);
+    strictEqual(code, 130);
+    deepStrictEqual(warnings, [
+      "rank 0 (pid 7) was killed and does not end: does it hang in a driver, or on a lost disk?",
+    ]);
+  });
+});

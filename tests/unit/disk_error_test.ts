@@ -1,0 +1,32 @@
+import { match, rejects, strictEqual } from "node:assert";
+import { diskError, realEnv, SignetError } from "../../src/env/mod.ts";
+
+Deno.test("append() names the file and what to do when the disk is full", async () => {
+  await rejects(realEnv.disk.append("/dev/full", "x"), (error) => {
+    strictEqual(error instanceof SignetError, true);
+    const { message, hint } = error as SignetError;
+    match(message, /^Cannot write \/dev\/full: No space left on device/);
+    match(hint!, /free some space/);
+    return true;
+  });
+});
+
+Deno.test("diskError() names the file that the system names", () => {
+  const message = "Read-only file system (os error 30): mkdir '/a/b: c'";
+  const error = Object.assign(new Error(message), { code: "EROFS" });
+  strictEqual(
+    diskError(error)?.message,
+    "Cannot write /a/b: c: Read-only file system (os error 30)",
+  );
+});
+
+Deno.test("diskError() takes other errors for what they are", () => {
+  for (
+    const error of [
+      new TypeError("x"),
+      new Deno.errors.NotFound("x"),
+      undefined,
+      "x",
+    ]
+  ) strictEqual(diskError(error), undefined);
+});
