@@ -5,6 +5,11 @@ const REDRAW_MS = 100;
 /** Time between progress lines where the line cannot be redrawn, in ms. */
 const PLAIN_MS = 5000;
 
+/** How a verb is started, as hints say it: `deno task VERB`. */
+const VERB = /\bdeno task (?=[a-z])/g;
+/** What takes its place where no Deno is on the PATH: `sh cluster/run.sh VERB`. */
+const COMMAND = "SIGNET_COMMAND";
+
 /** Width of a terminal that does not tell. */
 const COLUMNS = 80;
 
@@ -38,6 +43,7 @@ export class Console {
   readonly #env: Env;
   readonly #quiet: boolean;
   readonly #live: boolean;
+  readonly #command: string | undefined;
   #drawn = -Infinity;
   #topic = "";
   /** Characters of the progress line on the screen. */
@@ -46,6 +52,7 @@ export class Console {
   constructor(env: Env, options: ConsoleOptions = {}) {
     this.#env = env;
     this.#quiet = options.quiet ?? false;
+    this.#command = Deno.env.get(COMMAND);
     this.#live = Deno.stderr.isTerminal() && Deno.env.get("TERM") !== "dumb";
   }
 
@@ -57,15 +64,20 @@ export class Console {
 
   /** A line about what is being done. */
   note(line: string): void {
-    if (this.#quiet) return;
-    this.#clear();
-    writeAll(Deno.stderr, `${line}\n`);
+    if (!this.#quiet) this.urgent(line);
   }
 
   /** A line that is shown even when quiet. */
   urgent(line: string): void {
     this.#clear();
-    writeAll(Deno.stderr, `${line}\n`);
+    writeAll(Deno.stderr, `${this.#asStarted(line)}\n`);
+  }
+
+  #asStarted(line: string): string {
+    const command = this.#command;
+    return command === undefined
+      ? line
+      : line.replace(VERB, () => `${command} `);
   }
 
   /**

@@ -98,7 +98,7 @@ function nothingUsable(
 ): EnvironmentError {
   const cpu = list?.devices[0];
   const hint = version === undefined
-    ? "sh cluster/run.sh doctor installs a CPU adapter and says what is missing; plain deno run does not see an unpacked one, run.sh and deno task do"
+    ? "sh cluster/run.sh doctor installs a CPU adapter and says what is missing; plain deno run does not see an unpacked one, run.sh and `deno task` do"
     : "deno task doctor says why; --adapter cpu runs on the CPU anyway";
   if (cpu === undefined) {
     const cause = problem === undefined ? "" : `: ${problem.message}`;

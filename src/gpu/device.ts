@@ -130,7 +130,7 @@ export class Device {
     if (!adapter) {
       throw new AdapterUnavailableError("Cannot find a Vulkan adapter", {
         hint:
-          "sh cluster/run.sh doctor installs a CPU adapter and says what is missing; plain deno run does not see an unpacked one, run.sh and deno task do",
+          "sh cluster/run.sh doctor installs a CPU adapter and says what is missing; plain deno run does not see an unpacked one, run.sh and `deno task` do",
       });
     }
     const requiredLimits: Record<string, number> = {};

@@ -60,5 +60,9 @@ Deno.test("bundle packs all that a bare machine without network needs to train",
     match(err, /^setup {2}npm packages found: node_modules$/m);
     match(out, /^teacher /m);
     ok(await Deno.stat(`${root.path}/run/summary.json`));
+    // No Deno is on the PATH of such a machine.
+    const wrong = await root.run("cd /signet && sh cluster/run.sh report", {});
+    strictEqual(wrong.code, 2, wrong.err);
+    match(wrong.err, /^hint: sh cluster\/run\.sh report runs\/NAME$/m);
   });
 });
