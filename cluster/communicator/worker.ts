@@ -137,7 +137,10 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
   await communicator?.close();
   const subjects = subjectsOf(credentials.run);
   const late = new AbortController();
-  const cancel = realEnv.timers.after(options.deadlineMs, () => late.abort());
+  using timers = new DisposableStack();
+  timers.defer(
+    realEnv.timers.after(options.deadlineMs, () => late.abort()),
+  );
   const viaNats = await openNatsLink(credentials, {
     rank,
     size,
@@ -148,7 +151,7 @@ async function join(options: JoinOptions): Promise<LinkChoice> {
   }).catch((error) => {
     signal.throwIfAborted();
     throw error;
-  }).finally(cancel);
+  });
   const warn = (message: string) => post({ kind: "note", message });
   const link = new DirectLink(viaNats, {
     now: () => realEnv.clock.now(),
