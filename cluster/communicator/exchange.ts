@@ -153,6 +153,9 @@ export class Exchange {
   /** Ends a context; what comes for it is dropped. */
   release(context: Context): void {
     context.fail(new Error("Cannot go on: the communicator was freed"));
+    for (const [operation, its] of this.#running) {
+      if (its === context) this.#running.delete(operation);
+    }
     this.#contexts.delete(context.id);
     this.#released.set(context.id, context.entered);
     this.#watch.forget(context);
@@ -194,7 +197,7 @@ export class Exchange {
       .map((other) => other.end);
     this.#running.set(operation as Operation, context);
     const begin = () => {
-      if (this.#failure === undefined) operation.begin();
+      if (this.#running.has(operation as Operation)) operation.begin();
     };
     if (earlier.length === 0) begin();
     else Promise.allSettled(earlier).then(begin);
