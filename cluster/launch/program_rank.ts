@@ -9,7 +9,10 @@ export type Stream = "stdout" | "stderr";
 export interface ProgramRank {
   readonly rank: number;
   readonly pid: number;
-  /** Exit code, 128 + n for signal n, when all its output has been passed on. */
+  /**
+   * Exit code, 128 + n for signal n, when all its output has been passed on. What
+   * it has started may hold that open: not for long, once it was told to end.
+   */
   readonly ended: Promise<number>;
   /** Asks it to end; two seconds later it is killed. */
   end(): void;
@@ -48,6 +51,9 @@ exec 3<&-
 wait "$rank"; code=$?
 kill "$guard" 2>/dev/null
 exit "$code"`;
+
+/** Time to read what a rank that was told to end has printed, in ms. */
+const LAST_LINES_MS = 2000;
 
 const ALLOWS_ALL = /^(?:-A|--allow-all|-P|--permission-set)(?:=|$)/;
 
@@ -101,16 +107,25 @@ export function startProgramRank(options: ProgramRankOptions): ProgramRank {
     passOn(child.stdout, (line) => onLine(rank, "stdout", line)),
     passOn(child.stderr, (line) => onLine(rank, "stderr", line)),
   ]);
+  const told = Promise.withResolvers<void>();
+  const untilRead = async () => {
+    await told.promise;
+    await child.status;
+    await new Promise((resolve) => setTimeout(resolve, LAST_LINES_MS));
+  };
+  const read = Promise.race([output, untilRead()]);
   return {
     rank,
     pid: child.pid,
-    ended: Promise.all([child.status, output]).then(([{ code }]) => code),
+    ended: Promise.all([child.status, read]).then(([{ code }]) => code),
     end() {
+      told.resolve();
       child.stdin.close().catch(() => {
         // It has ended by itself.
       });
     },
     kill() {
+      told.resolve();
       try {
         // The session's leader is the leader of its group.
         Deno.kill(-child.pid, "SIGKILL");

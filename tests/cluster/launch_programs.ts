@@ -22,6 +22,12 @@ if (what === "fail") {
   console.log(`pid ${child.pid}`);
   console.error("waiting");
   await child.status;
+} else if (what === "daemon") {
+  // In a session of its own, with the output of this rank.
+  const child = new Deno.Command("setsid", { args: ["sleep", "30"] }).spawn();
+  console.log(`pid ${child.pid}`);
+  console.error("waiting");
+  await world.recv({ timeoutMs: Infinity });
 } else if (what === "mismatch") {
   try {
     if (rank === 0) await world.allReduce(new Float32Array(3));

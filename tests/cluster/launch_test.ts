@@ -133,7 +133,7 @@ async function startWaiting(
   { launch: CommandProcess; pids: () => Promise<number[]> }
 > {
   const launch = new CommandProcess(
-    ["launch", "-n", "2", "--allow-run=sleep", PROGRAMS, program],
+    ["launch", "-n", "2", "--allow-run=sleep,setsid", PROGRAMS, program],
     env,
   );
   await launch.see(/\[0\] waiting/);
@@ -174,6 +174,18 @@ Deno.test("launch ends ranks that do not heed it, and what they started, when in
   const left = await pids();
   strictEqual(left.length, 4);
   ok(await allGone(left));
+});
+
+Deno.test("launch ends when interrupted although daemons of its ranks hold their output", async () => {
+  const { launch, pids } = await startWaiting("daemon");
+  launch.signal("SIGINT");
+  strictEqual((await launch.end).code, 130);
+  const daemons = await pids();
+  strictEqual(daemons.length, 2);
+  for (const pid of daemons) {
+    ok(await isAlive(pid));
+    Deno.kill(pid);
+  }
 });
 
 Deno.test("nothing is left of ranks, server and temporary files when their launcher is killed", async () => {
