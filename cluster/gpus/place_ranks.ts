@@ -155,7 +155,8 @@ function choose(
     );
   }
   // One that is there alone is taken in any case.
-  return bind === "auto" && usableGpus(devices).length === 1
+  const alone = devices.length === 1 || usableGpus(devices).length === 1;
+  return alone && chosen.every(({ uuid }) => uuid === devices[0]!.uuid)
     ? undefined
     : chosen;
 }

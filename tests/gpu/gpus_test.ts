@@ -200,3 +200,22 @@ Deno.test("surveyGpus() finds a CPU adapter usable by all, unless a GPU is asked
     (error) => match(error.message, /only a CPU adapter \(.*\[VK-09\]/),
   );
 });
+
+Deno.test("placeRanks() needs no means to take the only device by its UUID", async () => {
+  const survey = await surveyGpus(realEnv, { wish: "auto", lookup });
+  const device = survey.devices[0]!;
+  const alone = { ...survey, loader: "1.0.0", devices: [device] };
+  const place = (bind: string[]) =>
+    placeRanks(realEnv, alone, {
+      localRanks: [0],
+      bind,
+      allowShared: false,
+      folder: "none",
+      lookup,
+      ownLoader: "none",
+    });
+  deepStrictEqual(await place([device.uuid]), [
+    { variables: survey.variables, gpu: device },
+  ]);
+  await rejects(place(["zz"]), /0 devices have that UUID/);
+});
