@@ -292,7 +292,9 @@ export function describeTime(
     );
   }
   for (const { phases, sizes, apart, together } of prediction?.splits ?? []) {
-    const parts = phases.map((phase, i) => `${phase} on ${sizes[i]} ranks`);
+    const parts = phases.map((phase, i) =>
+      `${phase} on ${sizes[i]} rank${sizes[i] === 1 ? "" : "s"}`
+    );
     lines.push(
       `apart ${parts.join(" beside ")}: ${formatDuration(apart)} instead of ${
         formatDuration(together)

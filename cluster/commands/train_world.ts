@@ -108,6 +108,13 @@ export async function chooseWorld(
   const host = options.string("host");
   const limit = options.string("time-limit");
   const own = limit === undefined ? undefined : parseDuration(limit);
+  const reserve = options.number("reserve") ?? 0;
+  if (own !== undefined && own <= reserve) {
+    throw new ConfigError(
+      `Cannot train for ${limit}: ${reserve} s of it are kept back for the last checkpoint`,
+      { hint: "a longer --time-limit, or less --reserve" },
+    );
+  }
   const time = own === undefined || own === Infinity
     ? {}
     : { time: timeLimit(own, options) };

@@ -25,6 +25,12 @@ const WRONG: [string[], number, RegExp][] = [
   ],
   [["train", "--launcher=local", "--hosts=n1"], 2, /\nhint: --launcher ssh/],
   [["train", "--hosts=n1", "--cores-per-rank=1"], 2, /with ranks by ssh/],
+  [["train", "--time-limit=0"], 2, /Cannot train for 0: 0 s /],
+  [
+    ["train", "--time-limit=10", "--reserve=600"],
+    2,
+    /\nhint: .* less --reserve/,
+  ],
   [["doctor", "--ranks=2"], 2, /only --cluster has ranks/],
   [["doctor", "--cluster", "--ranks=0"], 2, /nothing to measure/],
   [["bundle", "/no/such/x.tar.xz"], 2, /no folder \/no\/such\//],
