@@ -68,8 +68,9 @@ export async function plan(args: readonly string[]): Promise<number> {
       "transport",
       "time-limit",
       "speeds",
+      "images-per-second",
     ],
-    number: ["ranks", "ranks-per-node", "images-per-second"],
+    number: ["ranks", "ranks-per-node"],
     boolean: ["measure", "mixed", "verbose", "json", "help"],
   });
   const terminal = new Console(realEnv);

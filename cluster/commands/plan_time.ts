@@ -24,6 +24,7 @@ import {
   usefulBudget,
 } from "../slurm/mod.ts";
 import type { Options } from "./options.ts";
+import { paceGiven } from "./pace.ts";
 import { measureSteps } from "./plan_measure.ts";
 
 /** Of the network, unless `--link` tells. */
@@ -108,7 +109,7 @@ async function paceOf(
   options: Options,
   { config, cpu, speeds }: TimeRequest,
 ): Promise<PlanTime> {
-  const pace = options.number("images-per-second");
+  const pace = paceGiven(options);
   const stepMs = options.string("step-ms");
   const measure = options.boolean("measure");
   const given = [pace !== undefined, stepMs !== undefined, measure];
@@ -125,7 +126,6 @@ async function paceOf(
     );
   }
   if (pace !== undefined) {
-    if (pace === 0) throw new ConfigError("Cannot train 0 images per second");
     const images = plan.phases.reduce((sum, { images }) => sum + images, 0);
     return { seconds: images / pace };
   }

@@ -11,6 +11,7 @@ import {
   submit,
 } from "../slurm/mod.ts";
 import { type Options, parseOptions } from "./options.ts";
+import { paceGiven } from "./pace.ts";
 import { budgetOf, checkSize, layoutOf } from "./slurm_layout.ts";
 import { describeJob } from "./slurm_text.ts";
 
@@ -59,8 +60,9 @@ export async function slurm(args: readonly string[]): Promise<number> {
       "run-dir",
       "resume",
       "sbatch",
+      "images-per-second",
     ],
-    number: ["jobs", "images-per-second", "reserve"],
+    number: ["jobs", "reserve"],
     boolean: ["dry-run", "json", "help"],
   });
   const terminal = new Console(realEnv);
@@ -121,12 +123,7 @@ export async function slurm(args: readonly string[]): Promise<number> {
     ...(array === undefined ? {} : { array }),
     ...(extra === undefined ? {} : { extra }),
   };
-  const pace = options.number("images-per-second");
-  if (pace === 0) {
-    throw new ConfigError("Cannot use --images-per-second 0: nothing ends", {
-      hint: "give the pace of an earlier run, which its console shows as img/s",
-    });
-  }
+  const pace = paceGiven(options);
   const jobs = options.number("jobs") ?? 1;
   if (jobs < 1 || jobs > 100) {
     throw new ConfigError(`Cannot submit ${jobs} jobs: 1 to 100 are possible`);

@@ -61,7 +61,7 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       "ranks=auto",
       "--nodes=1",
       "--array=1-3",
-      "--images-per-second=1",
+      "--images-per-second=0.5",
       "--sbatch",
       "--account=lab -q long",
       "--json",
@@ -74,7 +74,7 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
     match(script, /^#SBATCH --account=lab -q long$/m);
     match(
       array.stderr,
-      /: 00:09:04 each, 1\.8 GPU hours for all 3, in 1 job each$/m,
+      / at 0\.5\/s: 00:18:08 each, 3\.6 GPU hours for all 3, in 1 job each$/m,
     );
     match(
       script,
@@ -99,6 +99,11 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       [["--nodes=1,1", "--array=1-2", "ranks=auto"], 2, /no such jobs$/m],
       [["--nodes=1", "--array=5-1", "ranks=auto"], 2, /it has no numbers$/m],
       [["--nodes=1,1,1", "--partition=main,new"], 2, /^hint: .* one for all$/m],
+      [
+        ["--nodes=1", "--images-per-second=0", "ranks=auto"],
+        2,
+        /it is no pace$/m,
+      ],
       [["--nodes=1", "other.json"], 2, /one configuration at a time$/m],
       [
         ["--nodes=1", "student.weights=none.safetensors"],

@@ -198,8 +198,14 @@ async function planned(
   } as unknown as Plan;
   const options = parseOptions(args, {
     verb: "plan",
-    string: ["step-ms", "link", "transport", "time-limit"],
-    number: ["images-per-second", "ranks-per-node"],
+    string: [
+      "step-ms",
+      "link",
+      "transport",
+      "time-limit",
+      "images-per-second",
+    ],
+    number: ["ranks-per-node"],
     boolean: ["measure"],
   });
   const { prediction } = await planTime(realEnv, plan, options, {
@@ -268,6 +274,8 @@ Deno.test("planTime() refuses what it cannot predict from", async () => {
     ],
     [["--step-ms=9", "--time-limit=0"], /in jobs of 00:00:00/],
     [["--time-limit=60"], /pace is not known/],
+    [["--images-per-second=0"], /it is no pace/],
+    [["--images-per-second=x"], /it is no pace/],
   ] as const;
   for (const [args, text] of wrong) await rejects(planned(args, [4e6]), text);
 });
