@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { type Env, EnvironmentError } from "../../src/env/mod.ts";
+import { ConfigError, type Env, EnvironmentError } from "../../src/env/mod.ts";
 import { PLACE_VARIABLES, TUNING_VARIABLES } from "../communicator/mod.ts";
 import { tuningFolderOf } from "./cache_folder.ts";
 import {
@@ -69,6 +69,13 @@ export async function launchProgram(
 ): Promise<LaunchEnd> {
   const { env, size, logFolder, elsewhere, signal } = options;
   const folder = await makeFolder(elsewhere !== undefined);
+  await using _left = {
+    async [Symbol.asyncDispose]() {
+      // Of a server that did not start the log tells why.
+      const log = await env.disk.stat(`${folder}/nats-server.log`);
+      if (log === undefined) await env.disk.remove(folder);
+    },
+  };
   const logs = new RankLogs(options.onWarning);
   if (logFolder !== undefined) await logs.open(logFolder, size);
   await using server = await openServer(
@@ -212,9 +219,18 @@ class RankLogs {
   }
 
   async open(folder: string, size: number): Promise<void> {
-    await Deno.mkdir(folder, { recursive: true });
-    for (let rank = 0; rank < size; rank++) {
-      this.#files.push(await Deno.create(`${folder}/rank-${rank}.log`));
+    try {
+      await Deno.mkdir(folder, { recursive: true });
+      for (let rank = 0; rank < size; rank++) {
+        this.#files.push(await Deno.create(`${folder}/rank-${rank}.log`));
+      }
+    } catch (cause) {
+      throw new ConfigError(
+        `Cannot write logs of ranks into ${folder}: ${
+          (cause as Error).message
+        }`,
+        { cause, hint: "--per-rank-log names a folder of yours" },
+      );
     }
   }
 

@@ -203,6 +203,25 @@ Deno.test("nothing is left of ranks, server and temporary files when their launc
   await Deno.remove(folder);
 });
 
+Deno.test("launch leaves no file behind when it cannot start", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-launch-test-" });
+  for (
+    const [option, problem] of [
+      ["--nats=nowhere", /Cannot use --nats nowhere: it is no address/],
+      ["--per-rank-log=/dev/null/logs", /Cannot write logs of ranks into/],
+    ] as const
+  ) {
+    const { code, stderr } = await command(
+      ["launch", "-n", "2", option, PROGRAMS, "print"],
+      { TMPDIR: folder },
+    );
+    strictEqual(code, 2, stderr);
+    match(stderr, problem);
+    deepStrictEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+  }
+  await Deno.remove(folder);
+});
+
 Deno.test("launch refuses bad usage with exit code 2", async () => {
   const cases: [string[], RegExp][] = [
     [["launch", PROGRAMS], /-n : 1 to 64 ranks are possible/],
