@@ -70,7 +70,9 @@ function componentOf(
   const { name, gpusPerNode, cpusPerNode } = partition;
   if (nodes > partition.nodes) {
     throw new ConfigError(
-      `Cannot use ${nodes} nodes: the partition ${name} has ${partition.nodes}`,
+      `Cannot use ${nodes} nodes: the partition ${name} has ${partition.nodes}${
+        gpusPerNode > 0 ? " with GPUs" : ""
+      }`,
     );
   }
   const ranksPerNode = ranks ?? Math.max(1, gpusPerNode);

@@ -24,6 +24,9 @@ export interface JobAbout {
   array: string | undefined;
 }
 
+/** As administrators name slices, after NVIDIA's profiles: `a100_3g.20gb`. */
+const MIG_SLICE = /\dg\.\d+gb/;
+
 /** What a job asks for and costs, in lines for people. */
 export function describeJob(about: JobAbout): string[] {
   const { config, layout, size, budget, jobs, array } = about;
@@ -48,6 +51,12 @@ export function describeJob(about: JobAbout): string[] {
       `warning: the nodes may have different GPUs (${
         kinds.join(", ")
       }): a run on several kinds ends at its start, unless mixed=true`,
+    );
+  }
+  const slice = kinds.find((kind) => MIG_SLICE.test(kind));
+  if (slice !== undefined) {
+    lines.push(
+      `warning: ${slice} is a slice of a GPU (MIG), which has no Vulkan: --sbatch --gres=gpu:TYPE:N asks for whole ones`,
     );
   }
   return lines;

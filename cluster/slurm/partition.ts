@@ -11,6 +11,7 @@ export interface Partition {
   /** What SLURM calls them, such as `a100`, where it has names for them. */
   gpuKinds: readonly string[];
   cpusPerNode: number;
+  /** Those with GPUs, where there are some. */
   nodes: number;
   /** Longest time of a job in seconds; `Infinity` without a limit. */
   timeLimit: number;
@@ -39,33 +40,39 @@ export async function partitionFacts(name?: string): Promise<Partition> {
   );
 }
 
-/** Partitions in the output of sinfo: a line for each kind of node. */
+/**
+ * Partitions in the output of sinfo: a line for each kind of node. Where some have
+ * GPUs, the others are not counted: they get no job that asks for them.
+ */
 export function parsePartitions(text: string): Partition[] {
-  const partitions = new Map<string, Partition>();
-  for (const line of text.split("\n").filter((line) => line.trim() !== "")) {
-    const [marked = "", limit = "", gres = "", cpus = "", nodes = ""] = line
-      .split("|");
-    const name = marked.replace(/\*$/, "");
-    const kind: Partition = {
-      name,
-      isDefault: marked.endsWith("*"),
-      ...gpusOf(gres),
-      // Nodes that differ are written `16+`: each has at least so many.
-      cpusPerNode: Number.parseInt(cpus, 10) || 1,
-      nodes: Number.parseInt(nodes, 10) || 0,
-      timeLimit: parseDuration(limit),
+  const kinds = text.split("\n").filter((line) => line.trim() !== "")
+    .map(parseKind);
+  return [...Map.groupBy(kinds, ({ name }) => name).values()].map((all) => {
+    const withGpus = all.filter(({ gpusPerNode }) => gpusPerNode > 0);
+    const nodes = withGpus.length > 0 ? withGpus : all;
+    return {
+      ...nodes[0]!,
+      gpusPerNode: Math.min(...nodes.map(({ gpusPerNode }) => gpusPerNode)),
+      gpuKinds: [...new Set(nodes.flatMap(({ gpuKinds }) => gpuKinds))],
+      cpusPerNode: Math.min(...nodes.map(({ cpusPerNode }) => cpusPerNode)),
+      nodes: nodes.reduce((sum, { nodes }) => sum + nodes, 0),
     };
-    const known = partitions.get(name);
-    if (known === undefined) partitions.set(name, kind);
-    else {
-      known.nodes += kind.nodes;
-      known.cpusPerNode = Math.min(known.cpusPerNode, kind.cpusPerNode);
-      const counts = [known.gpusPerNode, kind.gpusPerNode].filter((n) => n > 0);
-      known.gpusPerNode = counts.length === 0 ? 0 : Math.min(...counts);
-      known.gpuKinds = [...new Set([...known.gpuKinds, ...kind.gpuKinds])];
-    }
-  }
-  return [...partitions.values()];
+  });
+}
+
+/** Nodes of one kind in a partition. */
+function parseKind(line: string): Partition {
+  const [marked = "", limit = "", gres = "", cpus = "", nodes = ""] = line
+    .split("|");
+  return {
+    name: marked.replace(/\*$/, ""),
+    isDefault: marked.endsWith("*"),
+    ...gpusOf(gres),
+    // Nodes that differ are written `16+`: each has at least so many.
+    cpusPerNode: Number.parseInt(cpus, 10) || 1,
+    nodes: Number.parseInt(nodes, 10) || 0,
+    timeLimit: parseDuration(limit),
+  };
 }
 
 /** GPUs in a list of resources, such as `gpu:tesla:4(S:0-1),nic:1`. */

@@ -5,6 +5,7 @@ import { command, withTinyRun } from "../cluster/train_process.ts";
 const SINFO = `#!/bin/sh
 echo 'main*|2:00:00|gpu:t4:4(S:0-1)|16|8'
 echo 'new|2:00:00|gpu:a100:4|16|2'
+echo 'cut|2:00:00|gpu:a100_3g.20gb:2|16|2'
 echo 'debug|30:00|(null)|4|2'
 `;
 
@@ -81,12 +82,15 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       /^set -- .* "seed=\$SLURM_ARRAY_TASK_ID" \S+\/run"\/seed-\$SLURM_ARRAY_TASK_ID"$/m,
     );
 
+    const slices = await verb("--nodes=1", "--partition=cut", "--dry-run");
+    match(slices.stderr, /^warning: a100_3g\.20gb is a slice /m);
+
     const wrong = [
-      [["--nodes=9", "ranks=auto"], 2, /the partition main has 8$/m],
+      [["--nodes=9", "ranks=auto"], 2, /the partition main has 8 with GPUs$/m],
       [
         ["--nodes=1", "--partition=x"],
         2,
-        /^hint: partitions: main new debug$/m,
+        /^hint: partitions: main new cut debug$/m,
       ],
       [
         ["--nodes=1", "--time=1", "ranks=auto"],

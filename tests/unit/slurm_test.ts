@@ -125,7 +125,7 @@ Deno.test("parseDuration() and formatDuration() speak SLURM's times", () => {
 Deno.test("parsePartitions() finds the GPUs, cores and limits of partitions", () => {
   deepStrictEqual(
     parsePartitions(
-      "gpu*|1-00:00:00|gpu:tesla:4(S:0-1),nic:2|16+|6\ngpu*|1-00:00:00|gpu:2|32|1\ncpu|infinite|(null)|8|2",
+      "gpu*|1-00:00:00|(null)|8|3\ngpu*|1-00:00:00|gpu:tesla:4(S:0-1),nic:2|16+|6\ngpu*|1-00:00:00|gpu:2|32|1\ncpu|infinite|(null)|8|2",
     ),
     [
       {
