@@ -172,10 +172,13 @@ async function findRun(options: Options): Promise<Found> {
     });
     return { ...place, url: join, credentials: tokenFile };
   }
+  const credentials = options.string("credentials");
+  if (url !== undefined && credentials === undefined) {
+    required("token-file", tokenFile);
+  }
   const place = placeOf(options);
   const localRank = place?.localRank ?? 0;
   const runFolder = required("run-dir", folder);
-  const credentials = options.string("credentials");
   if (credentials === undefined) {
     const life = options.string("life");
     const found = await joinRun(realEnv, {

@@ -34,6 +34,7 @@ const WRONG: [string[], number, RegExp][] = [
   [["doctor", "--ranks=2"], 2, /only --cluster has ranks/],
   [["doctor", "--cluster", "--ranks=0"], 2, /nothing to measure/],
   [["bundle", "/no/such/x.tar.xz"], 2, /no folder \/no\/such\//],
+  [["rank", "--join=nats://n1"], 2, /--token-file is missing\nhint: /],
   [["rank", "--rank", "1"], 2, /^error: .*--size/],
 ];
 
