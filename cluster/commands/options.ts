@@ -32,7 +32,7 @@ export function parseOptions(
   const { verb, string = [], boolean = [], number = [], dashed = [] } = spec;
   const hint = `deno task ${verb} --help lists the options`;
   const known = [...string, ...boolean, ...number];
-  const values = parseArgs(joinDashed(args, dashed), {
+  const values = parseArgs(joinDashed(args, dashed, known), {
     string: ["_", ...string, ...number],
     boolean: [...boolean],
     unknown(arg, key) {
@@ -88,11 +88,13 @@ export function parseOptions(
 function joinDashed(
   args: readonly string[],
   names: readonly string[],
+  known: readonly string[],
 ): string[] {
   const joined: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const takesNext = names.some((name) => args[i] === `--${name}`) &&
-      i + 1 < args.length;
+      i + 1 < args.length &&
+      !known.some((name) => args[i + 1] === `--${name}`);
     joined.push(takesNext ? `${args[i]}=${args[++i]}` : args[i]!);
   }
   return joined;

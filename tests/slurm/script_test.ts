@@ -108,6 +108,7 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
         2,
         /it is no pace$/m,
       ],
+      [["--nodes=1", "--sbatch"], 2, /--sbatch: it needs one value$/m],
       [["--nodes=1", "other.json"], 2, /one configuration at a time$/m],
       [
         ["--nodes=1", "student.weights=none.safetensors"],
