@@ -3,6 +3,8 @@ import type { Context } from "./context.ts";
 import { openPhase, rehearse } from "./run_phase.ts";
 import { timeSteps } from "./timed_steps.ts";
 
+/** A run begins after so many milliseconds of steps. */
+const LEAST_MS = 1500;
 /** Sum of all weights, about. */
 const PARTS = 1000;
 
@@ -89,11 +91,10 @@ async function measureSpeed(context: Context): Promise<number> {
   const { microBatch, scratch } = await rehearse(alone, "baseline");
   device.memory.restart();
   using phase = await openPhase({ ...alone, microBatch, scratch }, "baseline");
-  const times = await timeSteps(
-    alone,
-    phase.recipe,
-    () => communicator.barrier(),
-  );
+  const times = await timeSteps(alone, phase.recipe, {
+    leastMs: LEAST_MS,
+    onWarm: () => communicator.barrier(),
+  });
   const ms = times.flat().reduce((sum, piece) => sum + piece, 0);
   return 1000 * times.length * images / ms;
 }

@@ -10,6 +10,9 @@ import { silentOptions } from "./silent_options.ts";
 import { phasesWithSteps } from "./teachers.ts";
 import { timeSteps } from "./timed_steps.ts";
 
+/** Each phase's steps are timed so long: how they vary counts too. */
+const LEAST_MS = 4000;
+
 /** Which rank {@linkcode timeRank} is, and of which world. */
 export interface TimedRank
   extends Pick<EngineOptions, "env" | "config" | "runFolder" | "cacheFolder"> {
@@ -53,7 +56,7 @@ export async function timeRank(
     device.memory.restart();
     using phase = await openPhase({ ...context, microBatch, scratch }, name);
     device.check();
-    times[name] = await timeSteps(context, phase.recipe);
+    times[name] = await timeSteps(context, phase.recipe, { leastMs: LEAST_MS });
   }
   return times;
 }

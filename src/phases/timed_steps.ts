@@ -4,21 +4,26 @@ import { StepRunner } from "./step_runner.ts";
 
 /** Steps that compile and warm up. */
 const WARM_UP = 2;
-/** Steps that are timed: at least so many, and for so long. */
+/** Steps that are timed, at least. */
 const LEAST_STEPS = 3;
-const LEAST_MS = 4000;
+
+/** How {@linkcode timeSteps} times. */
+export interface TimedStepsOptions {
+  /** For so long, at least. */
+  leastMs: number;
+  /** Awaited before the first step that is timed. */
+  onWarm?: () => Promise<void>;
+}
 
 /**
  * Runs steps of a recipe as the training loop does, but with a learning rate of 0;
  * resolves with the milliseconds of each, from one wait for other ranks to the next:
  * a single piece for a rank alone.
- *
- * @param onWarm Awaited before the first step that is timed.
  */
 export async function timeSteps(
   context: Context,
   recipe: Recipe,
-  onWarm?: () => Promise<void>,
+  { leastMs, onWarm }: TimedStepsOptions,
 ): Promise<number[][]> {
   const { clock } = context.env;
   const { step: program } = recipe;
@@ -48,7 +53,7 @@ export async function timeSteps(
     pieces = [];
     if (step < WARM_UP) continue;
     times.push(...timed);
-    if (times.length >= LEAST_STEPS && clock.now() - since >= LEAST_MS) {
+    if (times.length >= LEAST_STEPS && clock.now() - since >= leastMs) {
       program.drain();
       return times;
     }
