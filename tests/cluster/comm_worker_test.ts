@@ -1,85 +1,17 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { realEnv } from "../../src/env/mod.ts";
+import type { NatsServer } from "../../cluster/launch/nats_server.ts";
 import { PHASES } from "../../src/phases/mod.ts";
-import {
-  type NatsServer,
-  startNatsServer,
-} from "../../cluster/launch/nats_server.ts";
 import {
   CollectiveTimeoutError,
   CommWorker,
-  type Wait,
   type WorkerCommunicator,
 } from "../../cluster/communicator/mod.ts";
-import { Life } from "../../cluster/rank/life.ts";
-import { Membership } from "../../cluster/rank/membership.ts";
 import { connectControl, NoAnswerError } from "../../cluster/links/mod.ts";
-import {
-  type Heartbeat,
-  LIFE,
-  LIFE_WORDS,
-  subjectsOf,
-} from "../../cluster/protocol.ts";
+import { type Heartbeat, LIFE, subjectsOf } from "../../cluster/protocol.ts";
+import { newLife, withServer, withWorkers } from "./comm_workers.ts";
 
 const subjects = subjectsOf("test");
-
-async function withServer(
-  test: (server: NatsServer) => Promise<void>,
-): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "signet-nats-" });
-  try {
-    await using server = await startNatsServer({
-      env: realEnv,
-      folder,
-      run: "test",
-    });
-    await test(server);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
-function newLife(): Int32Array<SharedArrayBuffer> {
-  return new Int32Array(new SharedArrayBuffer(LIFE_WORDS * 4));
-}
-
-interface Started {
-  workers: CommWorker[];
-  ranks: WorkerCommunicator[];
-}
-
-async function withWorkers(
-  options: {
-    size: number;
-    deadlineMs?: number;
-    onWarning?: (rank: number, wait: Wait) => void;
-  },
-  test: (started: Started, server: NatsServer) => Promise<void>,
-): Promise<void> {
-  const { size, deadlineMs = 20_000, onWarning } = options;
-  await withServer(async (server) => {
-    const workers = await Promise.all(
-      Array.from({ length: size }, (_, rank) =>
-        CommWorker.open({
-          credentials: server.rank,
-          rank,
-          life: newLife(),
-          onWarning: (wait) => onWarning?.(rank, wait),
-        })),
-    );
-    const ranks = await Promise.all(
-      workers.map((worker) =>
-        worker.join({
-          members: workers.map(({ rank }) => rank),
-          deadlineMs,
-          warnAfterMs: deadlineMs / 4,
-        })
-      ),
-    );
-    await test({ workers, ranks }, server);
-    await Promise.all(workers.map((worker) => worker.close()));
-  });
-}
 
 Deno.test("WorkerCommunicator runs all collectives in call order", async () => {
   await withWorkers({ size: 3 }, async ({ ranks }) => {
@@ -205,119 +137,6 @@ Deno.test("abort() rejects what waits and what comes, naming the rank", async ()
         reason: "killed by signal 9",
       });
     }
-  });
-});
-
-Deno.test("Membership joins those who are left, while one of the others sends on, and those who are left of them", async () => {
-  await withWorkers({ size: 4 }, async ({ workers, ranks }) => {
-    const members = workers.map((worker, rank) =>
-      new Membership({
-        env: realEnv,
-        rank,
-        size: 4,
-        worker,
-        life: new Life(),
-      })
-    );
-    const settings = {
-      link: "auto",
-      deadlineMs: 20_000,
-      algorithm: "auto",
-    } as const;
-    const order = (generation: number, left: number[]) => {
-      for (const rank of left) {
-        members[rank]!.order({
-          kind: "regroup",
-          generation,
-          members: left,
-          reason: "rank 0: killed",
-        });
-      }
-    };
-    // Rank 0 is thought to be dead and goes on sending under the old generation.
-    const sent = ranks.map((rank) =>
-      rank.allReduce(rank.allocate(100_000).fill(1))
-    );
-    const first = await Promise.allSettled(sent);
-    ok(first.every(({ status }) => status === "fulfilled"));
-    const late = ranks[0]!.allReduce(ranks[0]!.allocate(100_000).fill(1));
-    const fenced = rejects(late, { name: "RankFailedError" });
-    const waiting = ranks[1]!.allReduce(ranks[1]!.allocate(100_000));
-    order(2, [1, 2, 3]);
-    await rejects(waiting, { name: "RankFailedError" });
-    const rejoining = [1, 2].map((r) => members[r]!.rejoin(settings));
-    // Rank 3 is lost before it has come.
-    order(3, [1, 2]);
-    const left = await Promise.all(rejoining);
-    const buffers = left.map((rank, place) => {
-      strictEqual(rank!.rank, place);
-      strictEqual(rank!.size, 2);
-      return rank!.allocate(100_000).fill(place + 1);
-    });
-    await Promise.all(
-      left.map((rank, place) => rank!.allReduce(buffers[place]!)),
-    );
-    for (const buffer of buffers) ok(buffer.every((value) => value === 3));
-    deepStrictEqual(members[1]!.members, [1, 2]);
-    const counts = await Promise.all(
-      [1, 2].map((rank) => workers[rank]!.counts()),
-    );
-    ok(counts.every((count) => count!.corrupt === 0));
-    workers[0]!.abort("fenced");
-    await fenced;
-  });
-});
-
-Deno.test("Membership meets anew over a server that is started again meanwhile", async () => {
-  await withWorkers({ size: 3 }, async ({ workers }, server) => {
-    const members = workers.map((worker, rank) =>
-      new Membership({ env: realEnv, rank, size: 3, worker, life: new Life() })
-    );
-    const order = (generation: number, left: number[]) =>
-      left.map((rank) =>
-        members[rank]!.order({
-          kind: "regroup",
-          generation,
-          members: left,
-          reason: "rank 0: killed",
-        })
-      );
-    const rejoin = (left: number[]) =>
-      Promise.all(left.map((rank) =>
-        members[rank]!.rejoin({
-          link: "auto",
-          deadlineMs: 20_000,
-          algorithm: "auto",
-        })
-      ));
-    Deno.kill(server.pid, "SIGKILL");
-    await server.ended;
-    order(2, [1, 2]);
-    const meeting = rejoin([1, 2]);
-    await realEnv.timers.sleep(700);
-    await server.restart();
-    const ranks = await meeting;
-    const buffers = ranks.map((rank) => rank!.allocate(100).fill(1));
-    await Promise.all(ranks.map((rank, i) => rank!.allReduce(buffers[i]!)));
-    for (const buffer of buffers) ok(buffer.every((value) => value === 2));
-
-    // A rank that waits for the server is told of another loss.
-    Deno.kill(server.pid, "SIGKILL");
-    await server.ended;
-    order(3, [1, 2]);
-    const told = rejoin([1, 2]);
-    await realEnv.timers.sleep(300);
-    order(4, [2]);
-    await realEnv.timers.sleep(300);
-    await server.restart();
-    members[1]!.order({
-      kind: "regroup",
-      generation: 4,
-      members: [1],
-      reason: "parted",
-    });
-    const [first, second] = await told;
-    deepStrictEqual([first!.size, second!.size], [1, 1]);
   });
 });
 

@@ -9,7 +9,7 @@ import {
   ranksOf,
   readJson,
   teacherOnly,
-  withTinyRun,
+  withTraining,
 } from "./train_process.ts";
 
 /** Enough steps to be struck in the middle of; a loss ends the run, and is soon known. */
@@ -23,11 +23,7 @@ async function strike(
   signal: Deno.Signal,
   check: (end: CommandEnd, run: string, pid: number) => Promise<void>,
 ): Promise<void> {
-  await withTinyRun(async ({ folder, config }) => {
-    const run = `${folder}/run`;
-    const args = ["train", config, "--run-dir", run, ...STEPS];
-    const process = new CommandProcess(args);
-    await process.seeFile(`${run}/checkpoints/last`);
+  await withTraining(STEPS, async (process, run) => {
     const pid = (await ranksOf(run))[1]!;
     Deno.kill(pid, signal);
     const end = await process.end;
@@ -76,11 +72,7 @@ Deno.test("train names a rank that is stopped in mid-phase and ends the others",
 });
 
 Deno.test("train names a rank that hangs while it still beats", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    const run = `${folder}/run`;
-    const args = ["train", config, "--run-dir", run, ...STEPS];
-    const process = new CommandProcess(args);
-    await process.seeFile(`${run}/checkpoints/last`);
+  await withTraining(STEPS, async (process, run) => {
     // Writing to a pipe that nobody reads blocks as a lost file system does.
     const { success } = await new Deno.Command("mkfifo", {
       args: [`${run}/metrics.jsonl`],
@@ -97,11 +89,7 @@ Deno.test("train names a rank that hangs while it still beats", async () => {
 });
 
 Deno.test("train leaves no rank and no server when it is killed itself", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    const run = `${folder}/run`;
-    const args = ["train", config, "--run-dir", run, ...STEPS];
-    const process = new CommandProcess(args);
-    await process.seeFile(`${run}/checkpoints/last`);
+  await withTraining(STEPS, async (process, run) => {
     process.signal("SIGKILL");
     await process.end;
     const pids = await ranksOf(run);

@@ -8,10 +8,10 @@ import type { StopRequest } from "../../cluster/coordinator/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import {
   checkNoneLeft,
-  CommandProcess,
   ranksOf,
   teacherOnly,
   withTinyRun,
+  withTraining,
 } from "./train_process.ts";
 
 const STEPS = [...teacherOnly(4000), "onRankLoss=stop"];
@@ -24,18 +24,6 @@ async function lose(path: string): Promise<void> {
   ok(success);
 }
 
-async function withTraining(
-  test: (process: CommandProcess, run: string) => Promise<void>,
-): Promise<void> {
-  await withTinyRun(async ({ folder, config }) => {
-    const run = `${folder}/run`;
-    const args = ["train", config, "--run-dir", run, ...STEPS];
-    const process = new CommandProcess(args);
-    await process.seeFile(`${run}/checkpoints/last`);
-    await test(process, run);
-  });
-}
-
 async function untilNoneLeft(run: string): Promise<void> {
   for (let i = 0; i < 500; i++) {
     if (await checkNoneLeft(run).then(() => true, () => false)) return;
@@ -45,7 +33,7 @@ async function untilNoneLeft(run: string): Promise<void> {
 }
 
 Deno.test("train ends when it is interrupted twice although its journal hangs", async () => {
-  await withTraining(async (process, run) => {
+  await withTraining(STEPS, async (process, run) => {
     await lose(`${run}/events.jsonl`);
     process.signal("SIGINT");
     // A second one that comes at once is taken for an echo of the first.
@@ -61,7 +49,7 @@ Deno.test("train ends when it is interrupted twice although its journal hangs", 
 });
 
 Deno.test("ranks end with a coordinator that is killed although their log hangs", async () => {
-  await withTraining(async (process, run) => {
+  await withTraining(STEPS, async (process, run) => {
     const pids = await ranksOf(run);
     for (const rank of pids.keys()) {
       await lose(`${run}/logs/rank-${rank}.jsonl`);
@@ -83,7 +71,7 @@ Deno.test("ranks end with a coordinator that is killed although their log hangs"
 });
 
 Deno.test("train says why a run failed although its report cannot be written", async () => {
-  await withTraining(async (process, run) => {
+  await withTraining(STEPS, async (process, run) => {
     await Deno.mkdir(`${run}/report.html`);
     Deno.kill((await ranksOf(run))[1]!, "SIGKILL");
     const { code, stderr } = await process.end;

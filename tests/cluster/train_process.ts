@@ -121,6 +121,20 @@ export async function withTinyRun(
   }
 }
 
+/** Trains in a folder of its own until there is a checkpoint. */
+export async function withTraining(
+  settings: readonly string[],
+  use: (process: CommandProcess, run: string) => Promise<void>,
+): Promise<void> {
+  await withTinyRun(async ({ folder, config }) => {
+    const run = `${folder}/run`;
+    const args = ["train", config, "--run-dir", run, ...settings];
+    const process = new CommandProcess(args);
+    await process.seeFile(`${run}/checkpoints/last`);
+    await use(process, run);
+  });
+}
+
 export interface Event {
   event: string;
   [key: string]: unknown;
