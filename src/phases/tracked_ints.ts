@@ -19,7 +19,10 @@ export class TrackedInts {
 
   set(place: number, value: number): void {
     this.#values[place] = value;
-    if (this.#saved !== undefined) this.#changed.push(place);
+    if (this.#saved === undefined) return;
+    this.#changed.push(place);
+    // A copy costs less by now, and this list has an end.
+    if (this.#changed.length > this.length) this.#forget();
   }
 
   [Symbol.iterator](): IterableIterator<number> {
@@ -36,6 +39,10 @@ export class TrackedInts {
 
   restore(values: ArrayLike<number>): void {
     this.#values.set(values);
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#saved = undefined;
     this.#changed = [];
   }

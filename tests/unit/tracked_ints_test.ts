@@ -26,6 +26,19 @@ Deno.test("TrackedInts goes back to what was saved, and on from there", () => {
   deepStrictEqual(Array.from(ints.save()), [3, 2, 1]);
 });
 
+Deno.test("TrackedInts keeps what was saved though everything changes often", () => {
+  const ints = new TrackedInts(2, 0);
+  const saved = ints.save();
+  for (let value = 1; value <= 9; value++) ints.set(value % 2, value);
+  deepStrictEqual(Array.from(saved), [0, 0]);
+  deepStrictEqual(Array.from(ints.save()), [8, 9]);
+  deepStrictEqual(
+    Array.from(saved),
+    [0, 0],
+    "it had too many changes to follow",
+  );
+});
+
 Deno.test("TrackedInts of any changes saves what a copy would", () => {
   const ints = new TrackedInts(50, 0);
   const plain = new Int32Array(50);
