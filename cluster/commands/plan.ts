@@ -29,11 +29,14 @@ within 5 %. Images are read, since their number and size decide; nothing is writ
                       (auto: a common GPU where there is no adapter)
   --mixed             ranks on different adapters, as for train
   --speeds 2,1,1      with it: how fast each rank is beside this machine's adapter,
-                      or the one of --step-ms; ranks divide images by it
+                      or the one of --step-ms or --gflops; they divide images by it
   --measure           times some steps of one rank, with all that it does but for
                       waiting for the others, and predicts steps, efficiency and
                       time; what it writes is removed
   --step-ms MS        predicts from the time of a rank's step alone
+  --gflops R          predicts from each phase's matrix products at R GFLOP/s, as
+                      doctor --cluster measures them, and nothing else: real steps
+                      take longer, and wait for the network a smaller part of it
   --link RATE         network of a node, for the prediction (default: 10Gbit)
   --transport NAME    direct (rank to rank), nats (a server on every node) or
                       central (one server for all); default direct
@@ -64,6 +67,7 @@ export async function plan(args: readonly string[]): Promise<number> {
       "adapter",
       "form",
       "step-ms",
+      "gflops",
       "link",
       "transport",
       "time-limit",
@@ -121,6 +125,11 @@ export async function plan(args: readonly string[]): Promise<number> {
   const verbose = options.boolean("verbose");
   for (const line of describe(made, device, verbose)) terminal.result(line);
   for (const line of describeTime(time)) terminal.result(line);
+  if (options.string("gflops") !== undefined) {
+    terminal.note(
+      "gflops  matrix products alone: steps take longer than this, and wait for the network a smaller part of it",
+    );
+  }
   if (config.mixed && speeds === undefined && ranks > 1) {
     terminal.note(
       "mixed  a run measures how fast its ranks are; this is for equal ones: --speeds 2,1 tells others",
@@ -207,6 +216,7 @@ function describe(plan: Plan, device: Device, verbose: boolean): string[] {
         "steps",
         "parameters",
         "images/rank",
+        "FLOP/rank",
         "micro-batch",
         "peak/rank",
         "all-reduce/step",
@@ -222,6 +232,7 @@ function describe(plan: Plan, device: Device, verbose: boolean): string[] {
           String(phase.steps),
           `${(phase.parameters / 1e6).toFixed(2)} M`,
           phase.ranks.map(({ images }) => images).join(" or "),
+          operations(largest!.flops),
           batches(largest!),
           size(largest!.peak_bytes),
           size(phase.all_reduce_bytes),
@@ -290,6 +301,15 @@ function grouped(sizes: readonly number[]): [bytes: number, count: number][] {
   const counts = new Map<number, number>();
   for (const bytes of sizes) counts.set(bytes, (counts.get(bytes) ?? 0) + 1);
   return [...counts];
+}
+
+function operations(flops: number): string {
+  const [unit, scale] = flops < 1e9
+    ? ["M", 1e6]
+    : flops < 1e12
+    ? ["G", 1e9]
+    : ["T", 1e12];
+  return `${(flops / scale).toFixed(1)} ${unit}`;
 }
 
 function size(bytes: number): string {

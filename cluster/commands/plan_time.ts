@@ -1,6 +1,6 @@
 import type { Config } from "../../src/config/mod.ts";
 import { ConfigError, type Env } from "../../src/env/mod.ts";
-import type { Plan } from "../../src/phases/mod.ts";
+import type { PhasePlan, Plan } from "../../src/phases/mod.ts";
 import { table } from "../console.ts";
 import {
   chooseSplit,
@@ -76,8 +76,8 @@ interface TimeRequest {
 
 /**
  * The time of a run: at the pace that `--images-per-second` gives, or predicted from
- * `--step-ms` of a rank's share alone, or from `--measure`, which times steps of one
- * of the ranks on this adapter.
+ * `--step-ms` of a rank's share alone, from `--gflops` of its matrix products, or from
+ * `--measure`, which times steps of one of the ranks on this adapter.
  */
 export async function planTime(
   env: Env,
@@ -93,7 +93,7 @@ export async function planTime(
       "Cannot count jobs of a run whose pace is not known",
       {
         hint:
-          "add --measure, --step-ms or --images-per-second (an earlier run's summary.json has it)",
+          "add --measure, --step-ms, --gflops or --images-per-second (an earlier run's summary.json has it)",
       },
     );
   }
@@ -110,29 +110,29 @@ async function paceOf(
   { config, cpu, speeds }: TimeRequest,
 ): Promise<PlanTime> {
   const pace = paceGiven(options);
-  const stepMs = options.string("step-ms");
+  const stepMs = positive(options, "step-ms");
+  const gflops = positive(options, "gflops");
   const measure = options.boolean("measure");
-  const given = [pace !== undefined, stepMs !== undefined, measure];
-  if (given.filter(Boolean).length > 1) {
+  const sources = [pace, stepMs, gflops, measure || undefined]
+    .filter((source) => source !== undefined);
+  if (sources.length > 1) {
     throw new ConfigError(
-      "Cannot use several of --measure, --step-ms and --images-per-second",
+      "Cannot use several of --measure, --step-ms, --gflops and --images-per-second",
     );
   }
+  const predicts = sources.length > 0 && pace === undefined;
   const network = NETWORK.find((name) => options.string(name) !== undefined);
-  if (network !== undefined && stepMs === undefined && !measure) {
+  if (network !== undefined && !predicts) {
     throw new ConfigError(
       `Cannot use --${network}: no time is predicted from it`,
-      { hint: "add --measure, or --step-ms of a rank's step alone" },
+      { hint: "add --measure, --step-ms of a rank's step alone, or --gflops" },
     );
   }
   if (pace !== undefined) {
     const images = plan.phases.reduce((sum, { images }) => sum + images, 0);
     return { seconds: images / pace };
   }
-  if (stepMs === undefined && !measure) return {};
-  if (stepMs !== undefined && !(Number(stepMs) > 0)) {
-    throw new ConfigError(`Cannot use --step-ms ${stepMs}: it is no time`);
-  }
+  if (!predicts) return {};
   const link = options.string("link") ?? LINK;
   // As `train` would run here, unless a network is named.
   const here = measure && options.string("link") === undefined;
@@ -156,9 +156,13 @@ async function paceOf(
       speeds,
     })
     : undefined;
-  const alone = slowestShare(plan, speeds) * Number(stepMs);
+  const alone = (phase: PhasePlan) =>
+    stepMs === undefined
+      ? slowestProducts(phase, speeds) / (1e6 * gflops!)
+      : slowestShare(plan, speeds) * stepMs;
   const phases = plan.phases.map((phase): PhaseTime => {
-    const own = measured?.get(phase.phase) ?? { computeMs: alone, lateMs: 0 };
+    const own = measured?.get(phase.phase) ??
+      { computeMs: alone(phase), lateMs: 0 };
     const time = stepTime({
       ...own,
       bucketBytes: phase.bucket_bytes,
@@ -200,6 +204,29 @@ function slowestShare(
   const equal = Math.ceil(global_batch / ranks);
   return Math.max(
     ...shares.map((images, rank) => images / equal / speeds[rank]!),
+  );
+}
+
+/** Operations of the matrix products of the rank that takes longest, at speed 1. */
+function slowestProducts(
+  { ranks }: PhasePlan,
+  speeds: readonly number[] | undefined,
+): number {
+  return Math.max(
+    ...ranks.map((share) =>
+      share.flops / Math.min(...share.ranks.map((rank) => speeds?.[rank] ?? 1))
+    ),
+  );
+}
+
+/** An option's number, which is more than nothing. */
+function positive(options: Options, name: string): number | undefined {
+  const text = options.string(name);
+  if (text === undefined || (Number(text) > 0 && Number(text) < Infinity)) {
+    return text === undefined ? undefined : Number(text);
+  }
+  throw new ConfigError(
+    `Cannot use --${name} ${text}: it is no number above 0`,
   );
 }
 

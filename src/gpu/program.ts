@@ -72,6 +72,17 @@ export class Program {
     return this.#pieces.length;
   }
 
+  /** Floating-point operations that its dispatches declare: of matrix products. */
+  get flops(): number {
+    return this.#pieces.flat()
+      .flatMap(({ commands }) => commands)
+      .reduce(
+        (sum, command) =>
+          sum + (command.kind === "dispatch" ? command.flops : 0),
+        0,
+      );
+  }
+
   /** What follows is timed under this label. */
   section(label: string): void {
     this.#pieces.at(-1)!.push(new Section(label));

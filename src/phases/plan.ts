@@ -18,6 +18,8 @@ export interface RankPlan {
   /** Images that pass through the models together. */
   micro_batch: number;
   micro_batches: number;
+  /** Floating-point operations of a step's matrix products, attention among them. */
+  flops: number;
   peak_bytes: number;
   /** Bytes by kind at the peak. */
   memory: MemoryUse;
@@ -137,6 +139,7 @@ async function planPhase(
       images,
       micro_batch: rows,
       micro_batches: Math.ceil(images / rows),
+      flops: recipe.step.program.flops,
       peak_bytes: peakBytes,
       memory: atPeak,
       pool: { bytes, lower_bound: lowerBound, buffers: sizes },

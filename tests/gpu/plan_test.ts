@@ -135,6 +135,28 @@ Deno.test("planRun() lists shares, parameters and what ranks exchange", async ()
   });
 });
 
+Deno.test("planRun() counts the operations of matrix products as the model's shape gives them", async () => {
+  await withData(async (data) => {
+    const { dim, depth, patch } = { dim: 48, depth: 3, patch: 8 };
+    const shape = { dim, depth, patch, heads: 3 };
+    const [patches, classes] = [(32 / patch) ** 2, 10];
+    const tokens = patches + 1;
+    // Forward, gradients of what comes in, gradients of weights; images have none.
+    const embedding = 2 * 2 * patches * (3 * patch ** 2) * dim;
+    const blocks = 3 * depth * 24 * tokens * dim ** 2;
+    // Two products forward, seven backward, which forms the scores again.
+    const attention = depth * 9 * 2 * tokens ** 2 * dim;
+    const image = embedding + blocks + attention + 3 * 2 * dim * classes;
+    for (const [ranks, microBatch] of [[1, 0], [2, 0], [5, 3]] as const) {
+      const config = { ...CONFIG, teacher: shape, microBatch };
+      const { phases: [teacher] } = await planOf(data, ranks, config);
+      for (const { images, flops } of teacher!.ranks) {
+        strictEqual(flops / images, image, `${ranks} ranks, ${images} images`);
+      }
+    }
+  });
+});
+
 Deno.test("planRun() plans every recipe of configs/", async () => {
   await withData(async (data) => {
     using device = await Device.open({ form: "register" });
