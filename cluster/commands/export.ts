@@ -77,10 +77,11 @@ export async function exportModel(args: readonly string[]): Promise<number> {
       "every image is to be normalised to mean 0 and deviation 1 by itself (data.normalise=image)",
     );
   }
-  if (info.temperature !== undefined && !headless) {
+  const { temperature = 1 } = info;
+  if (temperature !== 1 && !headless) {
     notes.push(
       `calibrated confidences are those of the logits divided by ${
-        info.temperature.toFixed(4)
+        temperature.toFixed(4)
       }`,
     );
   }

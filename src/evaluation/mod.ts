@@ -13,7 +13,7 @@ export {
 export { argmaxRows, softmaxRows, totalVariation } from "./probabilities.ts";
 export { areaUnderRoc, type AucFigures } from "./auc.ts";
 export { percent, percentDigits } from "./percent.ts";
-export { fitTemperature } from "./temperature.ts";
+export { calibrate, type Calibration, fitTemperature } from "./temperature.ts";
 export { ROC_GRID, rocCurve, type RocCurves, rocCurves } from "./roc.ts";
 export {
   calibrationError,

@@ -6,6 +6,8 @@ const MOST = 20;
 /** Golden section: each step keeps 0.618 of the interval. */
 const STEPS = 60;
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
+/** Of one degree of freedom: what twice the log-likelihood falls by up to the ends of a 95 % interval. */
+const CHI_SQUARED = 3.841;
 
 /**
  * The temperature T for which softmax(logits / T) has the least negative
@@ -45,6 +47,52 @@ export function fitTemperature(
     }
   }
   return Math.exp((low + high) / 2);
+}
+
+/** A temperature, and what else it could be. */
+export interface Calibration {
+  /** Divides the logits. */
+  temperature: number;
+  /** 95 % interval by the likelihood ratio. */
+  low: number;
+  high: number;
+}
+
+/**
+ * The temperature to use: the fitted one where images clearly ask for it, or else 1.
+ * One that is fitted to the chance of few images makes the confidences of others
+ * worse as often as better.
+ */
+export function calibrate(
+  logits: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): Calibration {
+  const rows = rowsOf(logits, classes);
+  if (rows === 0 || classes < 2) {
+    return { temperature: 1, low: LEAST, high: MOST };
+  }
+  const best = fitTemperature(logits, labels, classes);
+  const loss = (temperature: number) =>
+    smoothedLoss(logits, labels, {
+      classes,
+      rest: 1 / (rows + 2),
+      scale: 1 / temperature,
+    });
+  const most = loss(best) + CHI_SQUARED / 2;
+  const end = (outer: number): number => {
+    if (loss(outer) <= most) return outer;
+    let [inside, outside] = [best, outer];
+    for (let step = 0; step < STEPS; step++) {
+      const middle = Math.sqrt(inside * outside);
+      if (loss(middle) <= most) inside = middle;
+      else outside = middle;
+    }
+    return inside;
+  };
+  const [low, high] = [end(LEAST), end(MOST)];
+  const clear = high < 1 || low > 1;
+  return { temperature: clear ? best : 1, low, high };
 }
 
 /** Sum over rows of the cross-entropy with smoothed targets. */

@@ -1,8 +1,8 @@
 import { calibrated } from "../classifier/mod.ts";
 import {
+  calibrate,
   evaluateConfidences,
   type Evaluation,
-  fitTemperature,
 } from "../evaluation/mod.ts";
 import type { Context } from "./context.ts";
 import type { PhaseSummary } from "./engine.ts";
@@ -50,7 +50,7 @@ export async function conclude(
   }
   if (recipe.conclude) Object.assign(summary, await recipe.conclude());
   if (classifies) {
-    const calibration = best && await calibrate(context, recipe, onBatch);
+    const calibration = best && await calibrateBest(context, recipe, onBatch);
     Object.assign(summary, calibration);
     const { temperature } = summary;
     Object.assign(
@@ -90,8 +90,8 @@ function evaluatorOf(
   });
 }
 
-/** Fits the temperature of the chosen model on the validation images. */
-async function calibrate(
+/** Finds the temperature of the chosen model by the validation images. */
+async function calibrateBest(
   context: Context,
   recipe: Recipe,
   onBatch: () => void,
@@ -101,13 +101,19 @@ async function calibrate(
     onBatch,
   });
   const { logits, labels, classes, ece15 } = await evaluator.run();
-  const temperature = fitTemperature(logits, labels, classes);
+  const { temperature, low, high } = calibrate(logits, labels, classes);
   const after = evaluateConfidences(
     calibrated(logits, temperature),
     labels,
     classes,
   );
-  return { temperature, val_ece: ece15, val_ece_calibrated: after.ece15 };
+  return {
+    temperature,
+    temperature_low: low,
+    temperature_high: high,
+    val_ece: ece15,
+    val_ece_calibrated: after.ece15,
+  };
 }
 
 /** Frees its memory before anything else is evaluated. */

@@ -6,6 +6,8 @@ import { listAt, numberAt, type RunData } from "./run_data.ts";
 
 const COLUMNS = [
   ["temperature", "Temperature", "number"],
+  ["temperature_low", "95 % from", "number"],
+  ["temperature_high", "to", "number"],
   ["test_ece", "Calibration error", "percent"],
   ["test_ece_calibrated", "Calibrated", "percent"],
   ["test_loss_calibrated", "Loss, calibrated", "loss"],
@@ -46,7 +48,9 @@ export function calibration(data: RunData): Html | undefined {
       class="hint">Share of right test images in each of 15 bins of confidence, where a
     bin holds enough of them. The temperature divides
     the logits; it is fitted on the validation images, stored with the model and applied by
-    <code>predict</code>. Distance to the teacher: total variation of the two predictions,
+    <code>predict</code>. Where 1 lies in its 95 % interval, it is left at 1. The interval is
+    that of the chance of few images; that a model's best step is chosen on the same ones
+    makes them a little easy for it, so that test images may ask for a larger temperature. Distance to the teacher: total variation of the two predictions,
     0 = equal, 100 % = disjoint.</p>
   `;
 }

@@ -1,6 +1,7 @@
 import { deepStrictEqual, ok, strictEqual, throws } from "node:assert";
 import {
   areaUnderRoc,
+  calibrate,
   evaluateLogits,
   fitRidge,
   fitTemperature,
@@ -57,6 +58,23 @@ Deno.test("fitTemperature() stays moderate when a few images are all right", () 
   const temperature = fitTemperature(logits, labels, CLASSES);
   const [top] = softmaxRows(logits.map((z) => z / temperature), CLASSES);
   assertClose([top!], [5 / 6], { atol: 1e-4 });
+});
+
+Deno.test("calibrate() leaves logits alone that few images do not clearly speak against", () => {
+  let [kept, inside] = [0, 0];
+  for (let seed = 0; seed < 60; seed++) {
+    const { logits, labels } = drawn(80, 10 * seed);
+    const found = calibrate(logits, labels, CLASSES);
+    if (found.temperature === 1) kept++;
+    const scaled = logits.map((value) => value * 3);
+    const { temperature, low, high } = calibrate(scaled, labels, CLASSES);
+    ok(temperature === fitTemperature(scaled, labels, CLASSES));
+    ok(low <= temperature && temperature <= high);
+    if (low <= 3 && 3 <= high) inside++;
+  }
+  // 95 % of 60 are 57.
+  ok(kept >= 53 && inside >= 53, `${kept} kept, ${inside} inside`);
+  deepStrictEqual(calibrate([], [], CLASSES).temperature, 1);
 });
 
 Deno.test("rocCurve() has the area of areaUnderRoc() and joins equal scores", () => {
