@@ -10,6 +10,8 @@ export interface OptionSpec {
   boolean?: readonly string[];
   /** Whole numbers from 0 on. */
   number?: readonly string[];
+  /** Those that may be given several times. */
+  list?: readonly string[];
   /** Those of `string` whose value may begin with a dash. */
   dashed?: readonly string[];
   /** How many arguments without a dash are allowed; default any number. */
@@ -21,6 +23,8 @@ export interface Options {
   string(name: string): string | undefined;
   boolean(name: string): boolean;
   number(name: string): number | undefined;
+  /** All values of one of `list`. */
+  list(name: string): readonly string[];
   readonly positional: readonly string[];
 }
 
@@ -29,12 +33,20 @@ export function parseOptions(
   args: readonly string[],
   spec: OptionSpec,
 ): Options {
-  const { verb, string = [], boolean = [], number = [], dashed = [] } = spec;
+  const {
+    verb,
+    string = [],
+    boolean = [],
+    number = [],
+    list = [],
+    dashed = [],
+  } = spec;
   const hint = `deno task ${verb} --help lists the options`;
-  const known = [...string, ...boolean, ...number];
+  const known = [...string, ...boolean, ...number, ...list];
   const values = parseArgs(joinDashed(args, dashed, known), {
-    string: ["_", ...string, ...number],
+    string: ["_", ...string, ...number, ...list],
     boolean: [...boolean],
+    collect: [...list],
     unknown(arg, key) {
       if (key === undefined) return true;
       const name = nearest(key, known);
@@ -52,19 +64,21 @@ export function parseOptions(
       { hint },
     );
   }
+  function required(name: string, value: unknown): string {
+    if (typeof value === "string" && value !== "") return value;
+    throw new ConfigError(`Cannot use --${name}: it needs one value`, { hint });
+  }
   function text(name: string): string | undefined {
     const value = values[name];
-    if (value === undefined) return undefined;
-    if (typeof value !== "string" || value === "") {
-      throw new ConfigError(`Cannot use --${name}: it needs one value`, {
-        hint,
-      });
-    }
-    return value;
+    return value === undefined ? undefined : required(name, value);
+  }
+  function all(name: string): string[] {
+    return (values[name] as unknown[]).map((value) => required(name, value));
   }
   // Wrong values are errors even where the verb never asks for them.
   for (const name of string) text(name);
   for (const name of number) whole(name);
+  for (const name of list) all(name);
   function whole(name: string): number | undefined {
     const value = text(name);
     if (value === undefined) return undefined;
@@ -79,6 +93,7 @@ export function parseOptions(
   return {
     string: text,
     number: whole,
+    list: all,
     boolean: (name) => values[name] === true,
     positional,
   };

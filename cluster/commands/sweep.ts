@@ -1,7 +1,7 @@
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console, table } from "../console.ts";
 import { surveyGpus } from "../gpus/mod.ts";
-import { allowedCores, chooseRun } from "../launch/mod.ts";
+import { allowedCores, chooseRun, requestedConfig } from "../launch/mod.ts";
 import {
   columnsOf,
   LABELS_KEY,
@@ -11,10 +11,11 @@ import {
   parseAxis,
   parseLabels,
   planSweep,
-  readMembers,
+  readMember,
   runMember,
   runMembers,
   type SettingResult,
+  SharedPhases,
   type Slot,
   slotsOf,
   STOPPED,
@@ -22,6 +23,7 @@ import {
   toJson,
   writeSweep,
 } from "../sweep/mod.ts";
+import { codeHash } from "../version.ts";
 import { type Options, parseOptions } from "./options.ts";
 
 const HELP = `Usage: sweep [CONFIG…] [key=value…] [options]
@@ -90,8 +92,8 @@ export async function sweep(args: readonly string[]): Promise<number> {
   });
   // Wrong settings are told before the first run starts.
   for (const member of plan.members) {
-    const all = [...overrides, ...member.overrides];
-    await chooseRun(realEnv, requestOf(member.config, all));
+    const own = [...overrides, ...member.overrides];
+    await requestedConfig(disk, requestOf(member.config, own));
   }
   const folder = (options.string("out") ?? sweepFolder(free))
     .replace(/(?<=.)\/+$/, "");
@@ -106,35 +108,47 @@ export async function sweep(args: readonly string[]): Promise<number> {
   await keepPlan(folder, plan);
   await disk.makeFolder(membersFolder(folder));
   const figure = options.string("figure") ?? "test_accuracy";
-  const update = async () =>
-    await writeSweep(disk, {
-      folder,
-      plan,
-      figure,
-      members: await readMembers(disk, { plan, folder, figure }),
-      title: configs.length > 1 ? "several recipes" : config.name,
-    });
-  let result = await update();
+  const read = (member: Member) => readMember(disk, { member, folder, figure });
+  const members = await Promise.all(plan.members.map(read));
+  const title = configs.length > 1 ? "several recipes" : config.name;
+  const write = () =>
+    writeSweep(disk, { folder, plan, figure, members, title });
+  let result = await write();
   const slots = await slotsFor(options, config.ranks);
   const several = slots.length > 1;
+  const shared = new SharedPhases(disk, await codeHash(disk));
+  for (const member of plan.members) {
+    await shared.add(memberFolder(folder, member));
+  }
   const left = plan.members.entries().toArray().filter(([i, member]) => {
-    const done = result.members[i]!.state === "done";
+    const done = members[i]!.state === "done";
     const place = `${i + 1}/${plan.members.length}`;
     if (done) terminal.note(`kept   ${place}  ${member.name}`);
     return !done;
   });
   // One after the other, though runs may end together.
   let updates = Promise.resolve(result);
+  const running = new Set<string>();
   const trainMember = async ([i, member]: [number, Member], slot: Slot) => {
     const place = `${i + 1}/${plan.members.length}`;
     terminal.note(`sweep  ${place}  ${member.name}`);
+    const own = memberFolder(folder, member);
+    for (const other of running) await shared.add(other);
+    running.add(own);
+    const request = requestOf(member.config, [
+      ...overrides,
+      ...member.overrides,
+    ]);
     const code = await runMember(plan, member, {
-      folder: memberFolder(folder, member),
-      siblings: membersFolder(folder),
+      folder: own,
+      donors: await shared.donorsOf(await requestedConfig(disk, request)),
       slot,
       quiet: several || options.boolean("quiet"),
     });
-    updates = updates.then(update);
+    running.delete(own);
+    await shared.add(own);
+    members[i] = await read(member);
+    updates = updates.then(write);
     result = await updates;
     if (STOPPED.includes(code)) terminal.urgent(`stopped  ${member.name}`);
     else if (code !== 0) {

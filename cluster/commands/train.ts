@@ -43,7 +43,8 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
   --resume auto|DIR   go on with the newest unfinished run of this configuration,
                       or with the run in DIR; finished phases are not repeated
   --phases-from DIR   takes the first phases from the run in DIR, or from any run
-                      below DIR, where they would end exactly the same
+                      below DIR, where they would end exactly the same; may be
+                      given several times
   --profile           times every op of a few steps a phase: prints a table and
                       writes trace.json (chrome://tracing, ui.perfetto.dev)
   --fast-dev-run N    N steps a phase, to see whether all works
@@ -114,7 +115,6 @@ export async function train(args: readonly string[]): Promise<number> {
     string: [
       "run-dir",
       "resume",
-      "phases-from",
       ...SERVER_OPTIONS,
       ...GPU_OPTIONS.string,
       "launcher",
@@ -123,6 +123,7 @@ export async function train(args: readonly string[]): Promise<number> {
       "time-limit",
     ],
     number: ["ranks", "fast-dev-run", "reserve", "cores-per-rank"],
+    list: ["phases-from"],
     boolean: [
       "profile",
       "mixed",
@@ -168,7 +169,7 @@ export async function train(args: readonly string[]): Promise<number> {
     version: project.version,
     code,
     server: serverRequestOf((name) => options.string(name)),
-    from: options.string("phases-from"),
+    from: options.list("phases-from"),
     ...(starter === undefined ? {} : { starter }),
     gpus,
     observer: view,

@@ -21,6 +21,7 @@ export {
   type VerbChildOptions,
 } from "./verb_child.ts";
 export { checkInputs } from "./inputs.ts";
+export { type Donor, readDonor, withLabels } from "./take_phases.ts";
 export {
   type RunPlan,
   trainRun,

@@ -19,7 +19,7 @@ const OF_LABELS = ["pixel_ridge.json", "duplicates.csv"];
 const OF_SELF_TRAINING = ["pseudo_labels.csv"];
 
 /** A run that phases may be taken from. */
-interface Donor {
+export interface Donor {
   run: RunFolder;
   /** Hash of the code that it was made by. */
   code: unknown;
@@ -33,14 +33,14 @@ interface Donor {
  * this one would: their models, figures and files. The last phase is always left
  * to do.
  *
- * @param request.from A run folder, or a folder of run folders.
+ * @param request.from Run folders, and folders of run folders.
  * @returns Where each phase is from.
  * @throws {ConfigError} If it is one run, and nothing can be taken from it.
  */
 export async function takePhases(
   env: Env,
   { from, folder, config, code, journal }: {
-    from: string;
+    from: readonly string[];
     folder: RunFolder;
     config: Config;
     /** Hash of this code. */
@@ -51,8 +51,11 @@ export async function takePhases(
   const { disk } = env;
   const phases = enabledPhases(config);
   const known = await readDone(disk, folder.path);
-  const donors = await findDonors(disk, from, { own: folder.path, code });
-  const own = withTable(config, await tableOf(disk, config.data.labels));
+  const donors: Donor[] = [];
+  for (const path of from) {
+    donors.push(...await findDonors(disk, path, { own: folder.path, code }));
+  }
+  const own = await withLabels(disk, config);
   const taken = new Map<PhaseName, string>();
   for (const phase of phases.slice(0, -1)) {
     if (known.has(phase)) continue;
@@ -76,8 +79,10 @@ export async function takePhases(
     });
     taken.set(phase, donor.run.path);
   }
-  const [only] = donors;
-  if (only?.run.path === from && taken.size === 0 && known.size === 0) {
+  const only = from.length === 1 && donors[0]?.run.path === from[0]
+    ? donors[0]
+    : undefined;
+  if (only !== undefined && taken.size === 0 && known.size === 0) {
     throw nothingTaken(only, own, code);
   }
   return taken;
@@ -115,33 +120,54 @@ async function findDonors(
       { hint: "give a run folder, or a folder of them" },
     );
   }
-  const isRun = async (path: string) =>
-    await disk.stat(`${path}/config.json`) !== undefined;
-  const paths = await isRun(from)
-    ? [from]
-    : (await namesIn(disk, from)).map((name) => `${from}/${name}`);
+  if (from === own) return [];
+  const one = await readDonor(disk, from);
+  if (one !== undefined) return [one];
   const donors: Donor[] = [];
-  for (const path of paths) {
-    if (path === own || !await isRun(path)) continue;
-    const run = new RunFolder(disk, path);
-    const { versions } = await run.readJson("run.json") ?? {};
-    // Its configuration need not even be one any more.
-    if (path !== from && Object(versions).code !== code) continue;
-    const config = parseConfig(
-      await run.readJson("config.json"),
-      `${path}/config.json`,
-    );
-    const table = config.data.labels === undefined
+  for (const name of await namesIn(disk, from)) {
+    const path = `${from}/${name}`;
+    const donor = path === own
       ? undefined
-      : await tableOf(disk, `${path}/${HAND_LABELS}`);
-    donors.push({
-      run,
-      code: Object(versions).code,
-      config: withTable(config, table),
-      done: await readDone(disk, path),
-    });
+      : await readDonor(disk, path, { code });
+    if (donor !== undefined) donors.push(donor);
   }
   return donors;
+}
+
+/**
+ * Reads what a run has finished; undefined where there is no run.
+ *
+ * @param options.code Runs of other code are none: their configuration need not
+ * even be one any more.
+ */
+export async function readDonor(
+  disk: Disk,
+  path: string,
+  { code }: { code?: string } = {},
+): Promise<Donor | undefined> {
+  if (await disk.stat(`${path}/config.json`) === undefined) return undefined;
+  const run = new RunFolder(disk, path);
+  const { versions } = await run.readJson("run.json") ?? {};
+  const { code: own } = Object(versions);
+  if (code !== undefined && own !== code) return undefined;
+  const config = parseConfig(
+    await run.readJson("config.json"),
+    `${path}/config.json`,
+  );
+  const table = config.data.labels === undefined
+    ? undefined
+    : await tableOf(disk, `${path}/${HAND_LABELS}`);
+  return {
+    run,
+    code: own,
+    config: withTable(config, table),
+    done: await readDone(disk, path),
+  };
+}
+
+/** The configuration of a run to be, as that of a donor is held. */
+export async function withLabels(disk: Disk, config: Config): Promise<Config> {
+  return withTable(config, await tableOf(disk, config.data.labels));
 }
 
 async function tableOf(

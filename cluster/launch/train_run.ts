@@ -48,8 +48,8 @@ export interface TrainRunOptions {
   /** Hash of the code that ranks must have. */
   code: Promise<string>;
   server: ServerRequest;
-  /** A run, or a folder of runs, whose finished phases are taken where they are the same. */
-  from?: string | undefined;
+  /** Runs, and folders of runs, whose finished phases are taken where they are the same. */
+  from?: readonly string[];
   /** How the ranks come to be; by default as processes of this machine. */
   starter?: Starter;
   /** What ranks compute on; left out, a GPU each where there are any. */
@@ -103,15 +103,13 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const journal = new Journal(env, path);
   await journal.mend();
   const version = await options.code;
-  const taken = options.from === undefined
-    ? new Map<PhaseName, string>()
-    : await takePhases(env, {
-      from: options.from,
-      folder,
-      config,
-      code: version,
-      journal,
-    });
+  const taken = await takePhases(env, {
+    from: options.from ?? [],
+    folder,
+    config,
+    code: version,
+    journal,
+  });
   const done = await readDone(env.disk, path);
   const work = phaseWork(config);
   const phases = [...work.keys()];

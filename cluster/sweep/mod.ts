@@ -8,6 +8,7 @@ export {
   type SweepPlan,
 } from "./plan.ts";
 export { runMember } from "./run_member.ts";
+export { SharedPhases } from "./shared_phases.ts";
 export { runMembers, STOPPED } from "./run_members.ts";
 export { type Machine, type Slot, slotsOf } from "./slots.ts";
 export {
@@ -16,7 +17,7 @@ export {
   memberFolder,
   type MemberResult,
   membersFolder,
-  readMembers,
+  readMember,
   type SettingResult,
 } from "./results.ts";
 export { type SweepResult, toJson, writeSweep } from "./files.ts";

@@ -2,7 +2,7 @@ import type { Disk } from "../../src/env/mod.ts";
 import { type Estimate, estimate } from "../../src/evaluation/mod.ts";
 import { PHASES } from "../../src/phases/mod.ts";
 import { RunFolder } from "../../src/run/mod.ts";
-import type { Member, SweepPlan } from "./plan.ts";
+import type { Member } from "./plan.ts";
 
 /** A member with its figures, as far as it has come. */
 export interface MemberResult extends Member {
@@ -21,46 +21,44 @@ export interface SettingResult {
 /** What is compared: phases, what was shipped, the gain of self-training, the floor. */
 const COLUMNS = [...PHASES, "shipped", "gain", "pixel_ridge"] as const;
 
-/** Reads what the members' run folders hold. */
-export async function readMembers(
+/** Reads what a member's run folder holds. */
+export async function readMember(
   disk: Disk,
-  { plan, folder, figure }: {
-    plan: SweepPlan;
+  { member, folder, figure }: {
+    member: Member;
     folder: string;
     figure: string;
   },
-): Promise<MemberResult[]> {
-  return await Promise.all(plan.members.map(async (member) => {
-    const run = new RunFolder(disk, memberFolder(folder, member));
-    const { state } = await run.readJson("run.json") ?? {};
-    const summary = await run.readJson("summary.json") ?? {};
-    const phases = Object(summary.phases) as Record<
-      string,
-      Record<string, unknown>
-    >;
-    const figures: Record<string, number> = {};
-    const put = (name: string, value: unknown) => {
-      if (typeof value === "number") figures[name] = value;
-    };
-    for (const [phase, values] of Object.entries(phases)) {
-      put(phase, values[figure]);
-      if (figure === "test_accuracy") {
-        put("pixel_ridge", values.pixel_ridge_accuracy);
-      }
+): Promise<MemberResult> {
+  const run = new RunFolder(disk, memberFolder(folder, member));
+  const { state } = await run.readJson("run.json") ?? {};
+  const summary = await run.readJson("summary.json") ?? {};
+  const phases = Object(summary.phases) as Record<
+    string,
+    Record<string, unknown>
+  >;
+  const figures: Record<string, number> = {};
+  const put = (name: string, value: unknown) => {
+    if (typeof value === "number") figures[name] = value;
+  };
+  for (const [phase, values] of Object.entries(phases)) {
+    put(phase, values[figure]);
+    if (figure === "test_accuracy") {
+      put("pixel_ridge", values.pixel_ridge_accuracy);
     }
-    put("shipped", phases[Object(summary.shipped).phase]?.[figure]);
-    const { selfTrain, baseline } = figures;
-    if (selfTrain !== undefined && baseline !== undefined) {
-      figures.gain = selfTrain - baseline;
-    }
-    return {
-      ...member,
-      figures,
-      state: state === "done" || state === "failed" || state === "stopped"
-        ? state
-        : "waiting",
-    };
-  }));
+  }
+  put("shipped", phases[Object(summary.shipped).phase]?.[figure]);
+  const { selfTrain, baseline } = figures;
+  if (selfTrain !== undefined && baseline !== undefined) {
+    figures.gain = selfTrain - baseline;
+  }
+  return {
+    ...member,
+    figures,
+    state: state === "done" || state === "failed" || state === "stopped"
+      ? state
+      : "waiting",
+  };
 }
 
 export function membersFolder(folder: string): string {

@@ -9,10 +9,10 @@ import type { Slot } from "./slots.ts";
 export async function runMember(
   { overrides }: SweepPlan,
   member: Member,
-  { folder, siblings, slot: { args, cores }, quiet }: {
+  { folder, donors, slot: { args, cores }, quiet }: {
     folder: string;
-    /** Folder of all members, whose finished phases serve where they are the same. */
-    siblings: string;
+    /** Members that have done phases as this one would. */
+    donors: readonly string[];
     slot: Slot;
     quiet: boolean;
   },
@@ -23,7 +23,7 @@ export async function runMember(
     ...member.overrides,
     `--run-dir=${folder}`,
     "--resume=auto",
-    `--phases-from=${siblings}`,
+    ...donors.map((donor) => `--phases-from=${donor}`),
     ...args,
     ...(quiet ? ["--quiet"] : []),
   ], cores === undefined ? {} : { cores });

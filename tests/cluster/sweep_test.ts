@@ -89,3 +89,28 @@ Deno.test("sweep stops the runs in progress with checkpoints when it is interrup
     match(again.stdout, /^all +2 /m);
   });
 });
+
+Deno.test("sweep does a phase once that its runs have in common", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const out = `${folder}/sweep`;
+    const { code, stderr } = await command([
+      "sweep",
+      config,
+      ...teacherOnly(2),
+      "phases.distill.enabled=true",
+      "phases.distill.images=32",
+      "--seeds=1",
+      "--ranks=1",
+      "--labels=1,2,3",
+      `--out=${out}`,
+    ]);
+    strictEqual(code, 0, stderr);
+    const origins = await Promise.all([1, 2, 3].map(async (labels) => {
+      const run = `${out}/members/labelsPerClass-${labels}_seed-5`;
+      const { phases } = await readJson(`${run}/summary.json`);
+      return Object(phases).teacher.from;
+    }));
+    const first = `${out}/members/labelsPerClass-1_seed-5`;
+    deepStrictEqual(origins, [undefined, first, first]);
+  });
+});

@@ -1,9 +1,10 @@
-import { deepStrictEqual, rejects, strictEqual } from "node:assert";
+import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 import { type Config, parseConfig } from "../../src/config/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import { RunFolder } from "../../src/run/mod.ts";
 import { Journal, readDone } from "../../cluster/coordinator/mod.ts";
 import { takePhases } from "../../cluster/launch/take_phases.ts";
+import { SharedPhases } from "../../cluster/sweep/mod.ts";
 
 const { disk } = realEnv;
 
@@ -60,7 +61,7 @@ async function take(
 ): Promise<{ path: string; phases: string[] }> {
   const path = `${parent}/heir-${heirs++}`;
   const taken = await takePhases(realEnv, {
-    from,
+    from: [from],
     folder: await RunFolder.create(disk, path),
     config,
     code: "c",
@@ -155,5 +156,43 @@ Deno.test("takePhases() leaves the last phase to the run itself", async () => {
     });
     const { phases } = await take(folder, `${folder}/donor`, config);
     deepStrictEqual(phases, ["teacher"]);
+  });
+});
+
+Deno.test("SharedPhases names the runs that have phases for another one, without reading all again", async () => {
+  await withFolder(async (folder) => {
+    const seeds = Array.from({ length: 12 }, (_, seed) => seed);
+    const pathOf = (seed: number) => `${folder}/seed-${seed}`;
+    for (const seed of seeds) {
+      await makeDonor(pathOf(seed), { config: configOf({ seed }) });
+    }
+    await makeDonor(`${folder}/old`, {
+      config: configOf({ seed: 99 }),
+      code: "before",
+    });
+    let readings = 0;
+    const counting = {
+      ...disk,
+      readText(path: string) {
+        readings++;
+        return disk.readText(path);
+      },
+    };
+    const shared = new SharedPhases(counting, "c");
+    for (const seed of seeds) await shared.add(pathOf(seed));
+    await shared.add(`${folder}/old`);
+    await shared.add(`${folder}/not yet`);
+    const perRun = readings / seeds.length;
+    ok(perRun < 4, `${perRun} readings a run`);
+    for (const seed of seeds) {
+      const config = configOf({ seed, phases: { classify: { images: 128 } } });
+      deepStrictEqual(await shared.donorsOf(config), [pathOf(seed)]);
+    }
+    deepStrictEqual(await shared.donorsOf(configOf({ seed: 99 })), []);
+    strictEqual(readings / seeds.length, perRun);
+    // Only the student differs, so that the teacher alone is done already.
+    const wide = configOf({ seed: 3, student: { dim: 128 } });
+    const from = (await shared.donorsOf(wide))[0]!;
+    deepStrictEqual((await take(folder, from, wide)).phases, ["teacher"]);
   });
 });
