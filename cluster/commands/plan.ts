@@ -33,7 +33,8 @@ within 5 %. Images are read, since their number and size decide; nothing is writ
   --measure           times some steps of one rank, with all that it does but for
                       waiting for the others, and predicts steps, efficiency and
                       time; what it writes is removed
-  --step-ms MS        predicts from the time of a rank's step alone
+  --step-ms MS        predicts from the time of a rank's step alone; phases that
+                      differ: --step-ms teacher=640,distill=187 and so on, all of them
   --gflops R          predicts from each phase's matrix products at R GFLOP/s, as
                       doctor --cluster measures them, and nothing else: real steps
                       take longer, and wait for the network a smaller part of it

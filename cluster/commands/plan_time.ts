@@ -26,6 +26,7 @@ import {
 import type { Options } from "./options.ts";
 import { paceGiven } from "./pace.ts";
 import { measureSteps } from "./plan_measure.ts";
+import { stepTimes } from "./step_times.ts";
 
 /** Of the network, unless `--link` tells. */
 const LINK = "10Gbit";
@@ -110,7 +111,11 @@ async function paceOf(
   { config, cpu, speeds }: TimeRequest,
 ): Promise<PlanTime> {
   const pace = paceGiven(options);
-  const stepMs = positive(options, "step-ms");
+  const stepText = options.string("step-ms");
+  const stepMs = stepText === undefined ? undefined : stepTimes(
+    stepText,
+    plan.phases.map(({ phase }) => phase),
+  );
   const gflops = positive(options, "gflops");
   const measure = options.boolean("measure");
   const sources = [pace, stepMs, gflops, measure || undefined]
@@ -159,7 +164,7 @@ async function paceOf(
   const alone = (phase: PhasePlan) =>
     stepMs === undefined
       ? slowestProducts(phase, speeds) / (1e6 * gflops!)
-      : slowestShare(plan, speeds) * stepMs;
+      : slowestShare(plan, speeds) * stepMs.get(phase.phase)!;
   const phases = plan.phases.map((phase): PhaseTime => {
     const own = measured?.get(phase.phase) ??
       { computeMs: alone(phase), lateMs: 0 };

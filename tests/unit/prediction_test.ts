@@ -11,6 +11,7 @@ import {
 import { measuredStep } from "../../cluster/commands/plan_measure.ts";
 import { planTime } from "../../cluster/commands/plan_time.ts";
 import { parseOptions } from "../../cluster/commands/options.ts";
+import { stepTimes } from "../../cluster/commands/step_times.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
@@ -282,6 +283,27 @@ Deno.test("planTime() of mixed adapters waits for the slowest share and for what
   );
 });
 
+Deno.test("stepTimes() reads one time for all phases, or one for each", () => {
+  const phases = ["teacher", "distill", "classify"];
+  const read = (text: string) => [...stepTimes(text, phases)];
+  deepStrictEqual(read("9.5"), phases.map((phase) => [phase, 9.5]));
+  deepStrictEqual(read("distill=187,teacher=640,classify=2e1"), [
+    ["distill", 187],
+    ["teacher", 640],
+    ["classify", 20],
+  ]);
+  throws(() => read("teacher=640"), /no time of distill, classify/);
+  throws(
+    () => read("techer=640,distill=1,classify=1"),
+    { message: /no phase techer/, hint: "did you mean teacher?" },
+  );
+});
+
+Deno.test("planTime() takes each phase's own step", async () => {
+  const time = await planned(["--step-ms=teacher=640"], [4e6]);
+  strictEqual(time.computeMs, 640);
+});
+
 Deno.test("planTime() refuses what it cannot predict from", async () => {
   const wrong = [
     [["--link=10Gbit"], /--link: no time is predicted from it/],
@@ -294,6 +316,11 @@ Deno.test("planTime() refuses what it cannot predict from", async () => {
     [["--step-ms=9", "--time-limit=0"], /in jobs of 00:00:00/],
     [["--time-limit=60"], /pace is not known/],
     [["--step-ms=0"], /--step-ms 0: it is no number above 0/],
+    [["--step-ms=9,5"], /--step-ms 9,5: it is no number above 0/],
+    [["--step-ms=teacher="], /that of teacher is no number above 0/],
+    [["--step-ms=teacher=9,teacher=8"], /teacher occurs twice/],
+    [["--step-ms=teacher=9,distill=8"], /the run has no phase distill/],
+    [["--step-ms=teacher=9,8"], /"8" is no phase=milliseconds/],
     [["--gflops=1,5"], /--gflops 1,5: it is no number above 0/],
     [
       ["--gflops=9", "--step-ms=9"],
