@@ -19,6 +19,7 @@ import { accept, type Gpu, gpu as gpuSchema } from "../protocol.ts";
 import { type RankSession, startRank } from "../rank/mod.ts";
 import { GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
 import { type Options, parseOptions } from "./options.ts";
+import { endOfInput } from "./end_of_input.ts";
 
 const HELP =
   `Usage: rank --join URL --token-file FILE    a worker of train --launcher join
@@ -237,10 +238,4 @@ function placeOf(options: Options): OwnPlace | undefined {
     ...(localRank === undefined ? {} : { localRank }),
     ...(node === undefined ? {} : { node }),
   };
-}
-
-/** Resolves when whoever holds the other end of standard input has gone. */
-async function endOfInput(): Promise<void> {
-  const rest = new Uint8Array(256);
-  while (await Deno.stdin.read(rest) !== null);
 }

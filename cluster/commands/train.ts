@@ -5,7 +5,6 @@ import { Console } from "../console.ts";
 import {
   describeFailure,
   type Failure,
-  type StopRequest,
   summaryTable,
 } from "../coordinator/mod.ts";
 import {
@@ -21,6 +20,8 @@ import { Outlook } from "./outlook.ts";
 import { showProfile } from "./profile_table.ts";
 import { exportGpuWish, GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
 import { type Options, parseOptions } from "./options.ts";
+import { endOfInput } from "./end_of_input.ts";
+import { StopSignals } from "./stop_signals.ts";
 import { TrainConsole } from "./train_console.ts";
 import { codeHash } from "../version.ts";
 import {
@@ -75,6 +76,8 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
   --allow-shared      several ranks may share a GPU
   --mixed             ranks may compute on different adapters or drivers: each gets
                       images by its measured speed (mixed=true)
+  --attached          save a checkpoint and end when standard input ends, as with
+                      the process that holds its other end
   --quiet             only results and errors
   --json              the result as one JSON object on stdout
 
@@ -87,13 +90,6 @@ Examples:
   deno task train configs/cifar10.json data.path=cifar-10-binary.tar.gz --ranks 4
   deno task train --resume auto`;
 
-const SIGNALS = [
-  ["SIGINT", 130],
-  ["SIGTERM", 75],
-  ["SIGUSR2", 75],
-  ["SIGHUP", 75],
-] as const;
-
 /** Asks to be started again. */
 const REQUEUE = 75;
 /** Longest time that a timer can be set to. */
@@ -101,12 +97,6 @@ const MAX_TIMER_SECONDS = 2 ** 31 / 1000 - 1;
 
 /** Steps a phase that `--profile` looks at. */
 const PROFILED_STEPS = 8;
-
-/**
- * Signals this close together are one: `deno task` passes Ctrl-C on to a child
- * that has got it from the terminal already, and schedulers signal groups.
- */
-const ECHO_MS = 500;
 
 /** Trains all phases of a configuration. */
 export async function train(args: readonly string[]): Promise<number> {
@@ -127,6 +117,7 @@ export async function train(args: readonly string[]): Promise<number> {
     boolean: [
       "profile",
       "mixed",
+      "attached",
       "quiet",
       "json",
       "help",
@@ -160,7 +151,16 @@ export async function train(args: readonly string[]): Promise<number> {
     clock: realEnv.clock,
   });
   const view = new TrainConsole(terminal, realEnv.clock, { size, outlook });
-  using signals = new Signals(terminal);
+  using signals = new StopSignals(terminal, (request) => view.asked(request));
+  if (options.boolean("attached")) {
+    endOfInput().then(() =>
+      signals.ask({
+        code: REQUEUE,
+        cause: "who has started this run is gone",
+        automatic: true,
+      })
+    );
+  }
   let plan: RunPlan | undefined;
   const end = await trainRun({
     env: realEnv,
@@ -169,6 +169,7 @@ export async function train(args: readonly string[]): Promise<number> {
     version: project.version,
     code,
     server: serverRequestOf((name) => options.string(name)),
+    reserve: world.time?.budget.reserve,
     from: options.list("phases-from"),
     ...(starter === undefined ? {} : { starter }),
     gpus,
@@ -180,7 +181,7 @@ export async function train(args: readonly string[]): Promise<number> {
     onStart: (about) => view.started(about),
     onStoppable(stop) {
       signals.forward(stop);
-      if (world.time !== undefined) stopInTime(world.time, stop);
+      if (world.time !== undefined) stopInTime(world.time, signals);
     },
   });
   const again = requeue && end.failure !== undefined &&
@@ -191,17 +192,12 @@ export async function train(args: readonly string[]): Promise<number> {
   const spent = (realEnv.clock.now() - begun) / 1000 > left / 2;
   const inVain = requeue && end.code === REQUEUE && !end.progressed && spent;
   if (inVain) end.code = 1;
-  const { writeReport } = await import("../../src/report/mod.ts");
-  const report = await writeReport(realEnv.disk, choice.folder)
-    .catch((error) => {
-      if (end.failure === undefined) throw error;
-      // Why the run failed is worth more.
-      terminal.note(`warning: no report: ${error.message}`);
-      return undefined;
-    });
+  const report = end.gone ? undefined : await reportOf(choice, end, terminal);
   if (end.failure !== undefined) {
-    const about = { ...end, runFolder: choice.folder };
-    const lines = describeFailure(end.failure, about);
+    const lines = describeFailure(end.failure, {
+      ...end,
+      runFolder: end.gone ? undefined : choice.folder,
+    });
     for (const line of lines) terminal.urgent(line);
   }
   if (inVain) {
@@ -210,7 +206,7 @@ export async function train(args: readonly string[]): Promise<number> {
     );
     terminal.urgent("hint: give them more --time, or less --reserve");
   }
-  const profile = choice.config.profile.steps > 0
+  const profile = choice.config.profile.steps > 0 && !end.gone
     ? await writeTrace(realEnv.disk, choice.folder)
     : undefined;
   if (options.boolean("json")) {
@@ -220,6 +216,22 @@ export async function train(args: readonly string[]): Promise<number> {
     if (profile) showProfile(terminal, profile);
   }
   return end.code;
+}
+
+async function reportOf(
+  { folder }: RunChoice,
+  { failure }: TrainRunEnd,
+  terminal: Console,
+): Promise<string | undefined> {
+  const { writeReport } = await import("../../src/report/mod.ts");
+  try {
+    return await writeReport(realEnv.disk, folder);
+  } catch (error) {
+    if (failure === undefined) throw error;
+    // Why the run failed is worth more.
+    terminal.note(`warning: no report: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 function requestOf(options: Options) {
@@ -254,13 +266,18 @@ function requestOf(options: Options) {
 /** Asks for a checkpoint while there is time for it. */
 function stopInTime(
   { left, budget }: TimeLimit,
-  stop: (request: StopRequest) => void,
+  signals: StopSignals,
 ): void {
   const seconds = left - budget.reserve;
   if (seconds > MAX_TIMER_SECONDS) return;
   realEnv.timers.after(
     Math.max(0, seconds) * 1000,
-    () => stop({ code: REQUEUE, cause: "the time limit is near" }),
+    () =>
+      signals.ask({
+        code: REQUEUE,
+        cause: "the time limit is near",
+        automatic: true,
+      }),
   );
 }
 
@@ -268,57 +285,6 @@ function stopInTime(
 function isLoss({ kind, signal }: Failure): boolean {
   return kind === "silent" || kind === "disconnected" ||
     (kind === "exit" && signal !== undefined);
-}
-
-/** Longest time between a second signal and the end, in ms. */
-const AT_ONCE_MS = 10_000;
-
-/** Signals that ask for an early end, kept until someone can act on them. */
-class Signals implements Disposable {
-  readonly #terminal: Console;
-  readonly #undo: (() => void)[] = [];
-  readonly #early: StopRequest[] = [];
-  #last = -Infinity;
-  #count = 0;
-  #stop: ((request: StopRequest) => void) | undefined;
-
-  constructor(terminal: Console) {
-    this.#terminal = terminal;
-    for (const [signal, code] of SIGNALS) {
-      const listener = () => {
-        const now = realEnv.clock.now();
-        if (now - this.#last < ECHO_MS) return;
-        this.#last = now;
-        const request = { code, cause: signal };
-        if (++this.#count === 2) this.#endSoon(code);
-        if (this.#stop) this.#stop(request);
-        else if (this.#early.push(request) > 1) realEnv.exit(code);
-      };
-      Deno.addSignalListener(signal, listener);
-      this.#undo.push(() => Deno.removeSignalListener(signal, listener));
-    }
-  }
-
-  /** Ranks and server end with this process. */
-  #endSoon(code: number): void {
-    realEnv.timers.after(AT_ONCE_MS, () => {
-      this.#terminal.urgent(
-        `error: Cannot end in order: something hangs for ${
-          AT_ONCE_MS / 1000
-        } s, such as a lost disk`,
-      );
-      realEnv.exit(code);
-    });
-  }
-
-  forward(stop: (request: StopRequest) => void): void {
-    this.#stop = stop;
-    for (const request of this.#early) stop(request);
-  }
-
-  [Symbol.dispose](): void {
-    for (const undo of this.#undo) undo();
-  }
 }
 
 function resultOf(
@@ -329,7 +295,7 @@ function resultOf(
   const phases = Object.fromEntries(end.summaries);
   return {
     schema: 1,
-    run: choice.folder,
+    run: end.gone ? null : choice.folder,
     exit_code: end.code,
     phases,
     shipped: decideShipped(phases),
@@ -350,6 +316,10 @@ function show(
   const { code, summaries, checkpoints } = end;
   if (summaries.size > 0) {
     for (const line of summaryTable(summaries)) terminal.result(line);
+  }
+  if (end.gone) {
+    terminal.urgent("stopped  before a rank had come; nothing is left of it");
+    return;
   }
   if (code !== 0) {
     const last = checkpoints.at(-1);

@@ -3,7 +3,7 @@ import type { Clock } from "../../src/env/mod.ts";
 import { percent } from "../../src/evaluation/mod.ts";
 import type { PhaseName } from "../../src/phases/engine.ts";
 import { phaseWork } from "../../src/phases/work.ts";
-import { describeStraggler } from "../../src/run/mod.ts";
+import { describeStraggler, describeWire } from "../../src/run/mod.ts";
 import type { Console } from "../console.ts";
 import {
   headline,
@@ -11,7 +11,7 @@ import {
   type Observer,
   progressLine,
   shortProgress,
-  wireLine,
+  type StopRequest,
 } from "../coordinator/mod.ts";
 import type { RunPlan } from "../launch/mod.ts";
 import type { ProgressMessage, WireCounts } from "../protocol.ts";
@@ -28,6 +28,10 @@ export class TrainConsole implements Observer {
   /** Phases in progress. */
   readonly #running = new Map<PhaseName, RunningPhase>();
   readonly #outlook: Outlook | undefined;
+  /** Signals that have come here. */
+  #asked = 0;
+  /** Who has asked to stop first. */
+  #stopping: "here" | "rank" | undefined;
 
   constructor(
     console: Console,
@@ -145,7 +149,11 @@ export class TrainConsole implements Observer {
         return;
       case "finished":
         for (const [rank, counts] of this.#wires) {
-          console.note(`wire   rank ${rank} made good: ${wireLine(counts)}`);
+          console.note(
+            `wire   rank ${rank}: ${
+              describeWire(counts)
+            }: made good, no result is affected`,
+          );
         }
         return;
 
@@ -156,16 +164,32 @@ export class TrainConsole implements Observer {
       case "left":
         if (record.warning !== undefined) this.onWarning(record.warning);
         return;
-      case "stop_requested": {
-        const pace = this.#outlook?.line();
-        if (pace !== undefined) console.note(pace);
-        console.note(
-          record.now
-            ? `stop   ${record.cause} again: ending at once`
-            : `stop   ${record.cause}: saving a checkpoint (again: at once)`,
-        );
-      }
+      case "stop_requested":
+        if (this.#stopping !== undefined) return;
+        this.#stopping = "rank";
+        this.#tellStop(record.cause, record.now);
     }
+  }
+
+  /** A request from here: told before it is journalled, which a lost disk may delay. */
+  asked({ cause, automatic }: StopRequest): void {
+    if (!automatic) this.#asked++;
+    // The first signal here after that of a rank is the same one.
+    const known = automatic
+      ? this.#stopping !== undefined
+      : this.#stopping === "rank" && this.#asked === 1;
+    if (!known) this.#tellStop(cause, this.#asked > 1);
+    this.#stopping ??= "here";
+  }
+
+  #tellStop(cause: string, again: boolean): void {
+    const pace = again ? undefined : this.#outlook?.line();
+    if (pace !== undefined) this.#console.note(pace);
+    this.#console.note(
+      again
+        ? `stop   ${cause} again: ending at once`
+        : `stop   ${cause}: saving a checkpoint (again: at once)`,
+    );
   }
 
   onProgress(progress: ProgressMessage): void {

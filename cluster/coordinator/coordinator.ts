@@ -31,6 +31,9 @@ const RANK_CONNECTION = /^rank-(\d{1,4})(-data)?$/;
 /** Texts of warnings that are told, journalled and shown in a life of a run. */
 const MOST_WARNINGS = 200;
 
+/** A request to stop waits for the journal so long without a word, in ms. */
+const SLOW_MS = 2000;
+
 /** Both end within so long when the process does, in ms. */
 const AT_ONCE_MS = 100;
 
@@ -94,7 +97,13 @@ export class Coordinator {
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
-    this.#state = options.state;
+    const { state } = options;
+    this.#state = {
+      ...state,
+      ranks: state.ranks.map((known, rank) =>
+        this.#watches(rank) ? known : { ...known, guest: true }
+      ),
+    };
     this.#journal = new Journal(options.env, options.runFolder);
   }
 
@@ -138,10 +147,20 @@ export class Coordinator {
 
   /** A signal or a time limit asks to end with a checkpoint. */
   stop(request: StopRequest): void {
-    // What a scheduler sends to all of a job is one request, whoever hears it first.
-    const echo = this.#stopFrom === "rank";
-    this.#stopFrom = "here";
-    if (!echo) this.#submit({ kind: "stop", request });
+    if (!request.automatic) {
+      // What a scheduler sends to all of a job is one request, whoever hears it first.
+      const echo = this.#stopFrom === "rank";
+      this.#stopFrom = "here";
+      if (echo) return;
+    }
+    const { env, runFolder, observer } = this.#options;
+    const cancel = env.timers.after(SLOW_MS, () =>
+      observer.onWarning(
+        `${request.cause} waits for the disk of ${runFolder}, which has not taken a line of the journal for ${
+          SLOW_MS / 1000
+        } s`,
+      ));
+    this.#submit({ kind: "stop", request }).then(cancel, cancel);
   }
 
   /** The server has refused someone; the run goes on. */

@@ -194,15 +194,21 @@ function onFailed(turn: Turn, failed: Failed): void {
 function onStop(turn: Turn, request: StopRequest): void {
   const { state, at } = turn;
   if (state.stage === "over") return;
-  const again = state.stop !== undefined;
-  const { cause, code } = request;
+  const { cause, code, automatic } = request;
+  const before = state.stop;
+  if (before !== undefined && automatic) return;
+  const again = before !== undefined && !before.automatic;
   journal(turn, { event: "stop_requested", cause, code, now: again });
   if (again) {
     // The second request: at once.
     state.code = state.failure?.exitCode ?? code;
     return killAll(turn, true);
   }
-  state.stop = { cause, code, at };
+  if (before !== undefined) {
+    state.stop = { cause, code, at: before.at };
+    return;
+  }
+  state.stop = { ...request, at };
   switch (state.stage) {
     case "joining":
     case "opening":

@@ -1,14 +1,15 @@
 import { percent } from "../../src/evaluation/mod.ts";
 import type { PhaseName, PhaseSummary } from "../../src/phases/engine.ts";
 import { clockTime, table } from "../console.ts";
-import type { ProgressMessage, WireCounts } from "../protocol.ts";
+import type { ProgressMessage } from "../protocol.ts";
 import type { Failure } from "./state.ts";
 
 /** Lines for people about why a run failed: what, where, and what to do. */
 export function describeFailure(
   failure: Failure,
   about: {
-    runFolder: string;
+    /** Left out, nothing of the run is left. */
+    runFolder: string | undefined;
     /** Newest output of the rank. */
     tail: readonly string[];
     /** Folder names of checkpoints, newest last. */
@@ -17,7 +18,7 @@ export function describeFailure(
 ): string[] {
   const { runFolder, tail, checkpoints } = about;
   const lines = [`error: ${headline(failure)}`];
-  if (failure.rank !== undefined) {
+  if (failure.rank !== undefined && runFolder !== undefined) {
     lines.push(`  log: ${runFolder}/logs/rank-${failure.rank}.jsonl`);
     if (tail.length > 0) {
       lines.push(
@@ -35,7 +36,8 @@ export function describeFailure(
     );
   }
   if (failure.hint !== undefined) lines.push(`hint: ${failure.hint}`);
-  if (failure.exitCode === 1) {
+  const again = failure.exitCode !== 2 && failure.exitCode !== 3;
+  if (again && runFolder !== undefined) {
     lines.push(
       `${
         failure.hint === undefined ? "hint: " : "      "
@@ -108,12 +110,6 @@ export function shortProgress(
     `${Math.round(imagesPerSecond)} img/s`,
     ...(etaMs === undefined ? [] : [`eta ${clockTime(etaMs)}`]),
   ].join(" ");
-}
-
-/** `reconnects 1, resent 12` */
-export function wireLine(counts: Partial<WireCounts>): string {
-  return Object.entries(counts).map(([name, count]) => `${name} ${count}`)
-    .join(", ");
 }
 
 /**

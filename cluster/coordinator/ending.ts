@@ -1,7 +1,15 @@
 import { disconnectedRank, silentRank, stuckRank } from "./clocks.ts";
 import type { Failure } from "./state.ts";
 import { lose, mayGoOn } from "./losing.ts";
-import { blame, ended, enter, journal, order, type Turn } from "./turn.ts";
+import {
+  blame,
+  ended,
+  enter,
+  isGone,
+  journal,
+  order,
+  type Turn,
+} from "./turn.ts";
 
 /** Deadlines: whatever the stage waits for, it does not wait for ever. */
 export function watch(turn: Turn): void {
@@ -9,7 +17,12 @@ export function watch(turn: Turn): void {
   const { limits, since } = state;
   if (state.stage === "over") return;
   if (state.stage === "leaving" || state.stage === "failing") {
-    if (state.ranks.every((rank) => rank.exit ?? rank.lost)) {
+    // A guest that has not come may never do so.
+    if (
+      state.ranks.every(({ exit, lost, guest, hello }) =>
+        exit ?? lost ?? (guest && hello === undefined)
+      )
+    ) {
       return finish(turn);
     }
     if (state.killed === undefined) {
@@ -26,8 +39,19 @@ export function watch(turn: Turn): void {
   if (state.suspicion && at - state.suspicion.at > limits.suspicion) {
     return fail(turn, state.suspicion.failure);
   }
-  if (state.stop !== undefined && at - state.stop.at > limits.stop) {
-    return leave(turn, state.stop.code);
+  const { stop } = state;
+  if (stop !== undefined && at - stop.at > limits.stop) {
+    const rank = state.ranks.findIndex((rank) =>
+      !isGone(rank) && !rank.outcome
+    );
+    return fail(turn, {
+      ...(rank < 0 ? {} : blame(turn, rank)),
+      kind: "timeout",
+      cause: `no checkpoint ${
+        Math.round(limits.stop / 1000)
+      } s after it was to stop: ${stop.cause}`,
+      exitCode: stop.code,
+    });
   }
   const limit = state.stage === "joining"
     ? limits.join

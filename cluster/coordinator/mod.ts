@@ -13,7 +13,6 @@ export {
   progressLine,
   shortProgress,
   summaryTable,
-  wireLine,
 } from "./describe.ts";
 export {
   chooseSplit,

@@ -73,6 +73,11 @@ export class RunRecord {
     return this.#summaries;
   }
 
+  /** A rank has come. */
+  get met(): boolean {
+    return this.#ranks.length > 0;
+  }
+
   /** The run has gone on without a rank. */
   get lossy(): boolean {
     return this.#ranks.some((entry) => entry?.lost !== undefined);

@@ -52,6 +52,8 @@ export interface StopRequest {
   code: 75 | 130;
   /** Such as `SIGTERM` or `rank 1 got SIGUSR2`. */
   cause: string;
+  /** Nobody's hand: it hurries no end in progress, and the request after it is the first. */
+  automatic?: true;
 }
 
 /** A line of the journal, without its time. */
@@ -165,7 +167,7 @@ export interface Limits {
   stepFactor: number;
   /** Without progress while compiling, in a first step, or evaluating. */
   slow: number;
-  /** From a stop request to the checkpoint. */
+  /** From a stop request to the checkpoint: at least so long. */
   stop: number;
   /** From abort or leave to SIGKILL, and from SIGKILL to giving up. */
   leave: number;
@@ -213,6 +215,8 @@ export interface RankState {
   disconnected?: { connection: string; at: number };
   /** The run goes on without it. */
   lost?: true;
+  /** It comes from elsewhere by itself, if at all: its end is not seen here. */
+  guest?: true;
   exit?: { code: number; signal: string | null };
 }
 

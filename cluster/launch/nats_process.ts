@@ -32,6 +32,12 @@ const GARBAGE_PERCENT = "400";
 const START_MS = 10_000;
 const POLL_MS = 20;
 
+/** What its log says of its end, as in `[7] 2026/11/30 03:10:04.795548 [FTL] …`. */
+const FATAL = /\[FTL\] (.+)$/;
+
+/** A block of any disk. */
+const PAGE = " ".repeat(4096);
+
 export interface NatsProcess {
   /** Address that clients connect to. */
   url: string;
@@ -97,10 +103,29 @@ export async function startNatsProcess(
     await env.timers.sleep(POLL_MS);
   }
   await stop();
-  throw new EnvironmentError(
-    `Cannot start nats-server (${binary}): ${await lastLines(env, log)}`,
-    { hint: `Its log is ${log}` },
-  );
+  // A full disk leaves it without a word.
+  await env.disk.write(`${folder}/room`, PAGE);
+  await env.disk.remove(`${folder}/room`);
+  throw await notStarted(env, { binary, log });
+}
+
+/** Why it did not start: in its own words, or where all of them are. */
+async function notStarted(
+  env: Env,
+  { binary, log }: { binary: string; log: string },
+): Promise<EnvironmentError> {
+  const text = await env.disk.readText(log).catch(() => "");
+  const lines = text.trim().split("\n");
+  const fatal = lines.flatMap((line) => FATAL.exec(line)?.slice(1) ?? []);
+  const what = `Cannot start nats-server (${binary})`;
+  if (fatal.length > 0) {
+    await env.disk.remove(log);
+    return new EnvironmentError(`${what}: ${fatal.join(" | ")}`);
+  }
+  const last = lines.slice(-3).join(" | ") || "it wrote no log";
+  return new EnvironmentError(`${what}: ${last}`, {
+    hint: `Its log is ${log}`,
+  });
 }
 
 async function portsFiles(folder: string): Promise<string[]> {
@@ -130,9 +155,4 @@ async function readPorts(
     }
   }
   return undefined;
-}
-
-async function lastLines(env: Env, log: string): Promise<string> {
-  const text = await env.disk.readText(log).catch(() => "");
-  return text.trim().split("\n").slice(-3).join(" | ") || "it wrote no log";
 }

@@ -119,11 +119,15 @@ async function openOwnServer(
     restart: () => server.restart(),
     async [Symbol.asyncDispose]() {
       await server.stop();
-      await env.disk.remove(folder).catch(() => {
-        // The disk can only be read by now; the run's own writes say so.
-      });
+      await removeFiles(env, folder);
     },
   };
+}
+
+async function removeFiles(env: Env, folder: string): Promise<void> {
+  await env.disk.remove(folder).catch(() => {
+    // The disk can only be read by now; the run's own writes say so.
+  });
 }
 
 /** The nkeys come from files and passwords from the environment: arguments are visible to others. */
@@ -177,7 +181,7 @@ async function openForeignServer(
     log: undefined,
     ended: () => Promise.withResolvers<number>().promise,
     restart: () => Promise.resolve(),
-    [Symbol.asyncDispose]: () => env.disk.remove(folder),
+    [Symbol.asyncDispose]: () => removeFiles(env, folder),
   };
 }
 

@@ -7,9 +7,11 @@ import {
   type Failure,
   initialState,
   Journal,
+  LIMITS,
   type Observer,
   readDone,
   readTeams,
+  type RunEnd,
   RunRecord,
   splitWish,
   type StopRequest,
@@ -18,6 +20,7 @@ import { connectControl } from "../links/mod.ts";
 import { subjectsOf } from "../protocol.ts";
 import { hashOf } from "../version.ts";
 import { cacheFolderOf } from "./cache_folder.ts";
+import { FreshRun } from "./fresh_run.ts";
 import { checkInputs } from "./inputs.ts";
 import { meetingFile, writeShared } from "./meeting.ts";
 import type { RunChoice } from "./run_choice.ts";
@@ -48,6 +51,8 @@ export interface TrainRunOptions {
   /** Hash of the code that ranks must have. */
   code: Promise<string>;
   server: ServerRequest;
+  /** Kept back for the last checkpoint: seconds that ranks may take for it. */
+  reserve?: number | undefined;
   /** Runs, and folders of runs, whose finished phases are taken where they are the same. */
   from?: readonly string[];
   /** How the ranks come to be; by default as processes of this machine. */
@@ -87,6 +92,8 @@ export interface TrainRunEnd {
   lossy: boolean;
   /** This life has left something that the next one need not do again. */
   progressed: boolean;
+  /** Nothing was done, and no log tells more than the failure: the run folder is gone. */
+  gone: boolean;
 }
 
 /** Runs the remaining phases of a run on ranks of this machine. */
@@ -94,9 +101,12 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   const { env, choice, size, observer, gpus = GPU_DEFAULTS } = options;
   const { config, folder: path, resumed } = choice;
   await checkInputs(env, choice);
+  const attempt = await FreshRun.at(env.disk, path);
   const folder = await RunFolder.create(env.disk, path);
   const lost: { act?: () => void } = {};
   await using _lock = await lockRun(path, () => lost.act?.());
+  attempt.kept = resumed;
+  await using _attempt = attempt;
   const text = `${JSON.stringify(config, null, 2)}\n`;
   await env.disk.write(`${path}/config.json`, text);
 
@@ -110,6 +120,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     code: version,
     journal,
   });
+  attempt.kept ||= taken.size > 0;
   const done = await readDone(env.disk, path);
   const work = phaseWork(config);
   const phases = [...work.keys()];
@@ -137,6 +148,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
       summaries: done,
       lossy: false,
       progressed: false,
+      gone: false,
     };
   }
 
@@ -182,6 +194,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     limits: {
       dead: config.timeouts.heartbeatSeconds * 1000,
       step: config.timeouts.progressSeconds * 1000,
+      stop: Math.max(LIMITS.stop, 1000 * (options.reserve ?? 0)),
     },
   });
 
@@ -259,10 +272,17 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     onRefusal: (refusal) => coordinator.stranger(refusal),
     onWarning: (message) => observer.onWarning(message),
   });
+  const kept = attempt.kept;
+  attempt.kept = true;
   const end = await coordinator.run();
   await lastLook();
   await endOfAll(processes, options);
   const after = await checkpoints();
+  const progressed = record.summaries.size > done.size ||
+    after.some((name) => !before.includes(name));
+  const trained = progressed ||
+    await env.disk.stat(`${path}/metrics.jsonl`) !== undefined;
+  attempt.kept = kept || trained || tellsMore(end, record);
   const culprit = processes.find(({ rank }) => rank === end.failure?.rank);
   return {
     ...end,
@@ -270,9 +290,17 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     checkpoints: after,
     summaries: record.summaries,
     lossy: record.lossy,
-    progressed: record.summaries.size > done.size ||
-      after.some((name) => !before.includes(name)),
+    progressed,
+    gone: !attempt.kept,
   };
+}
+
+/** Whether the folder of a run that has trained nothing may still be of use. */
+function tellsMore({ failure }: RunEnd, { met }: RunRecord): boolean {
+  if (failure === undefined) return met;
+  // What is wrong with a configuration or the data is said in full.
+  return failure.exitCode !== 2 || failure.stack !== undefined ||
+    !(failure.kind === "reported" || failure.kind === "refused");
 }
 
 /** A process that hangs in its driver or on a lost disk cannot be waited for. */

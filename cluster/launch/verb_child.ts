@@ -21,7 +21,15 @@ export interface VerbChildOptions {
   cores?: string;
 }
 
-/** Starts a verb as a process of its own, with the code and packages of this checkout. */
+/** Verbs that end in order when whoever has started them is gone, however it ended. */
+const ATTACHED: Readonly<Record<string, readonly string[]>> = {
+  train: ["--attached"],
+};
+
+/**
+ * Starts a verb as a process of its own, with the code and packages of this checkout.
+ * A run that it trains is stopped with a checkpoint should this process end before it.
+ */
 export function startVerb(
   verb: string,
   args: readonly string[],
@@ -44,8 +52,10 @@ export function startVerb(
       `${ROOT}cluster/main.ts`,
       verb,
       ...args,
+      ...ATTACHED[verb] ?? [],
     ],
-    stdin: "null",
+    // Ends with this process.
+    stdin: "piped",
     stdout,
     stderr,
     env,
@@ -63,6 +73,9 @@ export async function endOf(child: Deno.ChildProcess): Promise<number> {
     return (await child.status).code;
   } finally {
     for (const action of undo) action();
+    await child.stdin.close().catch(() => {
+      // Nobody reads it any more.
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import { stackChart } from "./bar_chart.ts";
 import { format, groupDigits } from "./format.ts";
 import { heatMap, worstPairs } from "./heat_map.ts";
 import { type Html, html, shorten } from "./html.ts";
+import { describeWire } from "../run/mod.ts";
 import { titleOf } from "./names.ts";
 import {
   asFigure,
@@ -149,9 +150,8 @@ function adapterOf(rank: unknown): string {
     (valueAt(rank, "adapter") === undefined ? "–" : "?");
 }
 
-/** What the rank's link had to make good, such as `resent 3`. */
+/** What the rank's link had to make good. */
 function wireOf(rank: unknown): string {
-  const counts = Object.entries(Object(valueAt(rank, "wire")))
-    .map(([name, count]) => `${name} ${count}`);
-  return counts.length === 0 ? "nothing" : shorten(counts.join(", "), 160);
+  const text = describeWire(Object(valueAt(rank, "wire")));
+  return text === "" ? "nothing" : shorten(text, 240);
 }

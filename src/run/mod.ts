@@ -39,6 +39,7 @@ export {
   writeProfilePart,
   writeTrace,
 } from "./profile.ts";
+export { describeWire } from "./wire_words.ts";
 export {
   describeStraggler,
   findStraggler,

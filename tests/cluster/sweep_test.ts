@@ -6,6 +6,7 @@ import {
   eventsOf,
   readJson,
   teacherOnly,
+  untilNoneLeft,
   withTinyRun,
 } from "./train_process.ts";
 
@@ -112,5 +113,31 @@ Deno.test("sweep does a phase once that its runs have in common", async () => {
     }));
     const first = `${out}/members/labelsPerClass-1_seed-5`;
     deepStrictEqual(origins, [undefined, first, first]);
+  });
+});
+
+Deno.test("a run of a sweep that is killed saves a checkpoint and ends", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const out = `${folder}/sweep`;
+    const run = `${out}/members/seed-5`;
+    const args = ["--seeds=1", "--ranks=1", `--out=${out}`];
+    const sweep = new CommandProcess([
+      "sweep",
+      config,
+      ...teacherOnly(4000),
+      "checkpoint.everySteps=1000000",
+      ...args,
+    ]);
+    await sweep.seeFile(`${run}/metrics.jsonl`);
+    sweep.signal("SIGKILL");
+    // The run writes where the sweep did, which ends with the last of them.
+    await sweep.end;
+    await untilNoneLeft(folder);
+    strictEqual((await readJson(`${run}/run.json`)).state, "stopped");
+    await Deno.stat(`${run}/checkpoints/last`);
+    match(
+      JSON.stringify(await eventsOf(run)),
+      /"stop_requested","cause":"who has started this run is gone"/,
+    );
   });
 });

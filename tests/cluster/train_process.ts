@@ -159,6 +159,15 @@ export async function readJson(path: string): Promise<Record<string, unknown>> {
   return JSON.parse(await Deno.readTextFile(path));
 }
 
+/** Waits until none is left, for ten seconds. */
+export async function untilNoneLeft(run: string): Promise<void> {
+  for (let i = 0; i < 500; i++) {
+    if (await checkNoneLeft(run).then(() => true, () => false)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await checkNoneLeft(run);
+}
+
 /** No process of the run is left: neither ranks nor their server. */
 export async function checkNoneLeft(run: string): Promise<void> {
   for await (const entry of Deno.readDir("/proc")) {

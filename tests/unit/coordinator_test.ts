@@ -10,11 +10,11 @@ import {
   Journal,
   readDone,
   type State,
-  wireLine,
 } from "../../cluster/coordinator/mod.ts";
 import { accept, type Gpu, report } from "../../cluster/protocol.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import type { PhaseName } from "../../src/phases/mod.ts";
+import { describeWire } from "../../src/run/mod.ts";
 
 type Unclocked<T> = T extends unknown ? Omit<T, "at"> : never;
 
@@ -256,7 +256,10 @@ Deno.test("advance() journals what a rank's wire had to make good, and nothing o
   );
   const counts = { reconnects: 1, resent: 12, corrupt: 2 };
   deepStrictEqual(found, [{ event: "wire", rank: 1, counts }]);
-  strictEqual(wireLine(counts), "reconnects 1, resent 12, corrupt 2");
+  strictEqual(
+    describeWire(counts),
+    "1 reconnection; 12 messages sent again, as no receipt came in time; 2 damaged messages",
+  );
 });
 
 Deno.test("advance() ends the run when a rank crashes that has not delivered, or whose next phase is to come", () => {
