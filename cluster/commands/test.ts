@@ -2,7 +2,13 @@ import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console } from "../console.ts";
 import type { TestResult } from "./junit.ts";
 import { parseOptions } from "./options.ts";
-import { denoTest, type Group, GROUPS, runGroup } from "./test_groups.ts";
+import {
+  denoTest,
+  type Group,
+  GROUPS,
+  runGroup,
+  stagesOf,
+} from "./test_groups.ts";
 
 const HELP = `Usage: test [GROUP or FILE…] [--filter TEXT] [--fail-fast]
 
@@ -79,12 +85,14 @@ export async function test(args: readonly string[]): Promise<number> {
     filter === undefined ||
     !["format", "lint", "check"].includes(group)
   );
-  for (
-    const group of options.positional.length === 0
-      ? all
-      : groups.filter(isGroup)
-  ) {
-    await run(group, () => runGroup(group, settings));
+  const chosen = options.positional.length === 0 ? all : groups.filter(isGroup);
+  for (const stage of stagesOf(chosen)) {
+    const output = stage.length > 1 ? "at the end" : "live";
+    await Promise.all(
+      stage.map((group) =>
+        run(group, () => runGroup(group, { ...settings, output }))
+      ),
+    );
   }
 
   const failed = results.filter((result) => result.failure !== undefined);

@@ -22,6 +22,23 @@ export const GROUPS = [
 ] as const;
 export type Group = typeof GROUPS[number];
 
+/** Groups that wait for time to pass more than they compute: they run side by side. */
+const SIDE_BY_SIDE: readonly Group[] = ["slurm", "chaos"];
+
+/** What runs at a time, in order. */
+export function stagesOf(groups: readonly Group[]): Group[][] {
+  const stages: Group[][] = [];
+  for (const group of groups) {
+    const last = stages.at(-1);
+    const joins = [group, last?.[0]].every((one) =>
+      one !== undefined && SIDE_BY_SIDE.includes(one)
+    );
+    if (joins && !last!.includes(group)) last!.push(group);
+    else stages.push([group]);
+  }
+  return stages;
+}
+
 /** Choices of one run of the suite. */
 export interface GroupOptions {
   env: Env;
@@ -141,12 +158,14 @@ async function testFiles(env: Env, folder: string): Promise<string[]> {
   return files.sort();
 }
 
+/** So many keep two cores busy. */
+const LANES = 3;
 /** These compare how fast processes are: nothing else may run meanwhile. */
 const ALONE = /\/straggler_test\.ts$/;
 
 /**
- * Runs each file in a process of its own, two at once: most of a test on a CPU
- * adapter is one thread's work, compilation and the host, and processes of a run
+ * Runs each file in a process of its own, {@linkcode LANES} at once: most of a test on
+ * a CPU adapter is one thread's work, compilation and the host, and processes of a run
  * wait for each other.
  */
 async function inProcesses(
@@ -169,7 +188,7 @@ async function inProcesses(
     }
   };
   const queue = files.filter((file) => !ALONE.test(file));
-  await Promise.all([work(queue), work(queue)]);
+  await Promise.all(Array.from({ length: LANES }, () => work(queue)));
   await work(files.filter((file) => ALONE.test(file)));
   return results;
 }
