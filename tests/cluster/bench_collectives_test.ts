@@ -18,6 +18,7 @@ async function bench(
       "--quiet",
       "--no-check",
       "--cached-only",
+      "--no-lock",
       "--config=bench/deno.json",
       "--permission-set=bench",
       "bench/main.ts",
