@@ -1,13 +1,19 @@
 import {
   loadModel,
   type ModelInfo,
+  type StoredModel,
   toMetadata,
   toTheirConfig,
   toTheirPreprocessor,
 } from "../../src/classifier/mod.ts";
-import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { ConfigError, type Disk, realEnv } from "../../src/env/mod.ts";
 import { type NamedValues, toHuggingFaceNames } from "../../src/model/mod.ts";
-import { float32Tensor, writeSafetensors } from "../../src/run/mod.ts";
+import { renderModelCard } from "../../src/report/mod.ts";
+import {
+  float32Tensor,
+  RunFolder,
+  writeSafetensors,
+} from "../../src/run/mod.ts";
 import { Console } from "../console.ts";
 import { parseOptions } from "./options.ts";
 import { writeOut } from "./write_out.ts";
@@ -19,8 +25,9 @@ Writes a model for other programs, as safetensors.
   RUN|MODEL        a run folder (its shipped model), a checkpoint in it, or a
                    model.safetensors
   --format NAME    timm (default): one file with timm's names, which Signet reads too
-                   hf: a folder with Hugging Face's names, config.json and, where its
-                   keys can say it, preprocessor_config.json
+                   hf: a folder with Hugging Face's names, config.json, a model card
+                   (README.md; one that is there is kept) and, where its keys can say
+                   it, preprocessor_config.json
   --out PATH       (default: exported.safetensors, or the folder exported)
   --without-head   only the backbone
   --phase NAME     of a run: another phase's model
@@ -102,10 +109,15 @@ export async function exportModel(args: readonly string[]): Promise<number> {
       "model.safetensors",
       pack(toHuggingFaceNames(kept), { format: "pt" }),
     );
-    await write("config.json", json(toTheirConfig(info)));
+    await write("config.json", json(toTheirConfig(info, { headless })));
     const preprocessor = toTheirPreprocessor(info);
     if (preprocessor !== undefined) {
       await write("preprocessor_config.json", json(preprocessor));
+    }
+    if (await disk.stat(`${out}/README.md`) === undefined) {
+      await write("README.md", await cardOf(disk, stored, headless));
+    } else {
+      notes.push(`${out}/README.md was there, and is kept as it is`);
     }
   }
   if (options.boolean("json")) {
@@ -123,6 +135,27 @@ export async function exportModel(args: readonly string[]): Promise<number> {
   for (const file of files) terminal.result(`written  ${file}`);
   for (const note of notes) terminal.result(`note     ${note}`);
   return 0;
+}
+
+/** The model card, from the files of the run where there is one. */
+async function cardOf(
+  disk: Disk,
+  { info, figures, run }: StoredModel,
+  headless: boolean,
+): Promise<string> {
+  const files = run === undefined ? undefined : new RunFolder(disk, run);
+  const read = async (name: string) => await files?.readJson(name) ?? {};
+  return renderModelCard({
+    info,
+    headless,
+    figures,
+    run: files && {
+      config: await read("config.json"),
+      run: await read("run.json"),
+      summary: await read("summary.json"),
+      split: await read("split.json"),
+    },
+  });
 }
 
 /** A head that other programs would compute otherwise must not look like one of theirs. */

@@ -4,11 +4,14 @@ import type { TheirConfig } from "./infer_model.ts";
 /** `config.json` of a Hugging Face model folder. */
 export function toTheirConfig(
   { model, classNames }: ModelInfo,
+  { headless }: { headless: boolean },
 ): Record<string, unknown> {
   const { image, patch, dim, depth, heads, distilled, epsilon } = model;
   return {
     architectures: [
-      distilled
+      headless
+        ? distilled ? "DeiTModel" : "ViTModel"
+        : distilled
         ? "DeiTForImageClassificationWithTeacher"
         : "ViTForImageClassification",
     ],
@@ -23,8 +26,10 @@ export function toTheirConfig(
     num_channels: 3,
     qkv_bias: true,
     layer_norm_eps: epsilon,
-    id2label: Object.fromEntries(classNames.map((name, c) => [c, name])),
-    label2id: Object.fromEntries(classNames.map((name, c) => [name, c])),
+    ...(headless ? {} : {
+      id2label: Object.fromEntries(classNames.map((name, c) => [c, name])),
+      label2id: Object.fromEntries(classNames.map((name, c) => [name, c])),
+    }),
   };
 }
 

@@ -19,6 +19,8 @@ export interface StoredModel {
   readonly name: string;
   /** The run folder it is from. */
   readonly run?: string;
+  /** Figures of these weights, where a finished phase has left them. */
+  readonly figures?: Readonly<Record<string, unknown>>;
 }
 
 export interface LoadModelOptions {
@@ -129,7 +131,14 @@ function fromCheckpoint(
   // the best so far, the moving average, or the model in training.
   const tensors = (which === "best" ? parts.best : undefined) ?? parts.ema ??
     parts.model;
-  return { info, values: valuesOf(tensors, info, label), name: label, run };
+  const { summary } = Object(checkpoint.state);
+  return {
+    info,
+    values: valuesOf(tensors, info, label),
+    name: label,
+    run,
+    ...(summary === undefined ? {} : { figures: Object(summary) }),
+  };
 }
 
 /** The phase whose model the run ships; of an unfinished run the last that classifies. */

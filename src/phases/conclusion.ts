@@ -111,6 +111,7 @@ async function calibrateBest(
     temperature,
     temperature_low: low,
     temperature_high: high,
+    val_images: labels.length,
     val_ece: ece15,
     val_ece_calibrated: after.ece15,
   };
@@ -160,6 +161,7 @@ async function test(
     });
   }
   return {
+    test_images: result.count,
     test_accuracy: result.accuracy,
     test_top5: result.topK[Math.min(5, result.classes)],
     test_macro_f1: result.f1.macro,

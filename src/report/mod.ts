@@ -5,6 +5,7 @@ export {
   type DifferingSetting,
   differingSettings,
 } from "./differing_settings.ts";
+export { type ModelCard, renderModelCard } from "./model_card.ts";
 export { writeTensorBoard } from "./tensorboard.ts";
 export { renderSweep, type SweepPage } from "./sweep_report.ts";
 export { type QueuedImage, renderLabelPage } from "./label_page.ts";

@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, strictEqual } from "node:assert";
+import { deepStrictEqual, doesNotMatch, match, strictEqual } from "node:assert";
 import { fromMetadata } from "../../src/classifier/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import { readSafetensorsFile } from "../../src/run/mod.ts";
@@ -84,6 +84,26 @@ Deno.test("import and export give back every tensor and setting of a Hugging Fac
       await disk.readText(`${out}/preprocessor_config.json`),
     );
     deepStrictEqual(image_std, [0.2, 0.2, 0.3]);
+    const card = await disk.readText(`${out}/README.md`);
+    match(card, /^---\nlibrary_name: transformers\npipeline_tag: image-classi/);
+    match(card, /\nbird 0, bird 1, /);
+    // Nothing is known of how it was trained, or how good it is.
+    doesNotMatch(card, /trained with|Training|Results/);
+
+    await disk.write(`${out}/README.md`, "mine");
+    const again = await command([
+      "export",
+      own,
+      "--format=hf",
+      "--without-head",
+      `--out=${out}`,
+    ]);
+    match(again.stdout, /README\.md was there, and is kept/);
+    strictEqual(await disk.readText(`${out}/README.md`), "mine");
+    const { architectures, id2label } = JSON.parse(
+      await disk.readText(`${out}/config.json`),
+    );
+    deepStrictEqual([architectures, id2label], [["DeiTModel"], undefined]);
   });
 });
 
