@@ -1,5 +1,5 @@
 import type { Config } from "../../src/config/mod.ts";
-import { locateData } from "../../src/data/mod.ts";
+import { checkLayout, locateData } from "../../src/data/mod.ts";
 import { ConfigError, type Env } from "../../src/env/mod.ts";
 import type { RunChoice } from "./run_choice.ts";
 
@@ -15,8 +15,11 @@ export async function checkInputs(
   { config, resumed }: Pick<RunChoice, "config" | "resumed">,
 ): Promise<void> {
   const { kind, path, labels } = config.data;
-  await locateData(disk, { kind, path });
-  if (resumed) return;
+  if (resumed) {
+    await locateData(disk, { kind, path });
+    return;
+  }
+  await checkLayout(disk, { ...config.data, seed: config.seed });
   if (labels !== undefined && !await disk.stat(labels)) {
     throw new ConfigError(`Cannot read data.labels ${labels}: it is not there`);
   }

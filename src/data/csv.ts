@@ -16,6 +16,10 @@ interface Row {
 const LINE =
   /^(?:"((?:[^"]|"")*)"|([^",]*))(?:,\s*(?:"((?:[^"]|"")*)"|([^",]*)))?\s*$/;
 
+/** What the first line of a table may call its columns. */
+const PATHS = /^(path|file|file_?name|file_?path|image|image_?path|name|id)$/i;
+const LABELS = /^(label|labels|class|class_?name|category|target)$/i;
+
 async function readTable(disk: Disk, file: string): Promise<Row[]> {
   const size = (await disk.stat(file))?.size ?? 0;
   if (size > MAX_TABLE_BYTES) {
@@ -38,7 +42,7 @@ async function readTable(disk: Disk, file: string): Promise<Row[]> {
         { hint: "Put fields with commas in double quotes" },
       );
     }
-    if (i === 0 && path === "path" && label === "label") return;
+    if (i === 0 && PATHS.test(path) && LABELS.test(label)) return;
     rows.push({ path, label });
   });
   return rows;

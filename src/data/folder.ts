@@ -7,6 +7,9 @@ import {
 } from "./picture_files.ts";
 import type { Source } from "./source.ts";
 
+/** Folder of pictures whose class is not known. */
+const UNLABELLED = "unlabelled";
+
 async function foldersIn(disk: Disk, path: string): Promise<string[]> {
   return (await disk.list(path))
     .filter(({ name, kind }) => kind === "folder" && !name.startsWith("."))
@@ -48,7 +51,8 @@ async function classesIn(
 
 /**
  * Opens a folder of pictures: `train/<class>/*`, optional `test/<class>/*` and
- * `unlabelled/*`. Classes are the sorted folder names under `train`.
+ * `unlabelled/*`. Classes are the sorted folder names under `train`. Without `train`
+ * and `test` they are those of the folder itself.
  */
 export async function openFolder(
   disk: Disk,
@@ -56,12 +60,19 @@ export async function openFolder(
 ): Promise<Source> {
   const has = async (part: string) =>
     (await disk.stat(`${root}/${part}`))?.kind === "folder";
+  if (info.kind === "folder" && !await has("train") && !await has("test")) {
+    const source = await openClassFolders(disk, { path: root, info });
+    if (source.classNames.length > 0) return source;
+  }
   if (info.kind !== "folder" || !await has("train")) {
     throw new ConfigError(
       `Cannot read data set folder: ${root} ${
         info.kind === "folder" ? "has no folder train" : "is no folder"
       }`,
-      { hint: "Pictures belong in train/<class>/ and test/<class>/" },
+      {
+        hint:
+          "Pictures belong in <class>/, or in train/<class>/ and test/<class>/",
+      },
     );
   }
   const classNames = await foldersIn(disk, `${root}/train`);
@@ -72,9 +83,9 @@ export async function openFolder(
       { hint: "Pictures belong in train/<class>/ and test/<class>/" },
     );
   }
-  if (await has("unlabelled")) {
+  if (await has(UNLABELLED)) {
     train.push(
-      ...await picturesIn(disk, { root, folder: "unlabelled", label: -1 }),
+      ...await picturesIn(disk, { root, folder: UNLABELLED, label: -1 }),
     );
   }
   const test = await has("test")
@@ -97,20 +108,23 @@ export async function openFolder(
 
 /**
  * Opens a folder without `train/`, all of it as the `train` part: its folders are
- * classes, as in `test/` of a set, and pictures beside them have none.
+ * classes, as in `test/` of a set, and pictures beside them or in `unlabelled/` have
+ * none.
  */
 export async function openClassFolders(
   disk: Disk,
   { path: root, info }: { path: string; info: FileInfo },
 ): Promise<Source> {
   const isFolder = info.kind === "folder";
-  const classNames = isFolder ? await foldersIn(disk, root) : [];
+  const folders = isFolder ? await foldersIn(disk, root) : [];
+  const classNames = folders.filter((name) => name !== UNLABELLED);
   const files: PictureFile[] = [];
   for (const [label, folder] of classNames.entries()) {
     files.push(...await picturesIn(disk, { root, folder, label }));
   }
-  if (isFolder) {
-    files.push(...await picturesIn(disk, { root, folder: "", label: -1 }));
+  const without = folders.includes(UNLABELLED) ? ["", UNLABELLED] : [""];
+  for (const folder of isFolder ? without : []) {
+    files.push(...await picturesIn(disk, { root, folder, label: -1 }));
   }
   if (files.length === 0) {
     throw new ConfigError(

@@ -6,6 +6,7 @@
 export type { DataSet, ImageSet, Split } from "./image_set.ts";
 export { DATA_KINDS, type DataKind, locateData } from "./locate.ts";
 export { type DataOptions, loadDataSet } from "./load_data_set.ts";
+export { checkLayout } from "./check_layout.ts";
 export { splitDataSet, type SplitOptions } from "./split.ts";
 export {
   HAND_LABELS,

@@ -1,6 +1,6 @@
 import { ConfigError } from "../env/mod.ts";
 import { shuffle } from "../random.ts";
-import type { DataSet, Split } from "./image_set.ts";
+import type { ImageSet, Split } from "./image_set.ts";
 import { SPLIT_PURPOSE } from "./purposes.ts";
 
 export interface SplitOptions {
@@ -31,13 +31,21 @@ export function restOf(
   );
 }
 
+/** What a split looks at. */
+export interface SplitSource {
+  name: string;
+  classNames: readonly string[];
+  train: Pick<ImageSet, "labels" | "count">;
+  test: Pick<ImageSet, "count">;
+}
+
 /**
  * Draws validation and labelled images from each class of the training part.
  * With one seed the first `n` labelled images of a class are also among its first
  * `n + 1`, and validation does not depend on how many are labelled.
  */
 export function splitDataSet(
-  dataSet: DataSet,
+  dataSet: SplitSource,
   { seed, labelsPerClass, validationPerClass }: SplitOptions,
 ): Split {
   checkCount("labelsPerClass", labelsPerClass);

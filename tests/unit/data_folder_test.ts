@@ -151,9 +151,34 @@ Deno.test("loadDataSet() needs a test folder or testFraction", async () => {
   });
 });
 
+Deno.test("loadDataSet() takes the folders of a folder without train/ and test/ as classes", async () => {
+  const files: Record<string, Uint8Array> = { "loose.png": picture(200) };
+  for (let i = 0; i < 4; i++) {
+    files[`größe ä/${i}.png`] = picture(i);
+    files[`a, "b"/${i}.png`] = picture(100 + i);
+    files[`unlabelled/${i}.png`] = picture(210 + i);
+  }
+  await withFiles(files, async (path) => {
+    const { classNames, train, test } = await loadDataSet(disk, {
+      ...OPTIONS,
+      path,
+      testFraction: 0.5,
+    });
+    deepStrictEqual(classNames, ['a, "b"', "größe ä"]);
+    deepStrictEqual([...train.labels], [0, 0, 1, 1, -1, -1, -1, -1, -1]);
+    deepStrictEqual([...test.labels], [0, 0, 1, 1]);
+    deepStrictEqual(reds(train).slice(4), [200, 210, 211, 212, 213]);
+  });
+});
+
 Deno.test("loadDataSet() refuses folders that are no data set", async () => {
   const cases: [Record<string, Uint8Array | string>, RegExp][] = [
-    [{ "a/1.png": picture(1) }, /has no folder train/],
+    [{ "1.png": picture(1) }, /has no folder train/],
+    [{ "a/1.png": picture(1) }, /it has no test part/],
+    [
+      { "a/1.png": picture(1), "test/a/1.png": picture(1) },
+      /has no folder train/,
+    ],
     [{ "train/a/notes.txt": "x" }, /1 class folders and no pictures/],
     [
       { "train/a/1.png": picture(1), "test/b/1.png": picture(1) },
@@ -191,7 +216,7 @@ Deno.test("loadDataSet() reads tables of paths and labels", async () => {
     'img/a, "b".png': picture(2),
     "img/3.png": picture(3),
     "img/4.png": picture(4),
-    "one.csv": "img/1.png,x\nimg/3.png,x\n",
+    "one.csv": "File_name,Class\nimg/1.png,x\nimg/3.png,x\n",
   }, async (path) => {
     const set = await loadDataSet(disk, { ...OPTIONS, kind: "csv", path });
     deepStrictEqual(set.classNames, ["cat", "dog"]);

@@ -78,7 +78,25 @@ Deno.test("lockRun() takes over the lock of a process that has ended", async () 
 
 Deno.test("checkInputs() misses files that a run begins with, not those it has taken over", async () => {
   await withFolder(async (folder) => {
-    const images = ["data.kind=folder", `data.path=${folder}`];
+    const images = [
+      "data.kind=folder",
+      "data.path=tests/fixtures/data/imagefolder",
+      "data.validationPerClass=2",
+    ];
+    for (
+      const [words, text] of [
+        [[`data.path=${folder}`], /there are none in it/],
+        [["data.labelsPerClass=99"], /too few in letter_a 15, letter_e 15/],
+        [["data.path=tests/fixtures/data/imagefolder/train"], /no test part/],
+      ] as const
+    ) {
+      const config = await loadConfig(realEnv.disk, undefined, [
+        ...images,
+        ...words,
+      ]);
+      await rejects(checkInputs(realEnv, { config, resumed: false }), text);
+      await checkInputs(realEnv, { config, resumed: true });
+    }
     const missing = {
       "data.labels": ["data.labels=no.csv"],
       "teacher.weights": ["teacher.weights=no.bin"],
