@@ -92,8 +92,8 @@ export async function exportModel(args: readonly string[]): Promise<number> {
       }`,
     );
   }
+  const metadata = headless ? {} : toMetadata(info);
   if (format === "timm") {
-    const metadata = headless ? {} : toMetadata(info);
     await writeOut(out, pack(kept, metadata));
     files.push(out);
   } else {
@@ -107,7 +107,7 @@ export async function exportModel(args: readonly string[]): Promise<number> {
     const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
     await write(
       "model.safetensors",
-      pack(toHuggingFaceNames(kept), { format: "pt" }),
+      pack(toHuggingFaceNames(kept), { format: "pt", ...metadata }),
     );
     await write("config.json", json(toTheirConfig(info, { headless })));
     const preprocessor = toTheirPreprocessor(info);

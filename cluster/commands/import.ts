@@ -1,5 +1,7 @@
 import {
+  fromMetadata,
   inferModel,
+  isDescribed,
   type ModelInfo,
   readTheirConfig,
   toMetadata,
@@ -62,7 +64,9 @@ export async function importModel(args: readonly string[]): Promise<number> {
     });
   }
   const { disk } = realEnv;
-  const { tensors } = await readSafetensorsFile(disk, path);
+  const { tensors, metadata } = await readSafetensorsFile(disk, path);
+  // What export wrote says more than the files beside it can.
+  const own = isDescribed(metadata) ? fromMetadata(metadata, path) : undefined;
   const file: NamedValues = new Map(
     [...tensors].map(([name, tensor]) => [
       name,
@@ -72,7 +76,9 @@ export async function importModel(args: readonly string[]): Promise<number> {
   const folder = path.includes("/")
     ? path.slice(0, path.lastIndexOf("/"))
     : ".";
-  const theirs = readTheirConfig(await readJson(`${folder}/config.json`));
+  const theirs = own === undefined
+    ? readTheirConfig(await readJson(`${folder}/config.json`))
+    : { ...own.model, classNames: own.classNames };
   const heads = options.number("heads") ?? theirs.heads;
   const model = inferModel(file, { ...theirs, heads }, path);
   const segments = vitSegments(model);
@@ -92,16 +98,12 @@ export async function importModel(args: readonly string[]): Promise<number> {
       `Cannot import ${path}: ${classNames.length} names of classes, its head has ${model.classes}`,
     );
   }
-  const normalisation = await normalisationOf(
-    folder,
-    options.string("normalise"),
-  );
+  const asked = options.string("normalise");
+  const normalisation = asked === undefined && own !== undefined
+    ? own.normalisation
+    : await normalisationOf(folder, asked);
   const info: ModelInfo = {
-    model,
     feature: "class",
-    normalisation: normalisation ?? CONSTANTS.half,
-    classNames: classNames ??
-      Array.from({ length: model.classes }, (_, c) => `class ${c}`),
     images: {
       channels: 3,
       width: model.image,
@@ -109,6 +111,11 @@ export async function importModel(args: readonly string[]): Promise<number> {
       padded: false,
     },
     phase: "imported",
+    ...own,
+    model,
+    normalisation: normalisation ?? CONSTANTS.half,
+    classNames: classNames ??
+      Array.from({ length: model.classes }, (_, c) => `class ${c}`),
   };
   const out = options.string("out") ?? "imported.safetensors";
   await writeOut(

@@ -1,5 +1,5 @@
 import { ConfigError, type Disk, SignetError } from "../env/mod.ts";
-import { type NamedValues, vitSegments } from "../model/mod.ts";
+import { type NamedValues, toTimmNames, vitSegments } from "../model/mod.ts";
 import {
   type Checkpoint,
   listCheckpoints,
@@ -162,16 +162,23 @@ async function shippedPhase(disk: Disk, run: RunFolder): Promise<string> {
   );
 }
 
-/** The parameters of the model, of the shapes that its description says. */
+/** The parameters of the model, of the shapes that its description says, by whichever names. */
 function valuesOf(
   tensors: TensorMap | undefined,
   { model }: ModelInfo,
   name: string,
 ): NamedValues {
   const values: NamedValues = new Map();
+  const timm = toTimmNames(
+    new Map(
+      [...tensors ?? []].map((
+        [key, tensor],
+      ) => [key, { shape: tensor.shape, data: toFloat32(tensor) }]),
+    ),
+  );
   for (const { parameters } of vitSegments(model)) {
     for (const { name: parameter, shape } of parameters) {
-      const found = tensors?.get(parameter);
+      const found = timm.get(parameter);
       if (found === undefined || String(found.shape) !== String(shape)) {
         throw new SignetError(
           `Cannot load ${name}: ${parameter} is ${
@@ -180,7 +187,7 @@ function valuesOf(
           { exitCode: 2 },
         );
       }
-      values.set(parameter, { shape, data: toFloat32(found) });
+      values.set(parameter, { shape, data: found.data });
     }
   }
   return values;

@@ -3,7 +3,12 @@
  *
  * @module
  */
-export { fromMetadata, type ModelInfo, toMetadata } from "./model_info.ts";
+export {
+  fromMetadata,
+  isDescribed,
+  type ModelInfo,
+  toMetadata,
+} from "./model_info.ts";
 export {
   loadModel,
   type LoadModelOptions,

@@ -35,6 +35,13 @@ export function toMetadata(info: ModelInfo): Record<string, string> {
   return { [KEY]: JSON.stringify({ version: 1, ...info }) };
 }
 
+/** Whether the metadata of a model file describes the model. */
+export function isDescribed(
+  metadata: Readonly<Record<string, string>>,
+): boolean {
+  return metadata[KEY] !== undefined;
+}
+
 /**
  * Reads the description of a model file.
  *

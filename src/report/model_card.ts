@@ -98,14 +98,17 @@ function classes({ classNames }: ModelInfo): string[] {
   ];
 }
 
-function results({ figures, run }: ModelCard): string[] {
+function results({ info, figures, run }: ModelCard): string[] {
+  // With five classes and fewer it is always right.
+  const several = info.classNames.length > 5 ? ["top5"] : [];
+
   const cells = (split: "test" | "val", images: string | undefined) => {
     const accuracy = numberAt(figures, `${split}_accuracy`);
     return accuracy === undefined ? [] : [[
       split === "test" ? "test" : "validation",
       images ?? "",
       format(accuracy, "percent"),
-      ...["top5", "macro_f1"].map((name) =>
+      ...[...several, "macro_f1"].map((name) =>
         percentOrNothing(numberAt(figures, `${split}_${name}`))
       ),
       percentOrNothing(
@@ -123,12 +126,16 @@ function results({ figures, run }: ModelCard): string[] {
     ...cells("val", count("val_images")),
   ];
   if (rows.length === 0) return [];
-  const alone = numberAt(run?.summary, "baseline", "test_accuracy");
+  const alone = ["classify", "selfTrain"].includes(info.phase)
+    ? numberAt(run?.summary, "baseline", "test_accuracy")
+    : undefined;
   return [
     "## Results",
     "",
-    "| split | images | accuracy | top-5 | macro F1 | calibration error |",
-    "| --- | --- | --- | --- | --- | --- |",
+    `| split | images | accuracy |${
+      several.length > 0 ? " top-5 |" : ""
+    } macro F1 | calibration error |`,
+    `|${" --- |".repeat(5 + several.length)}`,
     ...rows.map((row) => `| ${row.join(" | ")} |`),
     "",
     `The validation images have chosen the step and the temperature; the test images have chosen nothing.${

@@ -1,7 +1,13 @@
 import { deepStrictEqual, doesNotMatch, match, strictEqual } from "node:assert";
-import { fromMetadata } from "../../src/classifier/mod.ts";
+import {
+  fromMetadata,
+  loadModel,
+  type ModelInfo,
+  toMetadata,
+} from "../../src/classifier/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
-import { readSafetensorsFile } from "../../src/run/mod.ts";
+import { vitSegments } from "../../src/model/mod.ts";
+import { readSafetensorsFile, writeSafetensors } from "../../src/run/mod.ts";
 import { command } from "../cluster/train_process.ts";
 
 const { disk } = realEnv;
@@ -104,6 +110,65 @@ Deno.test("import and export give back every tensor and setting of a Hugging Fac
       await disk.readText(`${out}/config.json`),
     );
     deepStrictEqual([architectures, id2label], [["DeiTModel"], undefined]);
+  });
+});
+
+Deno.test("what is exported with Hugging Face names is still a classifier, with all that its files cannot say", async () => {
+  await withFolder(async (folder) => {
+    const model: ModelInfo["model"] = {
+      image: 32,
+      patch: 8,
+      dim: 48,
+      depth: 2,
+      heads: 3,
+      classes: 10,
+      distilled: true,
+      epsilon: 1e-6,
+    };
+    const info: ModelInfo = {
+      model,
+      feature: "class",
+      normalisation: { kind: "image" },
+      classNames: Array.from({ length: 10 }, (_, c) => `bird ${c}`),
+      images: { channels: 1, width: 32, height: 32, padded: true },
+      temperature: 0.7,
+      phase: "classify",
+    };
+    const { tensors } = await readSafetensorsFile(
+      disk,
+      "tests/fixtures/deit.safetensors",
+    );
+    const weights = new Map(
+      vitSegments(model).flatMap(({ parameters }) =>
+        parameters.map(({ name }) =>
+          [name, tensors.get(`ema.${name}`)!] as const
+        )
+      ),
+    );
+    const own = `${folder}/own.safetensors`;
+    await disk.write(own, writeSafetensors(weights, toMetadata(info)));
+    const out = `${folder}/theirs`;
+    const exported = await command([
+      "export",
+      own,
+      "--format=hf",
+      `--out=${out}`,
+    ]);
+    strictEqual(exported.code, 0, exported.stderr);
+    const before = await loadModel(disk, own);
+    const theirs = await loadModel(disk, `${out}/model.safetensors`);
+    deepStrictEqual(theirs.info, info);
+    deepStrictEqual(theirs.values, before.values);
+
+    const back = `${folder}/back.safetensors`;
+    const imported = await command([
+      "import",
+      `${out}/model.safetensors`,
+      `--out=${back}`,
+    ]);
+    strictEqual(imported.code, 0, imported.stderr);
+    doesNotMatch(imported.stderr, /note/);
+    deepStrictEqual((await loadModel(disk, back)).info, info);
   });
 });
 
