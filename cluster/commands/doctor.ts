@@ -124,6 +124,13 @@ async function* examineCluster(
     for (const line of table([columns, ...rows])) terminal.result(line);
   }
   yield* judgeCluster(rates);
+  if (options.boolean("json")) return;
+  const slowest = Math.min(...rates.map(({ together }) => together));
+  terminal.result(
+    `what a run takes on these: deno task plan CONFIG --ranks ${rates.length} --gflops ${
+      Number(slowest.toPrecision(3))
+    }`,
+  );
 }
 
 /** All checks, in the order in which one depends on another. */

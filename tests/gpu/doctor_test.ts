@@ -93,5 +93,10 @@ Deno.test("doctor --cluster measures ranks alone, together and their links", asy
     ["sharing", "gemm", "links"].filter((name) => !names.includes(name)),
     [],
   );
+  const slowest = Math.min(
+    ...[1, 2].map((line) => Number(lines[line]!.split(/ {2,}/).at(-2))),
+  );
+  const [, gflops] = / --ranks 2 --gflops ([\d.]+)$/.exec(lines.at(-2)!)!;
+  ok(Math.abs(Number(gflops) / slowest - 1) < 0.1, out);
   strictEqual(code, 0);
 });
