@@ -102,12 +102,42 @@ function suggestion(value: unknown, allowed: readonly unknown[]): string {
   return match === undefined ? "" : `; did you mean ${match}?`;
 }
 
-/** The nearest key beside it, else a key of that name elsewhere. */
+/** Keys of a group that are few enough to be listed. */
+const MOST_LISTED = 16;
+
+/** The nearest key beside it, else one of that name elsewhere, else all beside it. */
 function suggestKey(path: readonly string[], key: string): string {
-  const beside = nearest(key, keysUnder(path));
-  if (beside !== undefined) return `; did you mean ${beside}?`;
-  const all = configKeys().map((entry) => entry.path);
-  const elsewhere = all.find((full) => full.split(".").at(-1) === key) ??
-    nearest([...path, key].join("."), all);
-  return elsewhere === undefined ? "" : `; did you mean ${elsewhere}?`;
+  const beside = keysUnder(path);
+  const meant = nearest(key, beside) ??
+    beside.find((name) => initialsOf(name) === key.toLowerCase()) ??
+    elsewhere(key);
+  if (meant !== undefined) return `; did you mean ${meant}?`;
+  return beside.length === 0 || beside.length > MOST_LISTED
+    ? ""
+    : `; there are ${beside.join(", ")}`;
+}
+
+/** `lr` of `learningRate`. */
+function initialsOf(name: string): string {
+  return name.replace(/(?<=.)[a-z0-9]+/g, "").toLowerCase();
+}
+
+/** The shortest path to a key or a group with that name, or nearly that. */
+function elsewhere(key: string): string | undefined {
+  const paths = new Map<string, string>();
+  for (const { path } of configKeys()) {
+    const parts = path.split(".");
+    parts.forEach((name, i) => {
+      const full = parts.slice(0, i + 1).join(".");
+      const known = paths.get(name);
+      if (known === undefined || full.length < known.length) {
+        paths.set(name, full);
+      }
+    });
+  }
+  const exact = paths.get(key);
+  // Short names are near to many that mean something else.
+  if (exact !== undefined || key.length < 5) return exact;
+  const near = nearest(key, paths.keys());
+  return near === undefined ? undefined : paths.get(near);
 }

@@ -114,7 +114,8 @@ Deno.test("loadConfig() names file, key and the nearest key", async () => {
       globalBatch: 1.5,
       student: { dropout: 1 },
       ranks: "many",
-      phases: { selfTrain: 3 },
+      phases: { selfTrain: 3, teacher: { optimizer: { lr: 1 }, epochs: 9 } },
+      distill: { soft: 1 },
     },
   }, async (folder) => {
     deepStrictEqual(
@@ -124,8 +125,11 @@ Deno.test("loadConfig() names file, key and the nearest key", async () => {
         "base.json: phases.distill.temprature: unknown key; did you mean temperature?",
         "override: phases.distil: unknown key; did you mean distill?",
         "x.json: data.kind: cifar11 is not one of fashion-mnist, mnist, cifar10, cifar100, idx, folder, csv; did you mean cifar10?",
+        "x.json: distill: unknown key; did you mean phases.distill?",
         "x.json: globalBatch: expected a whole number, found 1.5",
         "x.json: phases.selfTrain: expected a group of keys, found 3",
+        "x.json: phases.teacher.epochs: unknown key; there are enabled, images, augment, optimizer, schedule, labels, labelSmoothing",
+        "x.json: phases.teacher.optimizer.lr: unknown key; did you mean learningRate?",
         "x.json: ranks: expected auto or a number, found many",
         "x.json: student.dropout: expected a number below 1, found 1",
         "x.json: temperature: unknown key; did you mean phases.distill.temperature?",
