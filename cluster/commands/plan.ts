@@ -126,6 +126,7 @@ export async function plan(args: readonly string[]): Promise<number> {
   const verbose = options.boolean("verbose");
   for (const line of describe(made, device, verbose)) terminal.result(line);
   for (const line of describeTime(time)) terminal.result(line);
+  for (const warning of made.warnings) terminal.note(`warning: ${warning}`);
   if (options.string("gflops") !== undefined) {
     terminal.note(
       "gflops  matrix products alone: steps take longer than this, and wait for the network a smaller part of it",

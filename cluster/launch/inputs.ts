@@ -1,6 +1,7 @@
 import type { Config } from "../../src/config/mod.ts";
 import { checkLayout, locateData } from "../../src/data/mod.ts";
 import { ConfigError, type Env } from "../../src/env/mod.ts";
+import { checkUnlabelled } from "../../src/phases/mod.ts";
 import type { RunChoice } from "./run_choice.ts";
 
 /**
@@ -19,7 +20,8 @@ export async function checkInputs(
     await locateData(disk, { kind, path });
     return;
   }
-  await checkLayout(disk, { ...config.data, seed: config.seed });
+  const found = await checkLayout(disk, { ...config.data, seed: config.seed });
+  if (found !== undefined) checkUnlabelled(config, found);
   if (labels !== undefined && !await disk.stat(labels)) {
     throw new ConfigError(`Cannot read data.labels ${labels}: it is not there`);
   }

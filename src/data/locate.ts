@@ -18,7 +18,7 @@ const FETCHABLE: readonly DataKind[] = ["fashion-mnist"];
 function hintFor(kind: DataKind): string {
   return FETCHABLE.includes(kind)
     ? `Run: sh cluster/run.sh data fetch ${kind}`
-    : `Set data.path; README.md, "Data", says what a ${kind} set looks like and where to get it`;
+    : `Set data.path; README.md, "Your images", says what a ${kind} set looks like and where to get it`;
 }
 
 /** Checks that the data is there; without a path it is `data/<kind>`. */
@@ -33,7 +33,11 @@ export async function locateData(
       `Cannot read data set ${kind}: ${place} ${
         info ? "is neither a file nor a folder" : "does not exist"
       }`,
-      { hint: hintFor(kind) },
+      {
+        hint: place.startsWith("~")
+          ? "A shell leaves ~ as it is after an equals sign: write $HOME"
+          : hintFor(kind),
+      },
     );
   }
   return { path: place.replace(/(?<=.)\/+$/, ""), info };

@@ -16,6 +16,7 @@ export {
 } from "./early_start.ts";
 export { openEngine } from "./open_engine.ts";
 export { type PhasePlan, type Plan, planRun, type RankPlan } from "./plan.ts";
+export { checkUnlabelled } from "./load_context.ts";
 export { phaseInputs } from "./phase_inputs.ts";
 export type { Recipe } from "./recipe.ts";
 export { supervisedRecipe } from "./supervised.ts";

@@ -3,6 +3,7 @@ import type { Config } from "../config/mod.ts";
 import type { Device, MemoryUse } from "../gpu/mod.ts";
 import { countParameters } from "../model/mod.ts";
 import type { Context } from "./context.ts";
+import { cutEdges } from "./cut_edges.ts";
 import { divisionOf } from "./divide_by_speed.ts";
 import type { PhaseName } from "./engine.ts";
 import { loadContext, loadImages } from "./load_context.ts";
@@ -50,6 +51,8 @@ export interface Plan {
   shares: number[];
   recompute: boolean;
   data: { name: string; train: number; test: number; bytes: number };
+  /** What `train` would warn of. */
+  warnings: string[];
   phases: PhasePlan[];
 }
 
@@ -106,6 +109,7 @@ export async function planRun(
       test: data.test.count,
       bytes: loaded.trainStore.bytes + loaded.testStore.bytes,
     },
+    warnings: cutEdges(config, data),
     phases,
   };
 }

@@ -199,6 +199,13 @@ Deno.test("loadDataSet() refuses folders that are no data set", async () => {
   }
 });
 
+Deno.test("loadDataSet() says that ~ is no path after an equals sign", async () => {
+  await rejects(
+    loadDataSet(disk, { ...OPTIONS, path: "~/images" }),
+    (error) => error instanceof ConfigError && /\$HOME/.test(error.hint ?? ""),
+  );
+});
+
 Deno.test("loadDataSet() rejects with the signal's reason when aborted", async () => {
   const signal = AbortSignal.abort(new Error("stop"));
   await rejects(

@@ -86,6 +86,7 @@ Deno.test("checkInputs() misses files that a run begins with, not those it has t
     for (
       const [words, text] of [
         [[`data.path=${folder}`], /there are none in it/],
+        [["data.labelsPerClass=0"], /Cannot self-train .* all 45 training/],
         [["data.labelsPerClass=99"], /too few in letter_a 15, letter_e 15/],
         [["data.path=tests/fixtures/data/imagefolder/train"], /no test part/],
       ] as const
