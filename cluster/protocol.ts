@@ -25,6 +25,9 @@ export const HEARTBEAT_MS = 1000;
 export const DEAD_AFTER_MS = 5000;
 /** Silence of the coordinator after which a rank ends itself. */
 export const COORDINATOR_LOST_MS = 15_000;
+
+/** Exit code of a rank that could go on: it asks to be started again. */
+export const AGAIN = 75;
 /** An unanswered report is sent again after this long. */
 export const REPORT_RETRY_MS = 1000;
 /** Progress deadline: at least this long, or {@linkcode STEP_FACTOR} median steps. */

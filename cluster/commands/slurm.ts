@@ -131,7 +131,7 @@ export async function slurm(args: readonly string[]): Promise<number> {
   const about = { config, layout, size, budget, jobs, pace, array };
   for (const line of describeJob(about)) terminal.note(line);
   const dry = options.boolean("dry-run");
-  const ids = dry ? [] : await submitTo(choice.folder, script, jobs);
+  const ids = dry ? [] : await submit(realEnv, choice.folder, script, jobs);
   if (options.boolean("json")) {
     terminal.result(JSON.stringify({
       run: choice.folder,
@@ -148,16 +148,6 @@ export async function slurm(args: readonly string[]): Promise<number> {
     );
   }
   return 0;
-}
-
-async function submitTo(
-  folder: string,
-  script: ScriptOptions,
-  jobs: number,
-): Promise<string[]> {
-  // SLURM opens the log before anything of ours runs.
-  await realEnv.disk.makeFolder(folder);
-  return await submit(realEnv, folder, script, jobs);
 }
 
 function arrayOf(

@@ -1,6 +1,7 @@
 import { realEnv } from "../../src/env/mod.ts";
 import type { Console } from "../console.ts";
 import type { StopRequest } from "../coordinator/mod.ts";
+import { COORDINATOR_LOST_MS } from "../protocol.ts";
 
 const SIGNALS = [
   ["SIGINT", 130],
@@ -39,9 +40,24 @@ export class StopSignals implements Disposable {
         this.#last = now;
         this.ask({ code, cause: signal });
       };
-      Deno.addSignalListener(signal, listener);
-      this.#undo.push(() => Deno.removeSignalListener(signal, listener));
+      this.#listen(signal, listener);
     }
+    this.#listen("SIGTSTP", () => this.#pause());
+  }
+
+  #listen(signal: Deno.Signal, listener: () => void): void {
+    Deno.addSignalListener(signal, listener);
+    this.#undo.push(() => Deno.removeSignalListener(signal, listener));
+  }
+
+  /** Ctrl-Z pauses this process alone: the ranks have a session of their own. */
+  #pause(): void {
+    this.#terminal.urgent(
+      `pause  the ranks go on, and give up unless fg or bg comes within ${
+        COORDINATOR_LOST_MS / 1000
+      } s`,
+    );
+    Deno.kill(Deno.pid, "SIGSTOP");
   }
 
   /** As a signal would; what is no signal ends nothing at once. */

@@ -1,5 +1,6 @@
 import { fail } from "./ending.ts";
-import type { State } from "./state.ts";
+import { AGAIN, COORDINATOR_LOST_MS } from "../protocol.ts";
+import type { Failure, State } from "./state.ts";
 import { blame, ended, isGone, journal, rankOf, type Turn } from "./turn.ts";
 
 /** A process has ended. */
@@ -40,12 +41,29 @@ export function onExit(
     ...blame(turn, event.rank),
     ...status(event),
     kind: "exit",
-    cause: signal === null ? `exited with code ${code}` : `killed by ${signal}`,
+    ...causeOf(event),
+    exitCode: code === 2 || code === 3 ? code : 1,
+  });
+}
+
+function causeOf(
+  { code, signal }: { code: number; signal: string | null },
+): Pick<Failure, "cause" | "hint"> {
+  if (signal === null && code === AGAIN) {
+    return {
+      cause: `it had heard nothing of this process for ${
+        COORDINATOR_LOST_MS / 1000
+      } s`,
+      hint: "was this process paused (Ctrl-Z), its machine, or the network?",
+    };
+  }
+  if (signal === null) return { cause: `exited with code ${code}` };
+  return {
+    cause: `killed by ${signal}`,
     ...(signal === "SIGKILL"
       ? { hint: "was it killed by hand, or by the system for its memory?" }
       : {}),
-    exitCode: code === 2 || code === 3 ? code : 1,
-  });
+  };
 }
 
 /** A process that nobody watches has ended, as far as its connections tell. */

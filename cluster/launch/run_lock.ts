@@ -61,19 +61,19 @@ async function create(path: string, text: string): Promise<boolean> {
  * Keeps a run folder to one coordinator.
  *
  * A lock whose process has gone, or that its holder no longer touches, is taken
- * over; `onLost` is called should that happen to us, after a long sleep.
+ * over; `onLost` hears why ours is no more, as after a long sleep.
  *
  * @throws {ConfigError} If another coordinator holds it.
  */
 export async function lockRun(
   folder: string,
-  onLost: () => void,
+  onLost: (cause: string) => void,
 ): Promise<AsyncDisposable> {
   const path = `${folder}/lock`;
   const host = Deno.hostname();
   const own = JSON.stringify({ pid: Deno.pid, host });
   for (let attempt = 0; attempt < 3; attempt++) {
-    if (await create(path, own)) return hold(path, own, onLost);
+    if (await create(path, own)) return hold(folder, own, onLost);
     const found = await read(path);
     if (found === undefined) continue;
     const holder = parse(found.text);
@@ -112,13 +112,19 @@ async function takeAway(path: string, text: string): Promise<void> {
 }
 
 function hold(
-  path: string,
+  folder: string,
   own: string,
-  onLost: () => void,
+  onLost: (cause: string) => void,
 ): AsyncDisposable {
+  const path = `${folder}/lock`;
   const touch = async () => {
     const found = await read(path);
-    if (found?.text !== own) return onLost();
+    if (found === undefined) {
+      return onLost(`${path} is gone: was the run folder removed?`);
+    }
+    if (found.text !== own) {
+      return onLost(`another coordinator has taken ${folder} over`);
+    }
     const now = new Date();
     await Deno.utime(path, now, now);
   };

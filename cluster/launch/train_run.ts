@@ -103,8 +103,8 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
   await checkInputs(env, choice);
   const attempt = await FreshRun.at(env.disk, path);
   const folder = await RunFolder.create(env.disk, path);
-  const lost: { act?: () => void } = {};
-  await using _lock = await lockRun(path, () => lost.act?.());
+  const lost: { act?: (cause: string) => void } = {};
+  await using _lock = await lockRun(path, (cause) => lost.act?.(cause));
   attempt.kept = resumed;
   await using _attempt = attempt;
   const text = `${JSON.stringify(config, null, 2)}\n`;
@@ -261,8 +261,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     },
     state,
   });
-  lost.act = () =>
-    coordinator.serverLost(`another coordinator has taken ${path} over`);
+  lost.act = (cause) => coordinator.serverLost(cause);
   options.onStoppable((request) => coordinator.stop(request));
   keepServer(server, coordinator, observer);
   const lastLook = watchStrangers({

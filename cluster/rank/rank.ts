@@ -11,6 +11,7 @@ import { CollectiveTimeoutError, CommWorker } from "../communicator/mod.ts";
 import { recogniseFailure } from "../gpus/mod.ts";
 import { type Credentials, readCredentials } from "../links/mod.ts";
 import {
+  AGAIN,
   type Failed,
   type Gpu,
   type ProgressMessage,
@@ -28,9 +29,6 @@ import { RankLog } from "./rank_log.ts";
 import { clip, Reporter } from "./reporter.ts";
 import { Warnings } from "./warnings.ts";
 import { watchCoordinator } from "./watchdog.ts";
-
-/** Exit code of a rank that could go on: it asks to be started again. */
-const AGAIN = 75;
 
 /** How long a failed rank waits for the coordinator, in ms. */
 const VERDICT_MS = 10_000;

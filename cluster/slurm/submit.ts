@@ -1,4 +1,5 @@
 import { type Env, EnvironmentError } from "../../src/env/mod.ts";
+import { FreshRun } from "../launch/mod.ts";
 import { slurm } from "./command.ts";
 import { batchScript, type ScriptOptions } from "./script.ts";
 
@@ -15,7 +16,8 @@ export function chainScript(
 
 /**
  * Writes the scripts of a chain of jobs into the run folder and submits them,
- * each to start when the one before has ended; resolves with their ids.
+ * each to start when the one before has ended; resolves with their ids. Refused, it
+ * leaves no folder.
  */
 export async function submit(
   env: Env,
@@ -23,6 +25,9 @@ export async function submit(
   options: ScriptOptions,
   jobs: number,
 ): Promise<string[]> {
+  await using fresh = await FreshRun.at(env.disk, runFolder);
+  // SLURM opens the log before anything of ours runs.
+  await env.disk.makeFolder(runFolder);
   const ids: string[] = [];
   for (let job = 1; job <= jobs; job++) {
     const file = `${runFolder}/job-${job}.sbatch`;
@@ -43,6 +48,7 @@ export async function submit(
     });
     // `id;cluster` in a federation.
     ids.push(answer.split(";")[0]!);
+    fresh.kept = true;
   }
   return ids;
 }

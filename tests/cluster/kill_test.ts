@@ -109,3 +109,22 @@ Deno.test("train leaves no rank and no server when it is killed itself", async (
     strictEqual((await resumed.end).code, 75);
   });
 });
+
+Deno.test("train that is paused says what its ranks do, and goes on", async () => {
+  await withTraining(STEPS, async (process) => {
+    process.signal("SIGTSTP");
+    await process.see(/^pause +the ranks go on, and give up unless /);
+    const state = async () =>
+      /^State:\t(.)/m.exec(
+        await Deno.readTextFile(`/proc/${process.pid}/status`),
+      )![1];
+    while (await state() !== "T") {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    process.signal("SIGCONT");
+    process.signal("SIGINT");
+    const { code, stderr } = await process.end;
+    strictEqual(code, 130, stderr);
+    match(stderr, /^stopped +after teacher-/m);
+  });
+});

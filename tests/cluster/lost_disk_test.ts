@@ -73,6 +73,18 @@ Deno.test("train says why a run failed although its report cannot be written", a
   });
 });
 
+Deno.test("train says that its folder was removed", async () => {
+  await withTraining(STEPS, async (process, run) => {
+    await Deno.rename(run, `${run}-moved`);
+    const { code, stderr } = await process.end;
+    strictEqual(code, 1, stderr);
+    match(
+      stderr,
+      /^error: .*(lock is gone: was the run folder removed\?|No such file)/m,
+    );
+  });
+});
+
 Deno.test("trainRun() does not wait for a rank that SIGKILL does not end", async () => {
   await withTinyRun(async ({ folder, config }) => {
     const warnings: string[] = [];

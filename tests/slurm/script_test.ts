@@ -1,4 +1,4 @@
-import { match, ok, strictEqual } from "node:assert";
+import { match, ok, rejects, strictEqual } from "node:assert";
 import { command, withTinyRun } from "../cluster/train_process.ts";
 
 /** A sinfo with a partition of GPUs, which this machine's real one cannot have. */
@@ -122,6 +122,15 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       strictEqual(end.code, code);
       match(end.stderr, text);
     }
+    const refusing = '#!/bin/sh\necho "sbatch: error: no" >&2; exit 1\n';
+    await Deno.writeTextFile(`${folder}/bin/sbatch`, refusing, { mode: 0o755 });
+    const refused = await verb("--nodes=1", "ranks=auto");
+    strictEqual(refused.code, 3, refused.stderr);
+    await rejects(
+      Deno.stat(`${folder}/run`),
+      Deno.errors.NotFound,
+      "leaves no folder",
+    );
     // The second of three is refused.
     const sbatch = `#!/bin/sh
 case "$*" in *afterany*) echo "sbatch: error: Job violates policy" >&2; exit 1 ;; esac
