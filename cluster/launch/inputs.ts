@@ -1,7 +1,7 @@
 import type { Config } from "../../src/config/mod.ts";
 import { checkLayout, locateData } from "../../src/data/mod.ts";
 import { ConfigError, type Env } from "../../src/env/mod.ts";
-import { checkUnlabelled } from "../../src/phases/mod.ts";
+import { checkTask } from "../../src/phases/mod.ts";
 import type { RunChoice } from "./run_choice.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function checkInputs(
     return;
   }
   const found = await checkLayout(disk, { ...config.data, seed: config.seed });
-  if (found !== undefined) checkUnlabelled(config, found);
+  if (found !== undefined) checkTask(config, found);
   if (labels !== undefined && !await disk.stat(labels)) {
     throw new ConfigError(`Cannot read data.labels ${labels}: it is not there`);
   }

@@ -18,7 +18,9 @@ export async function checkLayout(
   options:
     & Pick<DataOptions, "kind" | "path" | "testFraction" | "seed">
     & SplitOptions,
-): Promise<{ name: string; split: Split } | undefined> {
+): Promise<
+  { name: string; classNames: readonly string[]; split: Split } | undefined
+> {
   const { kind } = options;
   const place = await locateData(disk, { kind, path: options.path });
   if (kind !== "folder" && kind !== "csv") return undefined;
@@ -33,5 +35,5 @@ export async function checkLayout(
     train: { labels: train.labels, count: train.labels.length },
     test: { count: test.labels.length },
   }, options);
-  return { name, split };
+  return { name, classNames, split };
 }

@@ -1,15 +1,10 @@
-import type { Config } from "../config/mod.ts";
-import {
-  loadSplitData,
-  saveSplit,
-  type Split,
-  type SplitData,
-} from "../data/mod.ts";
+import { loadSplitData, saveSplit, type SplitData } from "../data/mod.ts";
 import { ConfigError } from "../env/mod.ts";
 import type { Device } from "../gpu/mod.ts";
 import { ImageStore } from "../ops/mod.ts";
 import { RunFolder } from "../run/mod.ts";
 import { Division, Leftovers } from "../training/mod.ts";
+import { checkTask } from "./check_task.ts";
 import type { Context } from "./context.ts";
 import { cutEdges } from "./cut_edges.ts";
 import type { EngineOptions } from "./engine.ts";
@@ -45,11 +40,12 @@ export async function loadContext(
   if (fresh && options.communicator.rank === 0 && !device.dry) {
     await saveSplit(env.disk, runFolder, splitData);
   }
-  checkUnlabelled(config, { name: data.name, split });
+  const { name, classNames } = data;
+  checkTask(config, { name, classNames, split });
   for (const message of cutEdges(config, data)) log("warn", message);
   log("info", "data is ready", {
-    name: data.name,
-    classes: data.classNames.length,
+    name,
+    classes: classNames.length,
     labelled: split.labelled.length,
     byHand: byHand.size,
     unlabelled: split.unlabelled.length,
@@ -75,28 +71,6 @@ export async function loadContext(
       split,
     ),
   };
-}
-
-/**
- * Self-training needs images to label.
- *
- * @throws {ConfigError} If there are none.
- */
-export function checkUnlabelled(
-  { phases }: Config,
-  { name, split }: { name: string; split: Split },
-): void {
-  if (!phases.selfTrain.enabled || split.unlabelled.length > 0) return;
-  const { labelled, validation } = split;
-  throw new ConfigError(
-    `Cannot self-train on ${name}: all ${
-      labelled.length + validation.length
-    } training images have labels or are held back for validation`,
-    {
-      hint:
-        "set data.labelsPerClass, add an unlabelled/ folder, or phases.selfTrain.enabled=false",
-    },
-  );
 }
 
 /** Phases of another run are of use on the same images only. */

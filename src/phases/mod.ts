@@ -16,7 +16,7 @@ export {
 } from "./early_start.ts";
 export { openEngine } from "./open_engine.ts";
 export { type PhasePlan, type Plan, planRun, type RankPlan } from "./plan.ts";
-export { checkUnlabelled } from "./load_context.ts";
+export { checkTask } from "./check_task.ts";
 export { phaseInputs } from "./phase_inputs.ts";
 export type { Recipe } from "./recipe.ts";
 export { supervisedRecipe } from "./supervised.ts";

@@ -83,9 +83,17 @@ Deno.test("checkInputs() misses files that a run begins with, not those it has t
       "data.path=tests/fixtures/data/imagefolder",
       "data.validationPerClass=2",
     ];
+    await Deno.mkdir(`${folder}/one/only`, { recursive: true });
+    for (let i = 0; i < 10; i++) {
+      await Deno.writeTextFile(`${folder}/one/only/${i}.png`, "");
+    }
     for (
       const [words, text] of [
-        [[`data.path=${folder}`], /there are none in it/],
+        [[`data.path=${folder}/one/only`], /has no folder train/],
+        [
+          [`data.path=${folder}/one`, "data.testFraction=0.2"],
+          /it has one class, only/,
+        ],
         [["data.labelsPerClass=0"], /Cannot self-train .* all 45 training/],
         [["data.labelsPerClass=99"], /too few in letter_a 15, letter_e 15/],
         [["data.path=tests/fixtures/data/imagefolder/train"], /no test part/],
