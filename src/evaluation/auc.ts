@@ -1,34 +1,46 @@
-import { rowsOf } from "./probabilities.ts";
+import { allHits, divideScores, oneAgainstRest } from "./one_against_rest.ts";
 
 /**
  * Area under the ROC curve: the chance that a positive scores above a negative,
  * equal scores counting one half. NaN without both kinds.
+ *
+ * Only the positives are sorted, which are few where there are many classes.
  */
 export function areaUnderRoc(
   scores: Float64Array,
   positive: Uint8Array,
 ): number {
-  const order = Uint32Array.from(scores.keys())
-    .sort((a, b) => scores[a]! - scores[b]!);
-  let positives = 0;
-  let rankSum = 0;
-  for (let start = 0; start < order.length;) {
-    let end = start;
-    let inTie = 0;
-    while (
-      end < order.length && scores[order[end]!] === scores[order[start]!]
-    ) {
-      inTie += positive[order[end]!]!;
-      end++;
-    }
-    if (end === start) return NaN; // A score that is no number equals nothing.
-    positives += inTie;
-    rankSum += inTie * (start + 1 + end) / 2;
-    start = end;
+  const { own, others } = divideScores(scores, positive);
+  const [positives, negatives] = [own.length, others.length];
+  // Numbers are sorted first.
+  own.sort();
+  if (positives === 0 || negatives === 0 || Number.isNaN(own.at(-1))) {
+    return NaN;
   }
-  const negatives = order.length - positives;
-  if (positives === 0 || negatives === 0) return NaN;
-  return (rankSum - positives * (positives + 1) / 2) / (positives * negatives);
+  let pairs = 0;
+  for (const score of others) {
+    if (Number.isNaN(score)) return NaN;
+    const below = firstAt(own, (value) => value >= score);
+    const upTo = own[below] === score
+      ? firstAt(own, (value) => value > score)
+      : below;
+    pairs += positives - upTo + (upTo - below) / 2;
+  }
+  return pairs / (positives * negatives);
+}
+
+/** First place of a sorted list from which on a condition holds. */
+function firstAt(
+  sorted: Float64Array,
+  holds: (value: number) => boolean,
+): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(sorted[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 export interface AucFigures {
@@ -46,24 +58,17 @@ export function aucFigures(
   labels: ArrayLike<number>,
   classes: number,
 ): AucFigures {
-  const rows = rowsOf(probabilities, classes);
-  const areas = Float64Array.from({ length: classes }, (_, c) =>
-    areaUnderRoc(
-      Float64Array.from(
-        { length: rows },
-        (_, row) => probabilities[row * classes + c]!,
-      ),
-      Uint8Array.from(
-        { length: rows },
-        (_, row) => labels[row] === c ? 1 : 0,
-      ),
-    ));
+  const areas = Float64Array.from({ length: classes }, (_, c) => {
+    const { scores, positive } = oneAgainstRest(probabilities, labels, {
+      classes,
+      c,
+    });
+    return areaUnderRoc(scores, positive);
+  });
   const defined = areas.filter((area) => !Number.isNaN(area));
-  const hits = new Uint8Array(probabilities.length);
-  for (let row = 0; row < rows; row++) hits[row * classes + labels[row]!] = 1;
   return {
     class: areas,
     macro: defined.reduce((a, b) => a + b, 0) / defined.length,
-    micro: areaUnderRoc(probabilities, hits),
+    micro: areaUnderRoc(probabilities, allHits(probabilities, labels, classes)),
   };
 }

@@ -1,4 +1,4 @@
-import { rowsOf } from "./probabilities.ts";
+import { allHits, divideScores, oneAgainstRest } from "./one_against_rest.ts";
 
 /** False-positive rates at which curves are given. */
 export const ROC_GRID: readonly number[] = Array.from(
@@ -22,18 +22,14 @@ export function rocCurves(
   labels: ArrayLike<number>,
   classes: number,
 ): RocCurves {
-  const rows = rowsOf(probabilities, classes);
-  const curves = Array.from({ length: classes }, (_, c) =>
-    rocCurve(
-      Float64Array.from(
-        { length: rows },
-        (_, row) => probabilities[row * classes + c]!,
-      ),
-      Uint8Array.from({ length: rows }, (_, row) => labels[row] === c ? 1 : 0),
-    ));
+  const curves = Array.from({ length: classes }, (_, c) => {
+    const { scores, positive } = oneAgainstRest(probabilities, labels, {
+      classes,
+      c,
+    });
+    return rocCurve(scores, positive);
+  });
   const defined = curves.filter((curve) => curve !== undefined);
-  const hits = new Uint8Array(probabilities.length);
-  for (let row = 0; row < rows; row++) hits[row * classes + labels[row]!] = 1;
   return {
     class: curves,
     macro: defined.length === 0
@@ -41,7 +37,7 @@ export function rocCurves(
       : ROC_GRID.map((_, i) =>
         defined.reduce((sum, curve) => sum + curve[i]!, 0) / defined.length
       ),
-    micro: rocCurve(probabilities, hits),
+    micro: rocCurve(probabilities, allHits(probabilities, labels, classes)),
   };
 }
 
@@ -53,25 +49,25 @@ export function rocCurve(
   scores: Float64Array,
   positive: Uint8Array,
 ): number[] | undefined {
-  const positives = positive.reduce((sum, hit) => sum + hit, 0);
-  const negatives = positive.length - positives;
-  if (positives === 0 || negatives === 0) return undefined;
-  const order = Uint32Array.from(scores.keys())
-    .sort((a, b) => scores[b]! - scores[a]!);
+  const { own, others } = divideScores(scores, positive);
+  if (own.length === 0 || others.length === 0) return undefined;
+  own.sort().reverse();
+  others.sort().reverse();
+  if (Number.isNaN(own[0]) || Number.isNaN(others[0])) return undefined;
+  const [positives, negatives] = [own.length, others.length];
   const rates: number[] = [];
   let [found, wrong, lastFound, lastWrong] = [0, 0, 0, 0];
-  let next = 0;
   for (const rate of ROC_GRID) {
     const allowed = rate * negatives;
     // The last point with at most `allowed` wrong ones, and the one after it.
-    while (next < order.length && wrong <= allowed) {
+    while (found + wrong < scores.length && wrong <= allowed) {
       [lastFound, lastWrong] = [found, wrong];
-      const score = scores[order[next]!];
-      do {
-        if (positive[order[next]!]) found++;
-        else wrong++;
-        next++;
-      } while (next < order.length && scores[order[next]!] === score);
+      const score = Math.max(
+        found < positives ? own[found]! : -Infinity,
+        wrong < negatives ? others[wrong]! : -Infinity,
+      );
+      while (found < positives && own[found] === score) found++;
+      while (wrong < negatives && others[wrong] === score) wrong++;
     }
     const value = wrong <= allowed ? found : lastFound +
       (found - lastFound) * (allowed - lastWrong) / (wrong - lastWrong);

@@ -83,7 +83,7 @@ export function calibrate(
   const end = (outer: number): number => {
     if (loss(outer) <= most) return outer;
     let [inside, outside] = [best, outer];
-    for (let step = 0; step < STEPS; step++) {
+    while (Math.abs(Math.log(outside / inside)) > 1e-4) {
       const middle = Math.sqrt(inside * outside);
       if (loss(middle) <= most) inside = middle;
       else outside = middle;

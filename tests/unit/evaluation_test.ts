@@ -103,6 +103,39 @@ Deno.test("rocCurve() has the area of areaUnderRoc() and joins equal scores", ()
   strictEqual(rocCurve(Float64Array.of(1, 2), Uint8Array.of(1, 1)), undefined);
 });
 
+Deno.test("areaUnderRoc() counts every pair, and rocCurve() knows no order among equals", () => {
+  const next = uniform(9);
+  for (let n = 2; n < 40; n++) {
+    const positive = Uint8Array.from({ length: n }, () => next() < 0.4 ? 1 : 0);
+    const scores = Float64Array.from(
+      { length: n },
+      () => [-0, 0, -1, 0.5, 1e300][Math.floor(5 * next())]!,
+    );
+    let [pairs, won] = [0, 0];
+    for (let i = 0; i < n; i++) {
+      for (let j = 0; j < n; j++) {
+        if (positive[i] !== 1 || positive[j] !== 0) continue;
+        pairs++;
+        won += scores[i]! > scores[j]! ? 1 : scores[i] === scores[j] ? 0.5 : 0;
+      }
+    }
+    strictEqual(
+      areaUnderRoc(scores, positive),
+      pairs === 0 ? NaN : won / pairs,
+    );
+    deepStrictEqual(
+      rocCurve(scores.toReversed(), positive.toReversed()),
+      rocCurve(scores, positive),
+    );
+  }
+  const unknown = Float64Array.of(NaN, 1, 0);
+  for (const hits of [[1, 0, 1], [0, 1, 0]]) {
+    const positive = Uint8Array.from(hits);
+    strictEqual(areaUnderRoc(unknown, positive), NaN);
+    strictEqual(rocCurve(unknown, positive), undefined);
+  }
+});
+
 Deno.test("rocCurves() leaves out classes that do not occur", () => {
   const probabilities = Float64Array.of(0.8, 0.1, 0.1, 0.3, 0.6, 0.1);
   const { class: curves, macro, micro } = rocCurves(probabilities, [0, 1], 3);
