@@ -1,6 +1,7 @@
 import { ConfigError, type Disk, realEnv } from "../../src/env/mod.ts";
 import { PHASES } from "../../src/phases/mod.ts";
 import {
+  areRepeats,
   differingSettings,
   readRun,
   renderComparison,
@@ -12,8 +13,8 @@ import { writeOut } from "./write_out.ts";
 
 const HELP = `Usage: compare RUN RUN… [options]
 
-Puts the figures of runs side by side, with mean and standard deviation over the
-runs, and the settings in which they differ.
+Puts the figures of runs side by side, and the settings in which they differ; where
+that is the seed alone, with mean and standard deviation.
 
   --figure NAME   key of summary.json phases.<phase> (default test_accuracy)
   --out FILE      writes a page with the learning curves over each other too
@@ -79,12 +80,13 @@ export async function compare(args: readonly string[]): Promise<number> {
     return 0;
   }
   const shorts = runs.map(({ name }) => name);
+  const repeats = areRepeats(settings);
   const lines = table([
-    [name, ...shorts, "mean ± std"],
+    [name, ...shorts, ...(repeats ? ["mean ± std"] : [])],
     ...rows.map((row) => [
       row.phase,
       ...row.values.map(show),
-      `${show(row.mean)} ± ${show(row.deviation)}`,
+      ...(repeats ? [`${show(row.mean)} ± ${show(row.deviation)}`] : []),
     ]),
   ]);
   for (const line of lines) console.result(line);

@@ -1,5 +1,5 @@
 import { pointsOf } from "./curves.ts";
-import type { DifferingSetting } from "./differing_settings.ts";
+import { areRepeats, type DifferingSetting } from "./differing_settings.ts";
 import { format, groupDigits } from "./format.ts";
 import { type Html, html, shorten } from "./html.ts";
 import { lineChart, type Tone } from "./line_chart.ts";
@@ -52,7 +52,8 @@ export function renderComparison(data: ComparePage): string {
   });
 }
 
-function figureTable({ figure, runs, rows }: ComparePage): Html {
+function figureTable({ figure, runs, rows, settings }: ComparePage): Html {
+  const repeats = areRepeats(settings);
   const unit = /accuracy|f1|top5|ece|auc|agreement|variation|yield/.test(figure)
     ? "percent"
     : "number";
@@ -63,14 +64,22 @@ function figureTable({ figure, runs, rows }: ComparePage): Html {
         <thead>
           <tr><th scope="col">Phase</th>${runs.map(({ name }) =>
             html`<th scope="col" class="n">${shorten(name, 32)}</th>`
-          )}<th scope="col" class="n">Mean</th><th scope="col" class="n">Deviation</th></tr>
+          )}${repeats &&
+            html`
+              <th scope="col" class="n">Mean</th>
+              <th scope="col" class="n">Deviation</th>
+            `}</tr>
         </thead>
         <tbody>${rows.map(({ phase, values, mean, deviation }) =>
           html`<tr><th scope="row">${titleOf(phase)}</th>${
             values.map((value) => html`<td class="n">${show(value)}</td>`)
-          }<td class="n">${show(mean)}</td><td class="n">${
-            show(deviation)
-          }</td></tr>`
+          }${
+            repeats &&
+            html`
+              <td class="n">${show(mean)}</td>
+              <td class="n">${show(deviation)}</td>
+            `
+          }</tr>`
         )}</tbody>
       </table>
     </div>

@@ -18,6 +18,14 @@ export function differingSettings(
     .filter(({ values }) => new Set(values).size > 1);
 }
 
+/** Keys that leave what a run measures as it is, up to chance. */
+const OF_CHANCE: readonly string[] = ["seed", "ranks"];
+
+/** Whether the runs are the same experiment again, so that their mean means something. */
+export function areRepeats(settings: readonly DifferingSetting[]): boolean {
+  return settings.every(({ key }) => OF_CHANCE.includes(key));
+}
+
 /** Values of an object by their path. */
 function flatten(
   value: unknown,

@@ -2,6 +2,7 @@ export { renderReport, writeReport } from "./write_report.ts";
 export { readRun, type RunData } from "./run_data.ts";
 export { type ComparePage, renderComparison } from "./compare_report.ts";
 export {
+  areRepeats,
   type DifferingSetting,
   differingSettings,
 } from "./differing_settings.ts";

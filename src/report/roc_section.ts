@@ -32,13 +32,13 @@ export function rocSection({ roc, summary }: RunData): Html | undefined {
   const phase = textAt(summary, "shipped", "phase") ?? "";
   const area = (key: string) =>
     format(numberAt(summary, "phases", phase, key), "percent");
-  const classes = listAt(roc, "classes").slice(0, 1000)
+  const classes = listAt(roc, "classes")
     .map((entry) => ({
       name: textAt(entry, "name") ?? "",
       auc: numberAt(entry, "auc"),
-      curve: points(listAt(entry, "tpr")),
+      tpr: listAt(entry, "tpr"),
     }))
-    .filter(({ auc, curve }) => auc !== undefined && curve.length > 0)
+    .filter(({ auc, tpr }) => auc !== undefined && tpr.length > 0)
     .sort((a, b) => a.auc! - b.auc!);
   const frame = {
     xLabel: "false positives",
@@ -63,12 +63,12 @@ export function rocSection({ roc, summary }: RunData): Html | undefined {
         { name: "micro", tone: "blue", points: micro },
         { name: "macro", tone: "orange", points: points(listAt(roc, "macro")) },
       ],
-    })}${classes.slice(0, SHOWN).map(({ name, auc, curve }, i) =>
+    })}${classes.slice(0, SHOWN).map(({ name, auc, tpr }, i) =>
       lineChart({
         ...frame,
         id: `roc-class-${i}`,
         title: `${shorten(name, 28)}: area ${format(auc, "percent")}`,
-        series: [CHANCE, { name: "model", tone: "blue", points: curve }],
+        series: [CHANCE, { name: "model", tone: "blue", points: points(tpr) }],
       })
     )}</div>${classes.length > SHOWN &&
       html`

@@ -1,6 +1,7 @@
-import { deepStrictEqual, match, strictEqual } from "node:assert";
+import { deepStrictEqual, doesNotMatch, match, strictEqual } from "node:assert";
 import { realEnv } from "../../src/env/mod.ts";
 import {
+  type ComparePage,
   differingSettings,
   readRun,
   renderComparison,
@@ -24,7 +25,7 @@ Deno.test("differingSettings() names the keys that are not the same in all runs"
 Deno.test("renderComparison() draws the curves of the runs over each other", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const runs = [];
+    const runs: ComparePage["runs"][number][] = [];
     for (const [i, name] of ["first", "<second>"].entries()) {
       const line = (step: number) =>
         JSON.stringify({
@@ -40,17 +41,22 @@ Deno.test("renderComparison() draws the curves of the runs over each other", asy
       await disk.write(`${place}/metrics.jsonl`, `${line(1)}\n${line(2)}\n`);
       runs.push({ name, data: await readRun(disk, place) });
     }
-    const text = renderComparison({
-      figure: "test_accuracy",
-      runs,
-      rows: [{
-        phase: "classify",
-        values: [0.5, null],
-        mean: 0.5,
-        deviation: null,
-      }],
-      settings: [{ key: "seed", values: ["1", "2"] }],
-    });
+    const render = (key: string) =>
+      renderComparison({
+        figure: "test_accuracy",
+        runs,
+        rows: [{
+          phase: "classify",
+          values: [0.5, null],
+          mean: 0.5,
+          deviation: null,
+        }],
+        settings: [{ key, values: ["1", "2"] }],
+      });
+    const text = render("seed");
+    match(text, />Deviation</);
+    // Of different experiments a mean says nothing.
+    doesNotMatch(render("student.dim"), />Deviation</);
     match(text, /data-series="first"[\s\S]*data-series="&lt;second&gt;"/);
     match(text, /id="classify-accuracy-validation"/);
     match(text, /50\.0\s%/);

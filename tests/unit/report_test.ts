@@ -74,6 +74,25 @@ Deno.test("writeReport() says that a run is not complete and what ended it", asy
   match(page, /Rank 1: killed by SIGKILL/);
 });
 
+Deno.test("writeReport() shows the worst of all classes, however many", async () => {
+  const classes = Array.from({ length: 1200 }, (_, c) => ({
+    name: `class ${c}`,
+    auc: 1 - c / 2400,
+    tpr: [0, 1],
+  }));
+  const page = await report({
+    "summary.json": '{"phases":{"classify":{}},"shipped":{"phase":"classify"}}',
+    "roc_classify.json": JSON.stringify({
+      fpr: [0, 1],
+      micro: [0, 1],
+      macro: [0, 1],
+      classes,
+    }),
+  });
+  match(page, /class 1199: area 50\.0/);
+  match(page, /told apart worst, of 1200/);
+});
+
 Deno.test("writeReport() survives values of any type", async () => {
   for (
     const value of [null, "x", [], [[1]], {}, 1e308, -1e308, 1e-320, true]
