@@ -318,6 +318,8 @@ export type ProgressMessage = z.output<typeof progress>;
 export const command = z.strictObject({
   sequence: z.int().min(1),
   order: z.discriminatedUnion("kind", [
+    /** All ranks have come: they may exchange. */
+    z.strictObject({ kind: z.literal("meet") }),
     z.strictObject({ kind: z.literal("phase"), phase }),
     /** Checkpoint after the step in progress and answer with `stopped`. */
     z.strictObject({ kind: z.literal("stop") }),

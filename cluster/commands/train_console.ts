@@ -28,6 +28,9 @@ export class TrainConsole implements Observer {
   /** Phases in progress. */
   readonly #running = new Map<PhaseName, RunningPhase>();
   readonly #outlook: Outlook | undefined;
+  #joined = 0;
+  /** Those who come are told. */
+  #waits = false;
   /** Signals that have come here. */
   #asked = 0;
   /** Who has asked to stop first. */
@@ -81,8 +84,14 @@ export class TrainConsole implements Observer {
   }
 
   started(
-    { url, pids, by }: { url: string; pids: readonly number[]; by?: string },
+    { url, pids, by, waits }: {
+      url: string;
+      pids: readonly number[];
+      by?: string;
+      waits: boolean;
+    },
   ): void {
+    this.#waits = waits;
     const ranks = by ??
       pids.map((pid, rank) => `${rank}: pid ${pid}`).join(", ");
     this.#console.note(
@@ -93,6 +102,12 @@ export class TrainConsole implements Observer {
   onRecord(record: JournalRecord): void {
     const console = this.#console;
     switch (record.event) {
+      case "joined":
+        this.#joined++;
+        if (!this.#waits) return;
+        return console.note(
+          `join   rank ${record.rank} on ${record.host}: ${this.#joined} of ${this.#size}`,
+        );
       case "ready":
         this.#ready.set(record.rank, {
           name: record.adapter.name,

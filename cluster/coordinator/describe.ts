@@ -19,7 +19,10 @@ export function describeFailure(
   const { runFolder, tail, checkpoints } = about;
   const lines = [`error: ${headline(failure)}`];
   if (failure.rank !== undefined && runFolder !== undefined) {
-    lines.push(`  log: ${runFolder}/logs/rank-${failure.rank}.jsonl`);
+    // One that never came has none.
+    if (failure.host !== undefined) {
+      lines.push(`  log: ${runFolder}/logs/rank-${failure.rank}.jsonl`);
+    }
     if (tail.length > 0) {
       lines.push(
         `  last output (${runFolder}/logs/rank-${failure.rank}.stderr):`,

@@ -59,12 +59,17 @@ export function watch(turn: Turn): void {
     ? limits.open
     : Infinity;
   if (at - since > limit) {
-    const key = state.stage === "joining" ? "hello" : "ready";
-    const rank = state.ranks.findIndex((rank) => rank[key] === undefined);
+    const seconds = Math.round(limit / 1000);
+    const joining = state.stage === "joining";
+    const key = joining ? "hello" : "ready";
+    const late = state.ranks.flatMap((rank, i) => rank[key] ? [] : [i]);
+    const all = late.length > 1 ? `, as ${late.length - 1} others` : "";
     fail(turn, {
-      ...blame(turn, rank),
+      ...blame(turn, late[0]!),
       kind: "timeout",
-      cause: `still ${state.stage} after ${Math.round(limit / 1000)} s`,
+      cause: joining
+        ? `it has not come within ${seconds} s${all}`
+        : `still opening after ${seconds} s${all}`,
       exitCode: 1,
     });
   }

@@ -8,6 +8,7 @@ import {
   ended,
   enter,
   journal,
+  order,
   rankOf,
   type Turn,
 } from "./turn.ts";
@@ -56,7 +57,10 @@ export function onHello(turn: Turn, hello: Hello): void {
     gpu: gpu.uuid,
   });
   welcome(turn, hello.rank);
-  if (state.ranks.every((rank) => rank.hello)) enter(turn, "opening");
+  if (!state.ranks.every((rank) => rank.hello)) return;
+  enter(turn, "opening");
+  // Who came first might else give up the others, who may come much later.
+  for (const rank of state.ranks.keys()) order(turn, rank, { kind: "meet" });
 }
 
 /** Why a rank cannot take part. */

@@ -40,6 +40,8 @@ export interface StartAbout {
 export interface Starter {
   /** For people, as in `ranks by srun on 4 nodes`; left out, process ids tell. */
   readonly about?: string;
+  /** Ranks come when someone starts them: there is no telling how soon. */
+  readonly waits?: true;
   /**
    * Address on which ranks of other machines reach the run's server. With it the
    * other nodes have servers of their own, clustered with this one.

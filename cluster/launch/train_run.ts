@@ -63,7 +63,15 @@ export interface TrainRunOptions {
   /** Called once, with what has been decided, before anything is started. */
   onPlan(plan: RunPlan): void;
   /** The server and the ranks are being started. */
-  onStart(about: { url: string; pids: readonly number[]; by?: string }): void;
+  onStart(
+    about: {
+      url: string;
+      pids: readonly number[];
+      by?: string;
+      /** It is told who comes: that may take long. */
+      waits: boolean;
+    },
+  ): void;
   /** Receives a function that asks for an early end. */
   onStoppable(stop: (request: StopRequest) => void): void;
 }
@@ -175,6 +183,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
       },
     },
   });
+  const starter = options.starter ?? localStarter();
   const teams = await readTeams(env.disk, path, size);
   const state = initialState({
     at: env.clock.now(),
@@ -194,11 +203,11 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     limits: {
       dead: config.timeouts.heartbeatSeconds * 1000,
       step: config.timeouts.progressSeconds * 1000,
+      ...(starter.waits ? { join: Infinity } : {}),
       stop: Math.max(LIMITS.stop, 1000 * (options.reserve ?? 0)),
     },
   });
 
-  const starter = options.starter ?? localStarter();
   const files = `${path}/nats`;
   await using server = await openServer(
     env,
@@ -241,6 +250,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     url: server.url,
     pids: processes.flatMap(({ pid }) => pid === undefined ? [] : [pid]),
     ...(starter.about === undefined ? {} : { by: starter.about }),
+    waits: starter.waits ?? false,
   });
   const coordinator = new Coordinator({
     env,

@@ -32,6 +32,7 @@ export function waitingStarter(
 ): Starter {
   return {
     about: "that join with the token",
+    waits: true,
     host: own ? host : undefined,
     async start(about) {
       const { server, runFolder, size } = about;

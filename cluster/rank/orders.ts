@@ -35,7 +35,7 @@ export class Orders {
     return this.#stop;
   }
 
-  /** The next phase, a change of the ranks, or the order to leave. */
+  /** To meet the others, the next phase, a change of the ranks, or to leave. */
   async next(): Promise<Command> {
     while (this.#waiting.length === 0) {
       this.#life.activity = "idle";

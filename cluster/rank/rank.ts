@@ -202,6 +202,9 @@ async function serve(session: Session): Promise<number> {
       leases: (world) => new RankLeases({ env, reporter, log, rank, ...world }),
     }),
   };
+  const { order } = await orders.next();
+  if (order.kind === "leave") return await leaveRun(session);
+  life.activity = "opening";
   const communicator = await membership.join(meeting);
   log.write("info", "joined", { ...worker.link });
   const disk = fence(env.disk, {
@@ -275,6 +278,10 @@ async function serve(session: Session): Promise<number> {
       ...(wire === undefined ? {} : { wire }),
     }, never);
   }
+  return await leaveRun(session);
+}
+
+async function leaveRun({ life, log, worker }: Session): Promise<number> {
   life.activity = "leaving";
   log.write("info", "leaves", { wire: await worker.counts() });
   await log.flush();

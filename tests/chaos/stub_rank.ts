@@ -92,7 +92,7 @@ export class StubRank {
     return new StubRank(rank, size, { credentials, control, communicator });
   }
 
-  /** Hello, the first collective, ready, and the order of the phase. */
+  /** Hello, the order to meet, the first collective, ready, and the order of the phase. */
   async join(): Promise<void> {
     await this.#control.flush();
     const { rank } = this;
@@ -112,6 +112,7 @@ export class StubRank {
       version: "v",
       config: "c",
     }, never);
+    await this.#orders.next();
     await this.#communicator.barrier();
     await this.#reporter.report({
       kind: "ready",
@@ -160,7 +161,7 @@ export class StubRank {
     await this.#reporter.report({
       kind: "outcome",
       rank: this.rank,
-      command: 1,
+      command: 2,
       phase: "teacher",
       outcome: { state: "done", summary: {} },
       generation: this.#generation,

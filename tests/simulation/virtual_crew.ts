@@ -88,19 +88,21 @@ export class VirtualCrew {
         driver: "00000000-0000-0000-0000-000000000002",
       },
     };
-    this.#report(rank, hello, () => {
-      this.#work(rank, 1000 + this.#wire.next() * 5000, () => {
-        const ready = {
-          kind: "ready" as const,
-          rank: rank.rank,
-          adapter: { name: "gpu", vendor: 1, device: 1, cpu: false },
-          form: "tiled" as const,
-          data: "d",
-          share: 1,
-        };
-        this.#report(rank, ready, () => {
-          if (rank.phase === undefined) rank.activity = "idle";
-        });
+    this.#report(rank, hello, () => {});
+  }
+
+  #open(rank: VirtualRank): void {
+    this.#work(rank, 1000 + this.#wire.next() * 5000, () => {
+      const ready = {
+        kind: "ready" as const,
+        rank: rank.rank,
+        adapter: { name: "gpu", vendor: 1, device: 1, cpu: false },
+        form: "tiled" as const,
+        data: "d",
+        share: 1,
+      };
+      this.#report(rank, ready, () => {
+        if (rank.phase === undefined) rank.activity = "idle";
       });
     });
   }
@@ -129,6 +131,8 @@ export class VirtualCrew {
     if (sequence !== rank.seen + 1) return;
     rank.seen = sequence;
     switch (order.kind) {
+      case "meet":
+        return this.#open(rank);
       case "phase": {
         const begin = () => {
           rank.phase = order.phase;

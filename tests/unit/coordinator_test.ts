@@ -174,7 +174,7 @@ function outcome(rank: number) {
     outcome: {
       kind: "outcome" as const,
       rank,
-      command: 1,
+      command: 2,
       phase: "teacher" as const,
       outcome: { state: "done" as const, summary: { test_accuracy: 0.5 } },
     },
