@@ -31,7 +31,8 @@ export interface LoadModelOptions {
 }
 
 /**
- * Loads a model from a run folder, one of its checkpoints or a model file.
+ * Loads a model from a run folder, one of its checkpoints, a model file, or a folder
+ * with one as `export --format hf` writes it.
  *
  * @throws {ConfigError} If there is no such model.
  */
@@ -43,10 +44,15 @@ export async function loadModel(
   const place = path.replace(/(?<=.)\/+$/, "");
   const info = await disk.stat(place);
   const isCheckpoint = await disk.stat(`${place}/manifest.json`) !== undefined;
-  if (info?.kind === "file" || isCheckpoint) {
-    refuseChoice(path, options);
-  }
-  if (info?.kind === "file") return await fromFile(disk, place);
+  // A folder of Hugging Face's has a config.json too, as a run.
+  const inside = `${place}/model.safetensors`;
+  const file = info?.kind === "file"
+    ? place
+    : !isCheckpoint && (await disk.stat(inside))?.kind === "file"
+    ? inside
+    : undefined;
+  if (file !== undefined || isCheckpoint) refuseChoice(path, options);
+  if (file !== undefined) return await fromFile(disk, file);
   if (isCheckpoint) {
     const [run, name] = splitCheckpoint(place);
     return fromCheckpoint(

@@ -159,6 +159,7 @@ Deno.test("what is exported with Hugging Face names is still a classifier, with 
     const theirs = await loadModel(disk, `${out}/model.safetensors`);
     deepStrictEqual(theirs.info, info);
     deepStrictEqual(theirs.values, before.values);
+    deepStrictEqual((await loadModel(disk, `${out}/`)).info, info);
 
     const back = `${folder}/back.safetensors`;
     const imported = await command([
