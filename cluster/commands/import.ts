@@ -30,7 +30,8 @@ Makes a model of Signet from a ViT or DeiT of timm or Hugging Face, ready for
 evaluate, predict and export. Its size is read from the shapes; config.json and
 preprocessor_config.json beside the file are taken where they are.
 
-  FILE               safetensors with timm's or Hugging Face's names
+  FILE               safetensors with timm's or Hugging Face's names, or the folder
+                     of a model.safetensors
   --out FILE         (default: imported.safetensors)
   --classes FILE     names of the classes, one a line
   --normalise NAME   imagenet | half | image (default: preprocessor_config.json, else
@@ -57,13 +58,16 @@ export async function importModel(args: readonly string[]): Promise<number> {
     terminal.result(HELP);
     return 0;
   }
-  const [path] = options.positional;
-  if (path === undefined) {
+  const [place] = options.positional;
+  if (place === undefined) {
     throw new ConfigError("Cannot import: no file is given", {
       hint: "deno task import model.safetensors",
     });
   }
   const { disk } = realEnv;
+  const path = (await disk.stat(place))?.kind === "folder"
+    ? `${place.replace(/(?<=.)\/+$/, "")}/model.safetensors`
+    : place;
   const { tensors, metadata } = await readSafetensorsFile(disk, path);
   // What export wrote says more than the files beside it can.
   const own = isDescribed(metadata) ? fromMetadata(metadata, path) : undefined;

@@ -113,7 +113,14 @@ async function resumeRun(
     return { folder, config, resumed: true };
   }
   const config = await requestedConfig(disk, request);
-  const changed = differences(stored, config).filter((key) => key !== "ranks");
+  // Without CONFIG, what was asked for is told from what it would be without that.
+  const own = path === undefined && fastSteps === undefined
+    ? await loadConfig(disk, `${folder}/config.json`, overrides)
+    : config;
+  const changed =
+    [own, config].map((asked) =>
+      differences(stored, asked).filter((key) => key !== "ranks")
+    ).find((keys) => keys.length > 0) ?? [];
   if (changed.length > 0) {
     throw new ConfigError(
       `Cannot go on with ${folder}: its configuration differs in ${

@@ -162,11 +162,7 @@ Deno.test("what is exported with Hugging Face names is still a classifier, with 
     deepStrictEqual((await loadModel(disk, `${out}/`)).info, info);
 
     const back = `${folder}/back.safetensors`;
-    const imported = await command([
-      "import",
-      `${out}/model.safetensors`,
-      `--out=${back}`,
-    ]);
+    const imported = await command(["import", `${out}/`, `--out=${back}`]);
     strictEqual(imported.code, 0, imported.stderr);
     doesNotMatch(imported.stderr, /note/);
     deepStrictEqual((await loadModel(disk, back)).info, info);
