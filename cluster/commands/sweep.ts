@@ -1,9 +1,15 @@
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Console, table } from "../console.ts";
 import { surveyGpus } from "../gpus/mod.ts";
-import { allowedCores, chooseRun, requestedConfig } from "../launch/mod.ts";
+import {
+  allowedCores,
+  chooseRun,
+  FreshRun,
+  requestedConfig,
+} from "../launch/mod.ts";
 import {
   columnsOf,
+  figureNames,
   LABELS_KEY,
   type Member,
   memberFolder,
@@ -22,6 +28,7 @@ import {
   type SweepPlan,
   toJson,
   writeSweep,
+  WRONG,
 } from "../sweep/mod.ts";
 import { codeHash } from "../version.ts";
 import { type Options, parseOptions } from "./options.ts";
@@ -105,6 +112,7 @@ export async function sweep(args: readonly string[]): Promise<number> {
     }
     return 0;
   }
+  await using fresh = await FreshRun.at(disk, folder);
   await keepPlan(folder, plan);
   await disk.makeFolder(membersFolder(folder));
   const figure = options.string("figure") ?? "test_accuracy";
@@ -161,6 +169,7 @@ export async function sweep(args: readonly string[]): Promise<number> {
     } else if (several) terminal.note(`done   ${place}  ${member.name}`);
     return code;
   };
+  fresh.kept = true;
   const code = await runMembers(left, {
     slots,
     alike: ([, one], [, other]) =>
@@ -170,7 +179,19 @@ export async function sweep(args: readonly string[]): Promise<number> {
   if (STOPPED.includes(code)) {
     terminal.urgent(`go on    with the same command and --out ${folder}`);
   }
-  if (code > 1) return code;
+  if (code > 1) {
+    // Refused before anything was done: the next try may be another sweep.
+    fresh.kept = !WRONG.includes(code) || await anyBegun(folder, plan);
+    return code;
+  }
+  const done = members.find(({ state }) => state === "done");
+  if (done !== undefined && columnsOf(result.settings).length === 0) {
+    const names = await figureNames(disk, memberFolder(folder, done));
+    terminal.urgent(`warning: no run has the figure ${figure}`);
+    terminal.urgent(
+      `hint: --out ${folder} --figure with one of ${names.join(" ")}`,
+    );
+  }
   if (options.boolean("json")) {
     terminal.result(JSON.stringify({ schema: 1, folder, ...toJson(result) }));
   } else {
@@ -178,6 +199,16 @@ export async function sweep(args: readonly string[]): Promise<number> {
     terminal.result(`report   ${folder}/report.html`);
   }
   return code;
+}
+
+async function anyBegun(
+  folder: string,
+  { members }: SweepPlan,
+): Promise<boolean> {
+  const found = await Promise.all(
+    members.map((member) => realEnv.disk.stat(memberFolder(folder, member))),
+  );
+  return found.some((entry) => entry !== undefined);
 }
 
 /** What each run has of this machine; one alone has all. */

@@ -24,7 +24,7 @@ export class FreshRun implements AsyncDisposable {
 
   /** Looks what is there before anything is added. */
   static async at(disk: Disk, path: string): Promise<FreshRun> {
-    const there = await disk.stat(path) !== undefined;
+    const there = (await disk.stat(path))?.kind === "folder";
     const entries = there ? await disk.list(path) : undefined;
     const names = entries?.map(({ name }) => name);
     return new FreshRun(disk, path, names && new Set(names));

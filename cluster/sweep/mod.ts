@@ -9,11 +9,12 @@ export {
 } from "./plan.ts";
 export { runMember } from "./run_member.ts";
 export { SharedPhases } from "./shared_phases.ts";
-export { runMembers, STOPPED } from "./run_members.ts";
+export { runMembers, STOPPED, WRONG } from "./run_members.ts";
 export { type Machine, type Slot, slotsOf } from "./slots.ts";
 export {
   averageSettings,
   columnsOf,
+  figureNames,
   memberFolder,
   type MemberResult,
   membersFolder,

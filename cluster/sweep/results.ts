@@ -61,6 +61,19 @@ export async function readMember(
   };
 }
 
+/** Names of the figures that a run's summary has. */
+export async function figureNames(
+  disk: Disk,
+  run: string,
+): Promise<string[]> {
+  const summary = await new RunFolder(disk, run).readJson("summary.json");
+  const phases = Object.values(Object(summary?.phases)).map(Object);
+  const names = phases.flatMap((values) =>
+    Object.keys(values).filter((name) => typeof values[name] === "number")
+  );
+  return [...new Set(names)].sort();
+}
+
 export function membersFolder(folder: string): string {
   return `${folder}/members`;
 }

@@ -3,7 +3,7 @@ import type { Slot } from "./slots.ts";
 /** Stopped with a checkpoint, or interrupted. */
 export const STOPPED: readonly number[] = [75, 130];
 /** What is wrong with the configuration or this machine is wrong for all. */
-const WRONG = [2, 3];
+export const WRONG: readonly number[] = [2, 3];
 
 /**
  * Trains members, one at a time in each slot, until all are done. One that fails

@@ -1,4 +1,5 @@
 import { diskError } from "./disk_error.ts";
+import { ConfigError } from "./errors.ts";
 import type { Disk, Env, FileInfo } from "./env.ts";
 
 function kindOf(
@@ -60,7 +61,9 @@ const disk: Disk = {
       }
       await Deno.rename(temporary, path);
     } catch (error) {
-      await disk.remove(temporary);
+      await disk.remove(temporary).catch(() => {
+        // The first error tells more.
+      });
       throw diskError(error, path) ?? error;
     }
     await syncFolder(parentOf(path));
@@ -89,7 +92,16 @@ const disk: Disk = {
     using file = await Deno.open(path, { write: true, create: true });
     await file.truncate(size);
   },
-  makeFolder: (path) => Deno.mkdir(path, { recursive: true }),
+  async makeFolder(path) {
+    try {
+      await Deno.mkdir(path, { recursive: true });
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) {
+        throw new ConfigError(`Cannot make the folder ${path}: it is a file`);
+      }
+      throw diskError(error, path) ?? error;
+    }
+  },
   rename: (from, to) => Deno.rename(from, to),
   async remove(path) {
     try {

@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { parseCsv } from "../../src/run/mod.ts";
 import {
   command,
@@ -141,5 +141,32 @@ Deno.test("a run of a sweep that is killed saves a checkpoint and ends", async (
       JSON.stringify(await eventsOf(run)),
       /"stop_requested","cause":"who has started this run is gone"/,
     );
+  });
+});
+
+Deno.test("sweep leaves no folder when its first run is refused, keeps one that holds a run, and says which figures there are", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const out = `${folder}/sweep`;
+    const sweep = (...args: string[]) =>
+      command([
+        "sweep",
+        config,
+        ...teacherOnly(2),
+        "--seeds=1",
+        "--ranks=1",
+        `--out=${out}`,
+        ...args,
+      ]);
+    const wrong = await sweep("--labels=4000");
+    strictEqual(wrong.code, 2, wrong.stderr);
+    await rejects(Deno.stat(out), Deno.errors.NotFound);
+    const odd = await sweep("--labels=2", "--figure=acuracy");
+    strictEqual(odd.code, 0, odd.stderr);
+    match(odd.stderr, /^warning: no run has the figure acuracy$/m);
+    match(odd.stderr, /^hint: --out .* one of .*\btest_accuracy\b/m);
+    await Deno.remove(out, { recursive: true });
+    const half = await sweep("--labels=2,4000");
+    strictEqual(half.code, 2, half.stderr);
+    await Deno.stat(`${out}/members/labelsPerClass-2_seed-5/summary.json`);
   });
 });

@@ -20,6 +20,30 @@ Deno.test("diskError() names the file that the system names", () => {
   );
 });
 
+Deno.test("makeFolder() and write() say which path is no folder", async () => {
+  const file = await Deno.makeTempFile();
+  const wrong = async (attempt: Promise<void>, text: RegExp) =>
+    await rejects(attempt, (error) => {
+      strictEqual(error instanceof SignetError, true);
+      match((error as SignetError).message, text);
+      return true;
+    });
+  await wrong(realEnv.disk.makeFolder(file), /: it is a file$/);
+  await wrong(realEnv.disk.makeFolder(`${file}/x`), /^Cannot use .*\/x: Not a/);
+  await wrong(realEnv.disk.write(`${file}/x`, ""), /^Cannot use .*\/x: Not a/);
+  await Deno.remove(file);
+});
+
+Deno.test("diskError() takes a refused access for what it is", () => {
+  const message = "Permission denied (os error 13): open '/a/b'";
+  const error = Object.assign(new Error(message), { code: "EACCES" });
+  const found = diskError(error)!;
+  strictEqual(
+    found.message,
+    "Cannot use /a/b: Permission denied (os error 13)",
+  );
+});
+
 Deno.test("diskError() takes other errors for what they are", () => {
   for (
     const error of [
