@@ -199,6 +199,9 @@ async function classifyOwn(
   const all = split === "train"
     ? Int32Array.from({ length: images.count }, (_, i) => i)
     : parts[split as Exclude<keyof typeof parts, "seed">];
+  if (all.length === 0) {
+    throw new ConfigError(`Cannot evaluate ${run}: it has no ${split} images`);
+  }
   const indices = all.filter((index) => images.labels[index]! >= 0);
   const outputs = await runAll(
     classifier,

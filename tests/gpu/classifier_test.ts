@@ -111,6 +111,14 @@ Deno.test("Classifier has the run's own test accuracy, from the run folder and f
     const evaluated = await command(["evaluate", run, "--json"]);
     strictEqual(evaluated.code, 0, evaluated.stderr);
     const report = JSON.parse(evaluated.stdout);
+    const split = JSON.parse(await disk.readText(`${run}/split.json`));
+    await disk.write(
+      `${run}/split.json`,
+      JSON.stringify({ ...split, validation: [] }),
+    );
+    const none = await command(["evaluate", run, "--split=validation"]);
+    strictEqual(none.code, 2);
+    match(none.stderr, /it has no validation images/);
     strictEqual(report.accuracy, test);
     strictEqual(report.classes.length, 10);
 
