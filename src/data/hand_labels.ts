@@ -28,6 +28,11 @@ export function readHandLabels(
   if (nameColumn < 0 || labelColumn < 0) {
     throw new ConfigError(
       `Cannot read data.labels ${path}: it needs the columns name and label`,
+      {
+        hint: `commas part columns; its first line has ${
+          header.slice(0, 5).join(" and ").slice(0, 80) || "none"
+        }`,
+      },
     );
   }
   const places = new Map<string, number>();

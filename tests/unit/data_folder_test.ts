@@ -249,6 +249,7 @@ Deno.test("loadDataSet() refuses tables with lines it cannot read", async () => 
     ["a.png,x,y\n", good, /line 1 is not path,label/],
     ['a.png,x\n"b.png,x\n', good, /line 2 is not path,label/],
     ["a.png,\n", good, /none of its 1 lines has a label/],
+    ["a.png;x\n", good, /with a comma, not a semicolon/],
     [good, "a.png,y\n", /a\.png has class y, which no training picture has/],
     [good, "a.png\n", /a\.png has no label, a test needs one/],
   ];
@@ -258,7 +259,9 @@ Deno.test("loadDataSet() refuses tables with lines it cannot read", async () => 
       async (path) => {
         await rejects(
           loadDataSet(disk, { ...OPTIONS, kind: "csv", path }),
-          (error) => error instanceof ConfigError && reason.test(error.message),
+          (error) =>
+            error instanceof ConfigError &&
+            reason.test(`${error.message} ${error.hint}`),
         );
       },
     );
