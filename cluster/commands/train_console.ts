@@ -200,10 +200,11 @@ export class TrainConsole implements Observer {
   #tellStop(cause: string, again: boolean): void {
     const pace = again ? undefined : this.#outlook?.line();
     if (pace !== undefined) this.#console.note(pace);
+    const what = this.#running.size > 0 ? "saving a checkpoint" : "ending";
     this.#console.note(
       again
         ? `stop   ${cause} again: ending at once`
-        : `stop   ${cause}: saving a checkpoint (again: at once)`,
+        : `stop   ${cause}: ${what} (again: at once)`,
     );
   }
 

@@ -50,6 +50,7 @@ Deno.test("a worker that waits for others leaves in order when the run is interr
     process.signal("SIGINT");
     const end = await process.end;
     strictEqual(end.code, 130, end.stderr);
+    match(end.stderr, /^stop +SIGINT: ending \(again: at once\)$/m);
     strictEqual((await waiting.end).code, 0);
     const left = (await eventsOf(folder)).filter(({ event }) =>
       event === "left"
