@@ -156,11 +156,6 @@ export async function sweep(args: readonly string[]): Promise<number> {
     running.delete(own);
     await shared.add(own);
     members[i] = await read(member);
-    if (code === 0 && Object.keys(members[i].figures).length === 0) {
-      terminal.urgent(
-        `warning: ${member.name} has no ${figure} in its summary.json; the same command with another --figure keeps what is done`,
-      );
-    }
     updates = updates.then(write);
     result = await updates;
     if (STOPPED.includes(code)) terminal.urgent(`stopped  ${member.name}`);
