@@ -7,12 +7,9 @@ import {
   type Failure,
   headline,
   initialState,
-  Journal,
-  readDone,
   type State,
 } from "../../cluster/coordinator/mod.ts";
 import { accept, type Gpu, report } from "../../cluster/protocol.ts";
-import { realEnv } from "../../src/env/mod.ts";
 import type { PhaseName } from "../../src/phases/mod.ts";
 import { describeWire } from "../../src/run/mod.ts";
 
@@ -342,33 +339,6 @@ Deno.test("headline() names rank, host, process, adapter, phase, step and cause"
     "  last checkpoint: runs/x/checkpoints/distill-20",
     "hint: go on with: deno task train --resume runs/x",
   ]);
-});
-
-Deno.test("readDone() knows the finished phases when the last line is torn", async () => {
-  const folder = await Deno.makeTempDir();
-  try {
-    const { disk } = realEnv;
-    strictEqual((await readDone(disk, folder)).size, 0);
-    const journal = new Journal(realEnv, folder);
-    const summary = { test_accuracy: 0.5 };
-    await journal.append({ event: "phase_done", phase: "teacher", summary });
-    await disk.append(
-      `${folder}/events.jsonl`,
-      '{"event":"phase_done","phase":"dist',
-    );
-    const done = await readDone(disk, folder);
-    deepStrictEqual([...done], [["teacher", summary]]);
-
-    await journal.mend();
-    await journal.append({ event: "phase_done", phase: "distill", summary });
-    deepStrictEqual([...(await readDone(disk, folder)).keys()], [
-      "teacher",
-      "distill",
-    ]);
-    ok((await disk.readText(`${folder}/events.jsonl`)).includes('"time":'));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 });
 
 Deno.test("advance() journals a straggler once for each rank and cause", () => {
