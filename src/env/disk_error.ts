@@ -1,4 +1,4 @@
-import { SignetError } from "./errors.ts";
+import { ConfigError, SignetError } from "./errors.ts";
 
 /** What is no defect of a program, by the system's word for it. */
 const FAULTS: Readonly<
@@ -26,7 +26,9 @@ export function diskError(
   // The system names the file only sometimes.
   const where = path ?? /'(.+?)'/.exec(message)?.[1] ?? "a file";
   const [reason] = message.split(": ");
-  return new SignetError(`Cannot ${doing} ${where}: ${reason}`, {
+  // A path that does not fit is the user's to change.
+  const Kind = doing === "use" ? ConfigError : SignetError;
+  return new Kind(`Cannot ${doing} ${where}: ${reason}`, {
     cause: error,
     hint,
   });

@@ -7,6 +7,7 @@ Deno.test("append() names the file and what to do when the disk is full", async 
     const { message, hint } = error as SignetError;
     match(message, /^Cannot write \/dev\/full: No space left on device/);
     match(hint!, /free some space/);
+    strictEqual((error as SignetError).exitCode, 1);
     return true;
   });
 });
@@ -42,6 +43,7 @@ Deno.test("diskError() takes a refused access for what it is", () => {
     found.message,
     "Cannot use /a/b: Permission denied (os error 13)",
   );
+  strictEqual(found.exitCode, 2);
 });
 
 Deno.test("diskError() takes other errors for what they are", () => {
