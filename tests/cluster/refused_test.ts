@@ -54,7 +54,7 @@ Deno.test("train that is refused leaves a folder that was there as it was, and k
 
     const lost = await command([...train, "--hosts", "no-such-host.invalid:2"]);
     strictEqual(lost.code, 1, lost.stderr);
-    match(lost.stderr, new RegExp(`log: ${run}/logs/rank-0`));
+    match(lost.stderr, new RegExp(`last output .${run}/logs/rank-0.stderr.:`));
     await Deno.stat(`${run}/logs/rank-0.stderr`);
   });
 });
