@@ -12,7 +12,7 @@ import {
   ranksOf,
   teacherOnly,
   withTinyRun,
-} from "../cluster/train_process.ts";
+} from "./train_process.ts";
 
 /** Lets a process run for a fifth of the time, until it ends. */
 async function slowDown(pid: number): Promise<void> {
