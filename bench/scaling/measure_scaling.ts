@@ -167,7 +167,7 @@ async function rowOf(
     mode,
     ranks,
     global_batch: globalBatch,
-    cores_per_rank: coresPerRank ?? null,
+    cores_per_rank: coresPerRank || null,
     steps,
     median: median(figures.map(({ imagesPerSecond }) => imagesPerSecond)),
     spread: spread(times),
@@ -197,7 +197,7 @@ function crowding(
   coresPerRank: number | undefined,
   cpu: boolean,
 ): number {
-  if (!cpu || coresPerRank !== undefined) return 1;
+  if (!cpu || coresPerRank) return 1;
   // One rank alone used all cores; several divide them.
   return Math.max(1, Math.min(ranks, availableParallelism()));
 }

@@ -98,13 +98,15 @@ async function measured(
 ): Promise<Report> {
   using device = await Device.open();
   const { adapter, form } = device;
-  const cores = options.number("cores-per-rank") ?? (adapter.cpu ? 1 : 0);
   const config = options.string("config");
   const launcher = options.string("launcher");
+  // Ranks that others start have the cores that those give them.
+  const cores = options.number("cores-per-rank") ??
+    (launcher === undefined ? (adapter.cpu ? 1 : 0) : undefined);
   const target = options.string("target");
   const ranks = ranksOf(options.string("ranks"), adapter.cpu);
   // Not after minutes.
-  if (cores > 0 && launcher === undefined) {
+  if (cores && launcher === undefined) {
     await corePlaces(Math.max(...ranks), cores);
   }
   const rows = await measureScaling({
@@ -113,7 +115,7 @@ async function measured(
     ranks,
     runs: Math.max(1, options.number("runs") ?? 5),
     steps: Math.max(LEAST_STEPS, options.number("steps") ?? 12),
-    coresPerRank: cores === 0 ? undefined : cores,
+    coresPerRank: cores,
     target: target === undefined ? undefined : shareOf(target),
     overrides: config === undefined ? [] : [config],
     options: launcher === undefined ? [] : [`--launcher=${launcher}`],

@@ -1,7 +1,7 @@
 import type { Config } from "../../src/config/mod.ts";
 import type { Env } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
-import { coresEach, rankVariables, runVerb } from "../launch/mod.ts";
+import { coresEach, ownCores, rankVariables, runVerb } from "../launch/mod.ts";
 import { slowestOf } from "../prediction/mod.ts";
 
 /** What {@linkcode measureSteps} measures beside the plan. */
@@ -38,7 +38,8 @@ export async function measureSteps(
     .map((images, rank) => ({ rank, work: images / speedOf(rank) }))
     .sort((a, b) => b.work - a.work)
     .slice(0, together);
-  const measure = async (rank: number) => {
+  const places = together > 1 ? await ownCores(together) : undefined;
+  const measure = async (rank: number, cores?: string) => {
     const run = `${folder}/${rank}`;
     await env.disk.makeFolder(run);
     await env.disk.write(`${run}/config.json`, JSON.stringify(config));
@@ -47,7 +48,11 @@ export async function measureSteps(
       `--rank=${rank}`,
       `--size=${plan.ranks}`,
       ...(speeds === undefined ? [] : [`--speeds=${speeds.join(",")}`]),
-    ], { doing: "measure steps", env: rankVariables(coresEach(together)) });
+    ], {
+      doing: "measure steps",
+      env: rankVariables(coresEach(together)),
+      cores,
+    });
     const phases: Record<string, number[][]> = JSON.parse(text);
     return new Map(
       Object.entries(phases).map(([phase, steps]) => [
@@ -58,7 +63,7 @@ export async function measureSteps(
   };
   try {
     const ends = await Promise.allSettled(
-      measured.map(({ rank }) => measure(rank)),
+      measured.map(({ rank }, i) => measure(rank, places?.[i])),
     );
     const ranks = ends.map((end) => {
       if (end.status === "rejected") throw end.reason;

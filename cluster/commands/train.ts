@@ -49,8 +49,8 @@ selfTrain, baseline, on all ranks, and leaves everything in a run folder.
   --profile           times every op of a few steps a phase: prints a table and
                       writes trace.json (chrome://tracing, ui.perfetto.dev)
   --fast-dev-run N    N steps a phase, to see whether all works
-  --cores-per-rank N  ranks of this machine run on N cores each, of their own
-                      (default: all of them on all)
+  --cores-per-rank N  ranks of this machine run on N cores each, of their own; 0: all
+                      of them on all (default: 0, on a CPU an even share of the cores)
   --nats URL          use this NATS server (NATS_USER, NATS_PASSWORD)
   --nats-creds FILE   as the owner of this nkey: a seed or a .creds file
   --nats-system FILE  see strangers and lost ranks as this user of the server's

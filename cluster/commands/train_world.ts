@@ -167,18 +167,10 @@ export async function chooseWorld(
       return { size: config.ranks, starter, requeue: false, ...time };
     }
     default: {
-      if (coresPerRank === 0) {
-        throw new ConfigError(
-          "Cannot use --cores-per-rank 0: a rank needs a core",
-        );
-      }
       const seen = (await survey)!;
       return {
         size: await sizeHere(seen, config, gpus),
-        starter: localStarter({
-          survey: seen,
-          ...(coresPerRank === undefined ? {} : { coresPerRank }),
-        }),
+        starter: localStarter({ survey: seen, coresPerRank }),
         requeue: false,
         ...time,
       };

@@ -29,7 +29,7 @@ export {
   type TrainRunEnd,
   type TrainRunOptions,
 } from "./train_run.ts";
-export { allowedCores, coresEach } from "./core_places.ts";
+export { allowedCores, coresEach, ownCores } from "./core_places.ts";
 export { rankVariables } from "./local.ts";
 export { cacheFolderOf, tuningFolderOf } from "./cache_folder.ts";
 export { type Host, parseHosts, sshStarter } from "./ssh_ranks.ts";

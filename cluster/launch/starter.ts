@@ -8,7 +8,7 @@ import {
 } from "../gpus/mod.ts";
 import type { Control } from "../links/mod.ts";
 import type { Subjects } from "../protocol.ts";
-import { corePlaces, coresEach } from "./core_places.ts";
+import { corePlaces, coresEach, ownCores } from "./core_places.ts";
 import { spawnRank } from "./local.ts";
 import { gpuOf, type GpuWish } from "./own_gpu.ts";
 import type { RunServer } from "./run_server.ts";
@@ -73,8 +73,11 @@ export function rankArguments(about: StartAbout, rank: number): string[] {
 export interface LocalRanks {
   /** Left out, all of the world. */
   ranks?: readonly number[];
-  /** Each rank runs on so many cores of its own; left out, on all. */
-  coresPerRank?: number;
+  /**
+   * Each rank runs on so many cores of its own, with 0 on all. Left out, on an even
+   * share of them if all compute on the CPU.
+   */
+  coresPerRank?: number | undefined;
   /** What this machine computes on, where that is known already. */
   survey?: Survey;
 }
@@ -87,10 +90,13 @@ export function localStarter(
     async start(about) {
       const { size, runFolder, cacheFolder, server } = about;
       const here = ranks ?? Array.from({ length: size }, (_, rank) => rank);
-      const places = coresPerRank === undefined
-        ? undefined
-        : await corePlaces(here.length, coresPerRank);
       const placements = await placeHere(about, here, survey);
+      const cpu = placements.every(({ gpu }) => gpu.kind === "cpu");
+      const places = coresPerRank
+        ? await corePlaces(here.length, coresPerRank)
+        : coresPerRank === undefined && cpu
+        ? await ownCores(here.length)
+        : undefined;
       return here.map((rank, i) => {
         const { variables, before, gpu } = placements[i]!;
         return spawnRank({
@@ -103,7 +109,7 @@ export function localStarter(
           runFolder,
           cacheFolder,
           server: server.address,
-          threads: coresPerRank ?? coresEach(here.length),
+          threads: coresPerRank || coresEach(here.length),
           ...(places === undefined ? {} : { cores: places[i]! }),
           variables,
           ...(before === undefined ? {} : { before }),

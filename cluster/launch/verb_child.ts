@@ -18,7 +18,7 @@ export interface VerbChildOptions {
   /** Added to ours. */
   env?: Readonly<Record<string, string>>;
   /** The only cores of it and its ranks, as in `0,1`; left out, all of ours. */
-  cores?: string;
+  cores?: string | undefined;
 }
 
 /** Verbs that end in order when whoever has started them is gone, however it ended. */
@@ -89,12 +89,15 @@ export async function endOf(child: Deno.ChildProcess): Promise<number> {
 export async function runVerb(
   verb: string,
   args: readonly string[],
-  { doing, env = {} }: { doing: string } & Pick<VerbChildOptions, "env">,
+  { doing, env = {}, cores }:
+    & { doing: string }
+    & Pick<VerbChildOptions, "env" | "cores">,
 ): Promise<string> {
   const child = startVerb(verb, args, {
     stdout: "piped",
     stderr: "piped",
     env: { NO_COLOR: "1", ...env },
+    cores,
   });
   const [code, result, text] = await Promise.all([
     endOf(child),

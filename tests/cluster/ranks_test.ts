@@ -1,10 +1,13 @@
-import { strictEqual } from "node:assert";
+import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { expandList } from "../../cluster/launch/core_places.ts";
 import { assertClose } from "../helpers/mod.ts";
 import {
   command,
+  ranksOf,
   readJson,
   teacherOnly,
   withTinyRun,
+  withTraining,
 } from "./train_process.ts";
 
 Deno.test("train gives the same losses when 1, 2 or 3 processes share the batch", async () => {
@@ -32,4 +35,34 @@ Deno.test("train gives the same losses when 1, 2 or 3 processes share the batch"
     strictEqual(one!.length, 20);
     for (const other of others) assertClose(other, one!, { rtol: 1e-4 });
   });
+});
+
+/** Cores that a process may run on, as in `0-3,8`. */
+async function coresOf(pid: number | "self"): Promise<string> {
+  const status = await Deno.readTextFile(`/proc/${pid}/status`);
+  return /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)![1]!;
+}
+
+Deno.test("ranks on a CPU have an even share of the cores each, and with --cores-per-rank 0 all of them", async () => {
+  const all = await coresOf("self");
+  const cores = expandList(all);
+  const ranks = [2, 3, 5, 7].find((size) => cores.length % size === 0);
+  ok(ranks, `${cores.length} cores are a number to divide`);
+  const endless = [...teacherOnly(4000), `--ranks=${ranks}`];
+  const ofRanks = async (...options: string[]) => {
+    let lists: string[] = [];
+    await withTraining([...endless, ...options], async (process, run) => {
+      lists = await Promise.all((await ranksOf(run)).map(coresOf));
+      process.signal("SIGTERM");
+      await process.end;
+    });
+    return lists;
+  };
+  const own = (await ofRanks()).map(expandList);
+  deepStrictEqual(own.flat(), cores);
+  for (const of of own) strictEqual(of.length, cores.length / ranks);
+  deepStrictEqual(
+    await ofRanks("--cores-per-rank=0"),
+    Array(ranks).fill(all),
+  );
 });
