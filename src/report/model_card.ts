@@ -2,7 +2,14 @@ import type { ModelInfo } from "../classifier/mod.ts";
 import { format } from "./format.ts";
 import { loadingSnippets } from "./model_card_code.ts";
 import { titleOf } from "./names.ts";
-import { groupAt, listAt, numberAt, textAt, valueAt } from "./run_data.ts";
+import {
+  groupAt,
+  listAt,
+  numberAt,
+  PHASE_ORDER,
+  textAt,
+  valueAt,
+} from "./run_data.ts";
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -19,19 +26,8 @@ export interface ModelCard {
 
 /** More classes than these are left to config.json. */
 const MOST_CLASSES = 100;
-/** Phases that a phase builds on; the others begin anew. */
-const BEFORE: Readonly<Record<string, readonly string[]>> = {
-  distill: ["teacher", "teacher2", "teacher3", "teacher4"],
-  classify: ["teacher", "teacher2", "teacher3", "teacher4", "distill"],
-  selfTrain: [
-    "teacher",
-    "teacher2",
-    "teacher3",
-    "teacher4",
-    "distill",
-    "classify",
-  ],
-};
+/** Phases that build on those before them; the others begin anew. */
+const CHAINED = ["distill", "classify", "selfTrain"];
 
 /** `README.md` of a model folder: only what is known of the model. */
 export function renderModelCard(card: ModelCard): string {
@@ -158,8 +154,12 @@ function training({ info, run }: ModelCard): string[] {
   const path = textAt(config, "data", "path");
   const labelled = listAt(split, "labelled").length;
   const validation = listAt(split, "validation").length;
-  const phases = [...BEFORE[info.phase] ?? [], info.phase]
-    .filter((phase) => valueAt(summary, "phases", phase) !== undefined);
+  const chain = CHAINED.includes(info.phase)
+    ? PHASE_ORDER.slice(0, PHASE_ORDER.indexOf(info.phase) + 1)
+    : [info.phase];
+  const phases = chain.filter((phase) =>
+    valueAt(summary, "phases", phase) !== undefined
+  );
   return [
     "## Training",
     "",

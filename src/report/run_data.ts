@@ -37,7 +37,8 @@ export interface RunData {
   notes: readonly string[];
 }
 
-const ORDER = [
+/** Phases in the order of a run. */
+export const PHASE_ORDER = [
   "teacher",
   "teacher2",
   "teacher3",
@@ -110,7 +111,7 @@ export async function readRun(disk: Disk, folder: string): Promise<RunData> {
     ...Object.keys(groupAt(summary, "phases")),
     ...metrics.map(({ phase }) => phase),
   ]);
-  const others = [...found].filter((name) => !ORDER.includes(name));
+  const others = [...found].filter((name) => !PHASE_ORDER.includes(name));
   return {
     config,
     run,
@@ -123,7 +124,7 @@ export async function readRun(disk: Disk, folder: string): Promise<RunData> {
     pseudoLabels,
     byHand,
     images: new Map(),
-    phases: [...ORDER.filter((name) => found.has(name)), ...others]
+    phases: [...PHASE_ORDER.filter((name) => found.has(name)), ...others]
       .slice(0, MAX_PHASES),
     notes,
   };
