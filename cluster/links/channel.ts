@@ -91,6 +91,7 @@ export class Channel {
   }
 
   onData(head: FrameHead, payload: Uint8Array): void {
+    this.#outbox.hear();
     if (this.#inbox.isNew(head.sequence)) {
       if (
         !this.#inbox.fits(head.sequence) ||
@@ -109,6 +110,7 @@ export class Channel {
   }
 
   onAck(head: FrameHead, bitmap: Uint8Array): void {
+    this.#outbox.hear();
     this.#outbox.onAck({
       order: head.sequence,
       next: head.operation,
@@ -141,7 +143,8 @@ export class Channel {
 
   /** The other rank has just come, or come back: what it missed goes out soon. */
   wake(): void {
-    this.#outbox.hurry();
+    this.#outbox.hear();
+    this.#outbox.wake();
   }
 
   /** Acknowledges what has arrived, the last time. */

@@ -28,6 +28,8 @@ interface Sent {
   first: number;
   transmission: number;
   sentAt: number;
+  /** Nothing had come from the other rank yet: it may not have listened. */
+  early: boolean;
 }
 
 interface OutboxOptions {
@@ -46,6 +48,8 @@ interface OutboxOptions {
 /** Waiting times before a frame is sent again, in milliseconds. */
 const SHORTEST_WAIT = 200;
 const LONGEST_WAIT = 4000;
+/** The same once a rank has come that may have missed it. */
+const GREETED_WAIT = 20;
 /** A link this slow is slow, not broken; bytes per millisecond. */
 const SLOW = 10_000;
 /** A frame overtaken by a later one counts as lost only when older than this. */
@@ -53,6 +57,7 @@ const OVERTAKEN_MS = 10;
 
 /** The sending half of a channel: window, acknowledgements, resending. */
 export class Outbox {
+  /** Frames that were lost on their way to a rank that listened. */
   resent = 0;
   readonly #options: OutboxOptions;
   readonly #queue: Parcel[] = [];
@@ -60,11 +65,13 @@ export class Outbox {
   readonly #flying = new Map<number, Sent>();
   #flyingBytes = 0;
   /** Highest transmission in each lane that is known to have arrived. */
-  readonly #heard: number[] = [];
+  readonly #arrivals: number[] = [];
   #credit: number;
   #newestAck = 0;
   #sequence = 0;
   #transmission = 0;
+  #heard = false;
+  #greeted = false;
   #wait = SHORTEST_WAIT;
   /** Smoothed round trip, milliseconds. */
   #roundTrip = 0;
@@ -107,7 +114,7 @@ export class Outbox {
       if (!hasArrived(ack, sequence)) continue;
       if (sent.transmission === ack.echo) this.#measure(now - sent.sentAt);
       const lane = sequence % lanes;
-      this.#heard[lane] = Math.max(this.#heard[lane] ?? 0, sent.first);
+      this.#arrivals[lane] = Math.max(this.#arrivals[lane] ?? 0, sent.first);
       this.#flying.delete(sequence);
       this.#flyingBytes -= sent.parcel.payload.length;
       arrived.push(sent.parcel);
@@ -115,8 +122,8 @@ export class Outbox {
     if (arrived.length > 0) this.hurry();
     const old = now - Math.max(OVERTAKEN_MS, this.#roundTrip / 2);
     for (const sent of this.#flying.values()) {
-      const heard = this.#heard[sent.sequence % lanes] ?? 0;
-      if (sent.transmission < heard && sent.sentAt <= old) this.#resend(sent);
+      const arrival = this.#arrivals[sent.sequence % lanes] ?? 0;
+      if (sent.transmission < arrival && sent.sentAt <= old) this.#resend(sent);
     }
     for (const parcel of arrived) parcel.arrived();
     this.#pump();
@@ -146,6 +153,21 @@ export class Outbox {
       Math.max(SHORTEST_WAIT, 3 * this.#roundTrip),
       LONGEST_WAIT,
     );
+  }
+
+  /** Something has come from the other rank. */
+  hear(): void {
+    this.#heard = true;
+  }
+
+  /**
+   * The other rank asks for what it has missed. The first time it may have missed
+   * all, though what did arrive may be acknowledged just now.
+   */
+  wake(): void {
+    this.hurry();
+    if (!this.#greeted) this.#wait = GREETED_WAIT;
+    this.#greeted = true;
   }
 
   resendAll(): void {
@@ -197,6 +219,7 @@ export class Outbox {
       first: this.#transmission + 1,
       transmission: 0,
       sentAt: 0,
+      early: !this.#heard,
     };
     this.#flying.set(sent.sequence, sent);
     this.#flyingBytes += parcel.payload.length;
@@ -204,7 +227,7 @@ export class Outbox {
   }
 
   #resend(sent: Sent): void {
-    this.resent++;
+    if (!sent.early) this.resent++;
     this.#transmit(sent);
   }
 

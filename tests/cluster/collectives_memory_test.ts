@@ -13,6 +13,8 @@ import { VirtualTime } from "./links_virtual_time.ts";
 
 interface Options {
   size: number;
+  /** So many ranks are not there yet. */
+  late?: number;
   time?: VirtualTime;
   segmentBytes?: number;
   fate?: (from: number, to: number, bytes: number) => Fate;
@@ -20,14 +22,14 @@ interface Options {
 }
 
 function openWorld(options: Options) {
-  const { size, segmentBytes, fate, onWarning, time = new VirtualTime() } =
-    options;
+  const { size, late = 0, segmentBytes, fate, onWarning } = options;
+  const { time = new VirtualTime() } = options;
   const network = new MemoryNetwork({
     size,
     timers: time.timers,
     ...(fate === undefined ? {} : { fate }),
   });
-  const ranks = Array.from({ length: size }, (_, rank) =>
+  const open = (rank: number) =>
     new LinkCommunicator({
       link: network.link(rank),
       world: { run: 7, generation: 1 },
@@ -36,10 +38,16 @@ function openWorld(options: Options) {
       deadlineMs: 60_000,
       segmentBytes,
       onWarning: (wait) => onWarning?.(rank, wait),
-    }));
+    });
+  const ranks = Array.from(
+    { length: size - late },
+    (_, rank) => open(rank),
+  );
   return {
     ranks,
     network,
+    /** The next of those that are late. */
+    come: () => ranks.push(open(ranks.length)),
     until: <T>(promise: Promise<T>) => time.until(promise),
     sleep: (ms: number) => time.timers.sleep(ms),
     async close() {
@@ -89,6 +97,22 @@ Deno.test("Communicator sums 16 MB with windows and credits over a bad network",
   for (const buffer of buffers) ok(buffer.every((value) => value === 6));
   const { resent, duplicate, corrupt } = world.ranks[0]!.exchange.counts;
   ok(resent > 0 && duplicate > 0 && corrupt > 0);
+  await world.close();
+});
+
+Deno.test("Communicator soon sends again what came before a rank listened, and does not count it as lost", async () => {
+  const time = new VirtualTime();
+  const world = openWorld({ size: 2, late: 1, time });
+  const before = world.ranks[0]!.barrier();
+  await world.until(world.sleep(3000));
+  world.come();
+  const came = time.clock.now();
+  await world.until(Promise.all([before, world.ranks[1]!.barrier()]));
+  ok(time.clock.now() - came <= 100, `${time.clock.now() - came} ms`);
+  for (const { exchange } of world.ranks) {
+    const { resent, duplicate } = exchange.counts;
+    deepStrictEqual([resent, duplicate], [0, 0]);
+  }
   await world.close();
 });
 
