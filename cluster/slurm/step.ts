@@ -12,9 +12,10 @@ import type { Job } from "./job.ts";
  * rank's.
  *
  * Code 75 says that the coordinator is gone. If its batch job runs all the same, the
- * node of the script was lost: SLURM would keep the others for nothing until the time
- * limit. Without a checkpoint of this life there is nothing to go on from. An
- * allocation without a script is its owner's.
+ * coordinator was killed, or the node of the script was lost: SLURM would keep the
+ * others for nothing until the time limit. Without a checkpoint of this life, which
+ * has begun with its configuration, there is nothing to go on from. An allocation
+ * without a script is its owner's.
  */
 export const RANK_SCRIPT = `folder=$1 job=$2; shift 2
 refuse() { echo "signet: rank $SLURM_PROCID says error: $SLURMD_NODENAME $1" >&2; exit 3; }
@@ -32,9 +33,9 @@ echo "signet: rank $SLURM_PROCID ended with code $code" >&3
   again=scancel
   # The next job of a chain goes on by itself.
   [ "\${SIGNET_JOB:-1}" != "\${SIGNET_JOBS:-1}" ] ||
-    [ ! "$folder/checkpoints" -nt "$folder/nats/meeting.json" ] ||
+    [ ! "$folder/checkpoints/last" -nt "$folder/config.json" ] ||
     again="scontrol requeue"
-  echo "signet: job $job has lost its first node: $again"
+  echo "signet: job $job has lost its coordinator: $again"
   $again "$job"
   ;;
 esac

@@ -8,6 +8,10 @@ const RUN = `#!/bin/sh
 trap 'echo "stopped" >>"$SIGNET_ROOT/calls"; exit 75' USR2 TERM
 echo "life \${SLURM_RESTART_COUNT:-0}: $*" >>"$SIGNET_ROOT/calls"
 [ "\${SLURM_RESTART_COUNT:-0}" = 0 ] || exit 0
+if [ -n "\${KILLED:-}" ]; then
+  srun sh -c "sleep 1; $KILLED" &
+  sleep 3; kill -KILL $$
+fi
 sleep 60 & wait
 `;
 
@@ -52,6 +56,15 @@ async function checkBatchScript(cluster: SlurmCluster): Promise<void> {
   await cluster.untilState(cancelled, ["CANCELLED"]);
   await until("its stop", async () => (await calls()).includes("stopped"));
   strictEqual(await restarts(cancelled), "0");
+
+  // Its ranks, which notice, judge whether there is something to go on from.
+  const killed = await submit('KILLED=sleep 4; scontrol requeue "$SLURM_JOB_ID"');
+  await until("the requeue", async () => await restarts(killed) === "1");
+  await cluster.startNow(killed);
+  await cluster.untilState(killed, ["COMPLETED"]);
+  const over = await submit("KILLED=exit 75");
+  await cluster.untilState(over, ["FAILED"]);
+  strictEqual(await restarts(over), "0");
 
   const chained = await submit("SIGNET_JOB=1", "SIGNET_JOBS=2");
   await cluster.run("scancel", "--batch", "--signal=USR1", chained);

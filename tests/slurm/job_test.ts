@@ -82,7 +82,7 @@ Deno.test("train asks for a requeue when a rank is lost after a checkpoint and t
 Deno.test("a task whose coordinator is gone gives its job back, once", async () => {
   const folder = await Deno.makeTempDir({ prefix: "signet task " });
   try {
-    for (const path of ["bin", "cluster", "run/logs", "run/nats"]) {
+    for (const path of ["bin", "cluster", "run/logs"]) {
       await Deno.mkdir(`${folder}/${path}`, { recursive: true });
     }
     const program = (path: string, body: string) =>
@@ -127,11 +127,17 @@ esac`,
         [75, ended(75), ""],
       );
     }
-    await Deno.writeTextFile(`${folder}/run/nats/meeting.json`, "{}");
+    await Deno.writeTextFile(`${folder}/run/config.json`, "{}");
     // Nothing to go on from: the job would come to the same end again.
     deepStrictEqual(await task(lost), [75, ended(75), "scancel 7"]);
+    // Of an earlier life.
     await Deno.mkdir(`${folder}/run/checkpoints`);
-    await Deno.utime(`${folder}/run/nats/meeting.json`, 0, 0);
+    const last = `${folder}/run/checkpoints/last`;
+    await Deno.writeTextFile(last, "teacher-10");
+    await Deno.utime(last, 0, 0);
+    deepStrictEqual(await task(lost), [75, ended(75), "scancel 7"]);
+    await Deno.utime(`${folder}/run/config.json`, 0, 0);
+    await Deno.writeTextFile(last, "teacher-20");
     deepStrictEqual(await task(lost), [75, ended(75), "scontrol requeue 7"]);
     const job = { SIGNET_JOB: "1", SIGNET_JOBS: "2" };
     deepStrictEqual(

@@ -201,7 +201,7 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
         );
         match(
           await Deno.readTextFile(`${run}/logs/rank-1.stderr`),
-          RegExp(`job ${job} has lost its first node: scontrol requeue$`, "m"),
+          RegExp(`job ${job} has lost its coordinator: scontrol requeue$`, "m"),
         );
         cluster.startNode("n1");
         await cluster.startNow(job!);
