@@ -11,8 +11,14 @@ const FAULTS: Readonly<
     "its disk can only be read: was it mounted anew after a fault?",
   ],
   EACCES: ["use", "it, or a folder above it, belongs to someone else"],
+  EPERM: ["use", "its file system, or your rights, allow no such change"],
   ENOTDIR: ["use", "what should be a folder on the way to it is a file"],
+  ENAMETOOLONG: ["use", "give it a shorter name"],
+  ELOOP: ["use", "links on the way to it lead in a circle"],
 };
+
+/** Deno lets a program into folders of the system only if it may do everything. */
+const CLOSED = /^Requires \S+ access to "(.+?)"/;
 
 /** The error for people, if it is that of a disk or a path rather than a defect. */
 export function diskError(
@@ -20,6 +26,13 @@ export function diskError(
   path?: string,
 ): SignetError | undefined {
   const { code, message } = Object(error) as Partial<Error & { code: string }>;
+  const closed = CLOSED.exec(message ?? "")?.[1];
+  if (error instanceof Deno.errors.NotCapable && closed !== undefined) {
+    return new ConfigError(`Cannot use ${closed}: it is the system's own`, {
+      cause: error,
+      hint: "give a path on a disk, not in /proc, /sys or /dev",
+    });
+  }
   const fault = FAULTS[code ?? ""];
   if (fault === undefined || message === undefined) return undefined;
   const [doing, hint] = fault;

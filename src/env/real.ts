@@ -99,6 +99,13 @@ const disk: Disk = {
       if (error instanceof Deno.errors.AlreadyExists) {
         throw new ConfigError(`Cannot make the folder ${path}: it is a file`);
       }
+      // All that is missing on the way would have been made.
+      if (error instanceof Deno.errors.NotFound) {
+        throw new ConfigError(
+          `Cannot make the folder ${path}: its file system takes none`,
+          { cause: error, hint: "give a path on a disk" },
+        );
+      }
       throw diskError(error, path) ?? error;
     }
   },

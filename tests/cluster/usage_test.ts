@@ -93,6 +93,11 @@ Deno.test("train refuses before it starts when folder, data or ranks do not fit"
     strictEqual(many.code, 2);
     match(many.stderr, /globalBatch: 16 images .* 40 ranks/);
 
+    // Deno keeps programs out of it, and it takes no folders.
+    const system = await train("--run-dir=/proc/run");
+    strictEqual(system.code, 2, system.stderr);
+    match(system.stderr, /^error: Cannot use \/proc\/run.*\nhint: .*a disk/);
+
     const data = await train(
       "--run-dir",
       `${folder}/data-run`,

@@ -32,6 +32,12 @@ Deno.test("makeFolder() and write() say which path is no folder", async () => {
   await wrong(realEnv.disk.makeFolder(file), /: it is a file$/);
   await wrong(realEnv.disk.makeFolder(`${file}/x`), /^Cannot use .*\/x: Not a/);
   await wrong(realEnv.disk.write(`${file}/x`, ""), /^Cannot use .*\/x: Not a/);
+  await wrong(
+    realEnv.disk.makeFolder("/proc/x/y"),
+    /its file system takes none/,
+  );
+  const long = `${file}-${"x".repeat(300)}`;
+  await wrong(realEnv.disk.makeFolder(long), /^Cannot use .*x: .* too long/);
   await Deno.remove(file);
 });
 
