@@ -93,20 +93,28 @@ export async function startNatsProcess(
   const since = env.clock.now();
   while (state.code === undefined && env.clock.now() - since < START_MS) {
     const found = await readPorts(folder);
-    if (found !== undefined) {
+    if (typeof found === "object") {
       return {
         ...found,
         ended,
         stop,
       };
     }
+    if (found === "half") {
+      const full = await checkRoom(env, folder).then(() => false, () => true);
+      if (full) break;
+    }
     await env.timers.sleep(POLL_MS);
   }
   await stop();
-  // A full disk leaves it without a word.
+  await checkRoom(env, folder);
+  throw await notStarted(env, { binary, log });
+}
+
+/** A full disk leaves the server without a word. */
+async function checkRoom(env: Env, folder: string): Promise<void> {
   await env.disk.write(`${folder}/room`, PAGE);
   await env.disk.remove(`${folder}/room`);
-  throw await notStarted(env, { binary, log });
 }
 
 /** Why it did not start: in its own words, or where all of them are. */
@@ -134,11 +142,12 @@ async function portsFiles(folder: string): Promise<string[]> {
     .map((name) => `${folder}/${name}`);
 }
 
-/** The ports file, once the server has written it completely. */
+/** What the ports file says; `half` where the server has not written it completely. */
 async function readPorts(
   folder: string,
-): Promise<{ url: string; pid: number; cluster?: string } | undefined> {
-  for (const file of await portsFiles(folder)) {
+): Promise<Pick<NatsProcess, "url" | "pid" | "cluster"> | "half" | undefined> {
+  const files = await portsFiles(folder);
+  for (const file of files) {
     try {
       const ports = JSON.parse(await Deno.readTextFile(file));
       const url = ports.nats?.[0];
@@ -154,5 +163,5 @@ async function readPorts(
       // Half written: the next look finds it whole.
     }
   }
-  return undefined;
+  return files.length > 0 ? "half" : undefined;
 }
