@@ -51,9 +51,10 @@ function causeOf(
 ): Pick<Failure, "cause" | "hint"> {
   if (signal === null && code === AGAIN) {
     return {
-      cause: `it had heard nothing of this process for ${
-        COORDINATOR_LOST_MS / 1000
-      } s`,
+      cause:
+        `exited with code ${AGAIN}, as ranks do that hear nothing of this process for ${
+          COORDINATOR_LOST_MS / 1000
+        } s`,
       hint: "was this process paused (Ctrl-Z), its machine, or the network?",
     };
   }
