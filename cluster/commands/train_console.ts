@@ -28,7 +28,7 @@ export class TrainConsole implements Observer {
   /** Phases in progress. */
   readonly #running = new Map<PhaseName, RunningPhase>();
   readonly #outlook: Outlook | undefined;
-  #joined = 0;
+  readonly #joined = new Set<number>();
   /** Those who come are told. */
   #waits = false;
   /** Signals that have come here. */
@@ -103,11 +103,20 @@ export class TrainConsole implements Observer {
     const console = this.#console;
     switch (record.event) {
       case "joined":
-        this.#joined++;
+        this.#joined.add(record.rank);
         if (!this.#waits) return;
         return console.note(
-          `join   rank ${record.rank} on ${record.host}: ${this.#joined} of ${this.#size}`,
+          `join   rank ${record.rank} on ${record.host}: ${this.#joined.size} of ${this.#size}`,
         );
+      case "awaited": {
+        const { failure } = record;
+        this.#joined.delete(failure.rank!);
+        return this.onWarning(
+          `${
+            headline(failure)
+          }; its place is free again: ${this.#joined.size} of ${this.#size} have come`,
+        );
+      }
       case "ready":
         this.#ready.set(record.rank, {
           name: record.adapter.name,

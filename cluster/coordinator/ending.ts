@@ -1,4 +1,5 @@
 import { disconnectedRank, silentRank, stuckRank } from "./clocks.ts";
+import { awaitAgain, mayComeAgain } from "./awaiting.ts";
 import type { Failure } from "./state.ts";
 import { lose, mayGoOn } from "./losing.ts";
 import {
@@ -76,12 +77,14 @@ export function watch(turn: Turn): void {
 }
 
 /**
- * The others go on without the rank, where that may be. Else the first failure
+ * Another takes the place of the rank, or the others go on without it, where that
+ * may be. Else the first failure
  * wins: it is kept, the others are told to leave.
  */
 export function fail(turn: Turn, failure: Failure): void {
   const { state } = turn;
   if (ended(state)) return;
+  if (mayComeAgain(state, failure)) return awaitAgain(turn, failure);
   if (mayGoOn(state, failure)) return lose(turn, failure);
   state.failure = failure;
   state.code = failure.exitCode;

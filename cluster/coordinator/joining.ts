@@ -37,6 +37,8 @@ export function onHello(turn: Turn, hello: Hello): void {
     const reason = `rank ${hello.rank} on ${hello.host} ${what}`;
     journal(turn, { event: "refused", rank: hello.rank, reason });
     refuse(reason);
+    // The place is kept until it says itself that it ends.
+    if (state.waits) return;
     return fail(turn, {
       kind: "refused",
       rank: hello.rank,

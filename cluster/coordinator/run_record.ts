@@ -105,6 +105,9 @@ export class RunRecord {
         if (entry !== undefined) entry.lost = record.failure.cause;
         break;
       }
+      case "awaited":
+        delete this.#ranks[record.failure.rank!];
+        return;
       case "wire": {
         const entry = this.#ranks[record.rank];
         if (entry !== undefined) entry.wire = record.counts;

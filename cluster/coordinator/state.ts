@@ -97,6 +97,8 @@ export type JournalRecord =
     generation: number;
     members: readonly number[];
   }
+  /** The rank failed before all had come: its place is free again. */
+  | { event: "awaited"; failure: Failure }
   | {
     event: "left";
     rank: number;
@@ -256,6 +258,8 @@ export interface State {
   /** Ranks may compute on different adapters. */
   mixed: boolean;
   ranks: RankState[];
+  /** Ranks come when someone starts them, also in the place of one that failed. */
+  waits: boolean;
   /** What the others do when a rank is lost in a phase. */
   onRankLoss: "stop" | "continue";
   /** The newest one: rises each time that ranks meet anew. */
@@ -279,6 +283,21 @@ export interface State {
   code: number;
 }
 
+/** A rank that has not come. */
+export function newRank(at: number, peers: readonly number[]): RankState {
+  return {
+    heard: at,
+    moved: at,
+    stepped: at,
+    stepTimes: [],
+    sequence: 0,
+    unseen: [],
+    phaseCommand: 0,
+    generation: 1,
+    peers,
+  };
+}
+
 /** A run about to start, its `size` processes being started. */
 export function initialState(options: {
   at: number;
@@ -288,36 +307,32 @@ export function initialState(options: {
   config: string;
   allowShared?: boolean;
   mixed?: boolean;
+  waits?: boolean;
   limits?: Partial<Limits>;
   onRankLoss: State["onRankLoss"];
   split?: SplitState;
 }): State {
   const { at, size, phases, version, config, onRankLoss } = options;
-  const { allowShared = false, mixed = false } = options;
+  const { allowShared = false, mixed = false, waits = false } = options;
   const { split = UNDIVIDED } = options;
   const everyone = Array.from({ length: size }, (_, rank) => rank);
   return {
     stage: "joining",
     since: at,
     at,
-    limits: { ...LIMITS, ...options.limits },
+    limits: {
+      ...LIMITS,
+      ...(waits ? { join: Infinity } : {}),
+      ...options.limits,
+    },
+    waits,
     version,
     config,
     onRankLoss,
     generation: 1,
     allowShared,
     mixed,
-    ranks: Array.from({ length: size }, () => ({
-      heard: at,
-      moved: at,
-      stepped: at,
-      stepTimes: [],
-      sequence: 0,
-      unseen: [],
-      phaseCommand: 0,
-      generation: 1,
-      peers: everyone,
-    })),
+    ranks: Array.from({ length: size }, () => newRank(at, everyone)),
     phases,
     teams: [],
     leased: [],

@@ -6,8 +6,9 @@ const KEPT_MS = 30_000;
 interface Holder extends PlaceRequest {
   /** Smallest number that no other worker of its machine has. */
   localRank: number;
-  since: number;
-  /** It has shown life as a rank: whether it is lost is the coordinator's to see. */
+  /** When it has got the place, or shown life last. */
+  heard: number;
+  /** It is a rank of the run: whether it is lost is the coordinator's to see. */
   joined: boolean;
 }
 
@@ -20,9 +21,20 @@ export class Places {
   }
 
   /** A rank shows life. */
-  beat(rank: number): void {
+  beat(rank: number, now: number): void {
+    const holder = this.#holders[rank];
+    if (holder !== undefined) holder.heard = now;
+  }
+
+  /** The coordinator has taken the rank in. */
+  join(rank: number): void {
     const holder = this.#holders[rank];
     if (holder !== undefined) holder.joined = true;
+  }
+
+  /** The coordinator waits for another in its place. */
+  leave(rank: number): void {
+    this.#holders[rank] = undefined;
   }
 
   /**
@@ -40,14 +52,14 @@ export class Places {
     const rank = own >= 0
       ? own
       : this.#holders.findIndex((one) =>
-        one === undefined || !one.joined && now - one.since > KEPT_MS
+        one === undefined || !one.joined && now - one.heard > KEPT_MS
       );
     if (rank < 0) {
       return this.#holders.every((one) => one?.joined) ? "full" : "wait";
     }
     if (own < 0) {
       const localRank = this.#freeOn(host, rank);
-      this.#holders[rank] = { host, pid, localRank, since: now, joined: false };
+      this.#holders[rank] = { host, pid, localRank, heard: now, joined: false };
     }
     return { rank, localRank: this.#holders[rank]!.localRank };
   }

@@ -1,5 +1,5 @@
 import type { Env } from "../../src/env/mod.ts";
-import type { RankHandle } from "../coordinator/mod.ts";
+import type { JournalRecord, RankHandle } from "../coordinator/mod.ts";
 import {
   type Placement,
   placeRanks,
@@ -51,6 +51,8 @@ export interface Starter {
   readonly node?: string;
   /** Address of each other node, where it is known beforehand. */
   readonly hosts?: Readonly<Record<string, string>>;
+  /** A decision was journalled. */
+  onRecord?(record: JournalRecord): void;
   /** Ranks that are left out come by themselves. */
   start(about: StartAbout): Promise<readonly StartedRank[]>;
 }

@@ -200,10 +200,10 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
     },
     allowShared: gpus.allowShared,
     mixed: config.mixed,
+    waits: starter.waits ?? false,
     limits: {
       dead: config.timeouts.heartbeatSeconds * 1000,
       step: config.timeouts.progressSeconds * 1000,
-      ...(starter.waits ? { join: Infinity } : {}),
       stop: Math.max(LIMITS.stop, 1000 * (options.reserve ?? 0)),
     },
   });
@@ -263,6 +263,7 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
       onProgress: (shown) => observer.onProgress(shown),
       onWarning: (message) => observer.onWarning(message),
       async onRecord(entry) {
+        starter.onRecord?.(entry);
         await record.take(entry).catch((error) =>
           observer.onWarning(`cannot write ${path}: ${error.message}`)
         );

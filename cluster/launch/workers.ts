@@ -30,13 +30,19 @@ export function waitingStarter(
     onReady(about: { url: string; tokenFile: string; size: number }): void;
   },
 ): Starter {
+  let places: Places | undefined;
   return {
     about: "that join with the token",
     waits: true,
     host: own ? host : undefined,
+    onRecord(record) {
+      if (record.event === "joined") places?.join(record.rank);
+      if (record.event === "awaited") places?.leave(record.failure.rank!);
+    },
     async start(about) {
       const { server, runFolder, size } = about;
-      givePlaces(about);
+      places = new Places(size);
+      givePlaces(places, about);
       const token: Token = {
         ...JSON.parse(await Deno.readTextFile(server.credentialsFile)),
         runFolder: await Deno.realPath(runFolder),
@@ -50,11 +56,13 @@ export function waitingStarter(
 }
 
 /** Asking again is free; who gets no answer asks again. */
-function givePlaces({ env, control, subjects, size }: StartAbout): void {
-  const places = new Places(size);
+function givePlaces(
+  places: Places,
+  { env, control, subjects, size }: StartAbout,
+): void {
   control.subscribe(subjects.heartbeat, (message) => {
     const beat = accept(heartbeat, message);
-    if (beat !== undefined) places.beat(beat.rank);
+    if (beat !== undefined) places.beat(beat.rank, env.clock.now());
   });
   control.respond(subjects.place, (message) => {
     const request = accept(placeRequest, message);

@@ -58,7 +58,9 @@ async function checkBatchScript(cluster: SlurmCluster): Promise<void> {
   strictEqual(await restarts(cancelled), "0");
 
   // Its ranks, which notice, judge whether there is something to go on from.
-  const killed = await submit('KILLED=sleep 4; scontrol requeue "$SLURM_JOB_ID"');
+  const killed = await submit(
+    'KILLED=sleep 4; scontrol requeue "$SLURM_JOB_ID"',
+  );
   await until("the requeue", async () => await restarts(killed) === "1");
   await cluster.startNow(killed);
   await cluster.untilState(killed, ["COMPLETED"]);

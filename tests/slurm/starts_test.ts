@@ -93,6 +93,13 @@ Deno.test("train waits for workers that join with a token, and turns away those 
     const blind = await worker(`--run-dir=${folder}/elsewhere`).end;
     strictEqual(blind.code, 3);
     match(blind.stderr, /^error: .* does not see its folder .*elsewhere$/m);
+    const lost = worker();
+    await train.see(/^join +rank 0 on .*: 1 of 2$/);
+    lost.signal("SIGKILL");
+    await lost.end;
+    await train.see(
+      /^warning: rank 0 .* failed before .*; its place is free again: 0 of 2/,
+    );
     const first = worker();
     // As one does that the loader can give no GPU: behind words of its own.
     const survey = await surveyGpus(realEnv, {
@@ -126,7 +133,7 @@ Deno.test("train waits for workers that join with a token, and turns away those 
     match(late.stderr, /all 2 places are taken/);
     const ends = await Promise.all([train.end, first.end, second.exited]);
     deepStrictEqual(ends.map(({ code }) => code), [0, 0, 0], ends[0].stderr);
-    deepStrictEqual(await ranksJoined(run), [0, 1]);
+    deepStrictEqual(await ranksJoined(run), [0, 0, 1]);
   });
 });
 

@@ -23,6 +23,7 @@ function play(
     phases?: readonly PhaseName[];
     allowShared?: boolean;
     mixed?: boolean;
+    waits?: boolean;
     onRankLoss?: State["onRankLoss"];
   } = {},
 ) {
@@ -112,6 +113,45 @@ for (const key of ["version", "config"] as const) {
     match(cause, new RegExp(`other.*${own}`));
   });
 }
+
+Deno.test("advance() waits for others in the place of ranks that are lost, refused or fail before all have come", () => {
+  const other = hello(1, { version: "other" });
+  const failed = {
+    kind: "failed" as const,
+    rank: 1,
+    step: 0,
+    message: "Cannot join the run: rank 1 on h has version other",
+    exitCode: 1,
+    secondary: false,
+  };
+  const events: Parameters<typeof play>[1] = [
+    hello(0),
+    other,
+    { kind: "failed", failed },
+    { kind: "vanished", rank: 0 },
+    // Of its last moments.
+    { kind: "disconnected", rank: 0, connection: "a" },
+    hello(1, { pid: 20 }),
+  ];
+  const { state, actions } = play(2, events, { waits: true });
+  strictEqual(state.failure, undefined);
+  strictEqual(state.stage, "joining");
+  const awaited = actions.flatMap((action) =>
+    action.do === "journal" && action.record.event === "awaited"
+      ? [action.record.failure.rank]
+      : []
+  );
+  deepStrictEqual(awaited, [1, 0]);
+  const all = play(2, [...events, hello(0, { pid: 21 })], { waits: true });
+  deepStrictEqual(all.state.ranks.map(({ hello }) => hello?.pid), [21, 20]);
+  strictEqual(all.state.stage, "opening");
+  const late = play(2, [
+    ...events,
+    hello(0, { pid: 21 }),
+    { kind: "vanished", rank: 0 },
+  ], { waits: true });
+  strictEqual(late.state.failure?.rank, 0);
+});
 
 Deno.test("advance() ends the run when two ranks of a machine share a GPU", () => {
   const shared = [hello(0), hello(1, { gpu: gpuOf(0) })];
