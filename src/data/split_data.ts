@@ -33,7 +33,7 @@ export interface SplitData {
  * are taken after the set is split, so that they leave validation as it is. A run
  * keeps its own copy of their table, which may have got more lines since.
  *
- * @param run The run folder, which need not hold a split.
+ * @param run The run folder, which need not hold a split; left out, there is none.
  */
 export async function loadSplitData(
   disk: Disk,
@@ -41,12 +41,12 @@ export async function loadSplitData(
     /** Table of labels given by hand. */
     labels?: string | undefined;
   },
-  run: string,
+  run?: string,
 ): Promise<SplitData> {
   const published = await loadDataSet(disk, options);
   const saved = `${run}/${SPLIT}`;
   const copy = `${run}/${HAND_LABELS}`;
-  const fresh = await disk.stat(saved) === undefined;
+  const fresh = run === undefined || await disk.stat(saved) === undefined;
   const place = !fresh && await disk.stat(copy) ? copy : options.labels;
   const table = place === undefined ? undefined : await readTable(disk, place);
   const byHand = table === undefined ? new Map() : readHandLabels(table, {

@@ -10,12 +10,11 @@ import { cutEdges } from "./cut_edges.ts";
 import type { EngineOptions } from "./engine.ts";
 import { normalisationOf } from "./normalisation.ts";
 
-/** Loads the images, split as the run folder says, or anew. */
+/** Loads the images, split as the run folder says, or anew where there is none. */
 export function loadImages(
-  { config, env, runFolder, log }: Pick<
-    EngineOptions,
-    "config" | "env" | "runFolder" | "log"
-  >,
+  { config, env, runFolder, log }:
+    & Pick<EngineOptions, "config" | "env" | "log">
+    & { runFolder?: string },
 ): Promise<SplitData> {
   return loadSplitData(
     env.disk,
@@ -28,7 +27,7 @@ export function loadImages(
   );
 }
 
-/** Uploads the images and keeps how they were split. */
+/** Uploads the images and keeps how they were split, unless nothing is computed. */
 export async function loadContext(
   options: EngineOptions,
   device: Device,
@@ -36,9 +35,11 @@ export async function loadContext(
 ): Promise<Context> {
   const { config, env, log, runFolder } = options;
   const { data, dataHash, split, byHand, fresh } = splitData;
-  await checkTaken(options, dataHash);
-  if (fresh && options.communicator.rank === 0 && !device.dry) {
-    await saveSplit(env.disk, runFolder, splitData);
+  if (!device.dry) {
+    await checkTaken(options, dataHash);
+    if (fresh && options.communicator.rank === 0) {
+      await saveSplit(env.disk, runFolder, splitData);
+    }
   }
   const { name, classNames } = data;
   checkTask(config, { name, classNames, split });

@@ -78,7 +78,8 @@ export async function planRun(
     const [first, end] = division.own(config.globalBatch);
     return end - first;
   });
-  const images = await loadImages(options(0));
+  const { log } = options(0);
+  const images = await loadImages({ env, config, log });
   const loaded = await loadContext(options(0), device, images);
   const { data } = loaded;
   const phases: PhasePlan[] = [];

@@ -1,6 +1,7 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { dirname } from "node:path";
 import { loadConfig } from "../../src/config/mod.ts";
-import { realEnv } from "../../src/env/mod.ts";
+import { type Disk, realEnv } from "../../src/env/mod.ts";
 import { Device, type DeviceLimits } from "../../src/gpu/mod.ts";
 import { planRun } from "../../src/phases/mod.ts";
 import { PHASES, runTiny, tinyConfig, writeTinyCifar } from "../helpers/mod.ts";
@@ -34,6 +35,18 @@ async function withData(work: (data: string) => Promise<void>) {
   }
 }
 
+/** The disk; a plan has no run folder, and must not look for one's files elsewhere. */
+function diskOf(folder: string): Disk {
+  return new Proxy(realEnv.disk, {
+    get(disk, name: keyof Disk) {
+      return (path: string, ...rest: unknown[]) => {
+        ok(path.startsWith(`${folder}/`), `${name} ${path}`);
+        return (disk[name] as (...args: unknown[]) => unknown)(path, ...rest);
+      };
+    },
+  });
+}
+
 async function planOf(
   data: string,
   ranks: number,
@@ -46,7 +59,7 @@ async function planOf(
   using device = await Device.open({ form: "register" });
   using dry = device.rehearsal(limits);
   return await planRun({
-    env: realEnv,
+    env: { ...realEnv, disk: diskOf(dirname(data)) },
     config: tinyConfig(data, config),
     ranks,
     device: dry,
