@@ -91,7 +91,7 @@ function parse(args: readonly string[]): Request | undefined {
   if (!/^\d{1,2}$/.test(ranks) || size < 1 || size > 64) {
     throw misuse(`-n ${ranks}: 1 to 64 ranks are possible`);
   }
-  if (at === args.length) throw misuse("the program is missing");
+  if (!args[at]) throw misuse("the program is missing");
   return { size, values, quiet, denoOptions, program: args.slice(at) };
 }
 
@@ -136,8 +136,11 @@ export async function launch(args: readonly string[]): Promise<number> {
   }
   const variables = variablesOf(request);
   const [file] = request.program;
-  if (!URL.canParse(file!) && await realEnv.disk.stat(file!) === undefined) {
-    throw new ConfigError(`Cannot launch ${file}: there is no such file`);
+  if (!URL.canParse(file!)) {
+    const found = await realEnv.disk.stat(file!);
+    if (found === undefined || found.kind === "folder") {
+      throw new ConfigError(`Cannot launch ${file}: there is no such file`);
+    }
   }
   const terminal = new Console(realEnv, { quiet: request.quiet });
   const lookup = (name: string) => Deno.env.get(name);

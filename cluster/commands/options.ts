@@ -64,6 +64,11 @@ export function parseOptions(
       { hint },
     );
   }
+  if (positional.includes("")) {
+    throw new ConfigError(`Cannot use an empty argument of ${verb}`, {
+      hint: "is a variable of the shell not set?",
+    });
+  }
   function required(name: string, value: unknown): string {
     if (typeof value === "string" && value !== "") return value;
     throw new ConfigError(`Cannot use --${name}: it needs one value`, { hint });
