@@ -2,7 +2,7 @@ import { ConfigError, SignetError } from "./errors.ts";
 
 /** What is no defect of a program, by the system's word for it. */
 const FAULTS: Readonly<
-  Record<string, readonly [doing: "write" | "use", hint: string]>
+  Record<string, readonly [doing: "write" | "reach" | "use", hint: string]>
 > = {
   ENOSPC: ["write", "free some space on its disk"],
   EDQUOT: ["write", "your quota on its disk is used up"],
@@ -10,6 +10,9 @@ const FAULTS: Readonly<
     "write",
     "its disk can only be read: was it mounted anew after a fault?",
   ],
+  EIO: ["reach", "its disk fails, or it is no file of a disk"],
+  ESTALE: ["reach", "the server of its disk has lost it: is it mounted anew?"],
+  EMFILE: ["reach", "this process has too many files open: see ulimit -n"],
   EACCES: ["use", "it, or a folder above it, belongs to someone else"],
   EPERM: ["use", "its file system, or your rights, allow no such change"],
   ENOTDIR: ["use", "what should be a folder on the way to it is a file"],

@@ -41,6 +41,14 @@ Deno.test("makeFolder() and write() say which path is no folder", async () => {
   await Deno.remove(file);
 });
 
+Deno.test("diskError() takes a disk that fails for no defect", async () => {
+  // The one file of every machine that cannot be read.
+  const error = await Deno.readTextFile("/proc/self/mem").catch((e) => e);
+  const found = diskError(error)!;
+  match(found.message, /^Cannot reach \/proc\/self\/mem: Input\/output error/);
+  strictEqual(found.exitCode, 1);
+});
+
 Deno.test("diskError() takes a refused access for what it is", () => {
   const message = "Permission denied (os error 13): open '/a/b'";
   const error = Object.assign(new Error(message), { code: "EACCES" });
