@@ -1,4 +1,5 @@
 import type { Env } from "../src/env/mod.ts";
+import { displayWidth, printable } from "./printable.ts";
 
 /** Least time between two redraws of the progress line, in ms. */
 const REDRAW_MS = 100;
@@ -64,13 +65,14 @@ export class Console {
 
   /** A line about what is being done. */
   note(line: string): void {
-    if (!this.#quiet) this.urgent(line);
+    if (!this.#quiet) this.urgent(printable(line));
   }
 
   /** A line that is shown even when quiet. */
   urgent(line: string): void {
     this.#clear();
-    writeAll(Deno.stderr, `${this.#asStarted(line)}\n`);
+    const lines = this.#asStarted(line).split("\n").map(printable);
+    writeAll(Deno.stderr, `${lines.join("\n")}\n`);
   }
 
   #asStarted(line: string): string {
@@ -128,12 +130,18 @@ export function clockTime(ms: number): string {
 /** Rows with columns aligned: the first to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, i) => widths[i] = Math.max(widths[i] ?? 0, cell.length));
-  }
-  return rows.map((row) =>
-    row.map((cell, i) =>
-      i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)
-    ).join("  ").trimEnd()
+  const shown = rows.map((row) =>
+    row.map((cell, i) => {
+      const text = printable(cell);
+      const width = displayWidth(text);
+      widths[i] = Math.max(widths[i] ?? 0, width);
+      return { text, width };
+    })
+  );
+  return shown.map((row) =>
+    row.map(({ text, width }, i) => {
+      const space = " ".repeat(widths[i]! - width);
+      return i === 0 ? text + space : space + text;
+    }).join("  ").trimEnd()
   );
 }

@@ -11,6 +11,7 @@ import {
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { percent } from "../../src/evaluation/mod.ts";
 import { Console, table } from "../console.ts";
+import { printable } from "../printable.ts";
 import { kindOf } from "./data_kind.ts";
 import { preview } from "./data_preview.ts";
 import { parseOptions } from "./options.ts";
@@ -53,11 +54,9 @@ function fractionOf(text: string | undefined): number {
 }
 
 function some(lines: readonly string[]): string[] {
-  return lines.length <= SHOWN
-    ? lines.map((line) => `  ${line}`)
-    : [...lines.slice(0, SHOWN), `and ${lines.length - SHOWN} more`].map((
-      line,
-    ) => `  ${line}`);
+  const more = lines.length - SHOWN;
+  return [...lines.slice(0, SHOWN), ...(more > 0 ? [`and ${more} more`] : [])]
+    .map((line) => `  ${printable(line)}`);
 }
 
 function describe(report: DataReport): string[] {

@@ -11,6 +11,7 @@ import { picturesAt, type SkippedImage } from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import type { Console } from "../console.ts";
+import { printable } from "../printable.ts";
 import { writeOut } from "./write_out.ts";
 
 /** What a model made of the pictures that the command line names. */
@@ -59,7 +60,7 @@ export async function lookAtPictures(
     (images) => terminal.progress(verb, `${verb}  ${images} pictures`),
   );
   for (const { path, reason } of skipped) {
-    terminal.urgent(`skipped  ${path}: ${reason}`);
+    terminal.urgent(`skipped  ${printable(path)}: ${reason}`);
   }
   if (outputs.names.length === 0) {
     throw new ConfigError(
