@@ -81,6 +81,13 @@ export class TrainConsole implements Observer {
         "       the teacher sees all labels: it stands for a pre-trained model",
       );
     }
+    if (
+      config.phases.selfTrain.enabled && config.data.validationPerClass === 0
+    ) {
+      this.#console.note(
+        "       no validation images (data.validationPerClass): nothing keeps self-training from making the model worse",
+      );
+    }
   }
 
   started(

@@ -87,7 +87,7 @@ function chooseOfChain(phases: Summaries): Verdict {
     return {
       phase: "selfTrain",
       reason:
-        "not compared with its start: the run has no validation images (data.validationPerClass)",
+        `unguarded: without validation images (data.validationPerClass) it is compared neither with its start nor with labels alone${because}`,
     };
   }
   const tested = (["selfTrain", "classify", "baseline"] as const)

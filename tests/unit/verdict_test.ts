@@ -51,7 +51,7 @@ Deno.test("decideShipped() falls back to what the run trained", () => {
     [
       { selfTrain: { test_accuracy: 0.5 } },
       "selfTrain",
-      /no validation images/,
+      /unguarded: without validation images/,
     ],
     [{ classify: CLASSIFY }, "classify", /no self-training/],
     [{ baseline: BASELINE }, "baseline", /no other phase/],
