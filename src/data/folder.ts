@@ -16,12 +16,20 @@ async function foldersIn(disk: Disk, path: string): Promise<string[]> {
     .map(({ name }) => name);
 }
 
+/**
+ * What is meant as a picture: also a link to nothing and a folder inside a class,
+ * so that they are named as left out when they are read.
+ */
 async function picturesIn(
   disk: Disk,
   { root, folder, label }: { root: string; folder: string; label: number },
 ): Promise<PictureFile[]> {
   return (await disk.list(folder ? `${root}/${folder}` : root))
-    .filter(({ name, kind }) => kind === "file" && isPictureName(name))
+    .filter(({ name, kind }) =>
+      kind === "folder"
+        ? folder !== "" && !name.startsWith(".")
+        : isPictureName(name)
+    )
     .map(({ name }) => ({ path: folder ? `${folder}/${name}` : name, label }));
 }
 

@@ -1,4 +1,4 @@
-import type { Disk } from "../env/mod.ts";
+import { type Disk, type FileInfo, isLossyName } from "../env/mod.ts";
 import {
   checkPictureHeader,
   decodePicture,
@@ -28,9 +28,7 @@ async function readFile(
   path: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const info = await disk.stat(path);
-  if (info?.kind !== "file") {
-    throw new PictureError(info ? "it is no file" : "file does not exist");
-  }
+  if (info?.kind !== "file") throw new PictureError(whyNone(path, info?.kind));
   if (info.size > MAX_PICTURE_BYTES) {
     throw new PictureError(
       `file has ${info.size} bytes, the limit is ${MAX_PICTURE_BYTES}`,
@@ -42,6 +40,14 @@ async function readFile(
     const text = error instanceof Error ? error.message : String(error);
     throw new PictureError(`file cannot be opened: ${text}`);
   }
+}
+
+function whyNone(path: string, kind: FileInfo["kind"] | undefined): string {
+  if (kind === "folder") return "it is a folder, whose pictures are not read";
+  if (kind !== undefined) return "it is no file";
+  return isLossyName(path)
+    ? "its name is not UTF-8; rename it"
+    : "file does not exist";
 }
 
 /** A part whose images are picture files under `root`. */

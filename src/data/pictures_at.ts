@@ -2,9 +2,6 @@ import { ConfigError, type Disk } from "../env/mod.ts";
 import { isPictureName, picturePart } from "./picture_files.ts";
 import type { SourcePart } from "./source.ts";
 
-/** Folders inside folders. */
-const MAX_DEPTH = 32;
-
 /**
  * The pictures that paths name, without labels: files as they are, and all
  * pictures in folders and the folders in them, by name.
@@ -16,18 +13,22 @@ export async function picturesAt(
   paths: readonly string[],
 ): Promise<SourcePart> {
   const files: string[] = [];
-  const visit = async (folder: string, depth: number): Promise<void> => {
-    if (depth > MAX_DEPTH) return;
+  // Links may lead back to a folder above, or twice to the same one.
+  const visited = new Set<string>();
+  const visit = async (folder: string): Promise<void> => {
+    const id = (await disk.stat(folder))?.id;
+    if (id !== undefined && visited.has(id)) return;
+    if (id !== undefined) visited.add(id);
     for (const { name, kind } of await disk.list(folder)) {
       if (name.startsWith(".")) continue;
       const path = folder === "/" ? `/${name}` : `${folder}/${name}`;
-      if (kind === "folder") await visit(path, depth + 1);
-      else if (kind === "file" && isPictureName(name)) files.push(path);
+      if (kind === "folder") await visit(path);
+      else if (isPictureName(name)) files.push(path);
     }
   };
   for (const path of paths) {
     const info = await disk.stat(path);
-    if (info?.kind === "folder") await visit(path.replace(/(?<=.)\/+$/, ""), 0);
+    if (info?.kind === "folder") await visit(path.replace(/(?<=.)\/+$/, ""));
     else if (info?.kind === "file") files.push(path);
     else {
       throw new ConfigError(

@@ -56,11 +56,13 @@ export function splitDataSet(
   const validation: number[] = [];
   const labelled: number[] = [];
   const tooFew: string[] = [];
+  let emptyClasses = 0;
   members.forEach((own, label) => {
     // At least one labelled image must remain when all are to be labelled.
     const wanted = validationPerClass + Math.max(1, labelsPerClass);
     if (own.length < wanted) {
       tooFew.push(`${classNames[label]} ${own.length}`);
+      if (own.length === 0) emptyClasses++;
       return;
     }
     const order = shuffle(own.length, seed, SPLIT_PURPOSE, label);
@@ -77,8 +79,9 @@ export function splitDataSet(
         tooFew.length > 5 ? ` and ${tooFew.length - 5} more` : ""
       }`,
       {
-        hint:
-          "Lower data.labelsPerClass or data.validationPerClass, or raise data.trainPerClass",
+        hint: emptyClasses > 0
+          ? `Remove the classes without an image (${emptyClasses}), or see with deno task data check which images cannot be read`
+          : "Lower data.labelsPerClass or data.validationPerClass, or raise data.trainPerClass",
       },
     );
   }

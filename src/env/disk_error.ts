@@ -49,3 +49,8 @@ export function diskError(
     hint,
   });
 }
+
+/** Bytes of a name that are not UTF-8 are listed as this sign, which opens nothing. */
+export function isLossyName(path: string): boolean {
+  return path.includes("\ufffd");
+}

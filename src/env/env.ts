@@ -34,6 +34,8 @@ export interface FileInfo {
   kind: "file" | "folder" | "other";
   /** Size in bytes; 0 for a folder. */
   size: number;
+  /** The same for all paths that lead to it, where the file system tells. */
+  id?: string;
 }
 
 /** Files by path. Missing files throw `Deno.errors.NotFound`. */

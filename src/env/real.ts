@@ -1,4 +1,4 @@
-import { diskError } from "./disk_error.ts";
+import { diskError, isLossyName } from "./disk_error.ts";
 import { ConfigError } from "./errors.ts";
 import type { Disk, Env, FileInfo } from "./env.ts";
 
@@ -126,7 +126,13 @@ const disk: Disk = {
           ? (await disk.stat(`${path}/${entry.name}`))?.kind ?? "other"
           : kindOf(entry),
       }),
-    );
+    ).catch((error) => {
+      throw error instanceof Deno.errors.NotFound && isLossyName(path)
+        ? new ConfigError(`Cannot list ${path}: its name is not UTF-8`, {
+          hint: "rename it",
+        })
+        : error;
+    });
     return entries.sort((a, b) =>
       a.name < b.name ? -1 : a.name > b.name ? 1 : 0
     );
@@ -134,11 +140,16 @@ const disk: Disk = {
   async stat(path) {
     try {
       const info = await Deno.stat(path);
-      return { kind: kindOf(info), size: info.isDirectory ? 0 : info.size };
+      return {
+        kind: kindOf(info),
+        size: info.isDirectory ? 0 : info.size,
+        id: `${info.dev}:${info.ino}`,
+      };
     } catch (error) {
       if (
         error instanceof Deno.errors.NotFound ||
-        error instanceof Deno.errors.NotADirectory
+        error instanceof Deno.errors.NotADirectory ||
+        error instanceof Deno.errors.FilesystemLoop
       ) return undefined;
       throw error;
     }

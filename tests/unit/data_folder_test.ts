@@ -171,6 +171,40 @@ Deno.test("loadDataSet() takes the folders of a folder without train/ and test/ 
   });
 });
 
+Deno.test("loadDataSet() names links to nothing, folders inside classes and names that are not UTF-8", async () => {
+  await withFiles({
+    "train/a/1.png": picture(1),
+    "train/a/deep/2.png": picture(2),
+    "train/a/.hidden/3.png": picture(3),
+    "test/a/4.png": picture(4),
+  }, async (path) => {
+    const inA = (name: string) => `${path}/train/a/${name}`;
+    await Deno.symlink("../../test/a/4.png", inA("link.png"));
+    await Deno.symlink("loop.png", inA("loop.png"));
+    await Deno.symlink("nowhere", inA("gone.png"));
+    await Deno.symlink("nowhere", inA("gone.txt"));
+    const sh = (script: string) =>
+      new Deno.Command("sh", { args: ["-c", script], cwd: path }).output();
+    await sh("cp train/a/1.png train/a/\"$(printf 'caf\\351')\".png");
+    const { train, skipped } = await loadDataSet(disk, { ...OPTIONS, path });
+    deepStrictEqual(reds(train), [1, 4]);
+    deepStrictEqual(
+      skipped.map(({ path, reason }) => [path.slice(8), reason]),
+      [
+        ["caf\ufffd.png", "its name is not UTF-8; rename it"],
+        ["deep", "it is a folder, whose pictures are not read"],
+        ["gone.png", "file does not exist"],
+        ["loop.png", "file does not exist"],
+      ],
+    );
+    await sh("mv train/a train/\"$(printf 'caf\\351')\"");
+    await rejects(
+      loadDataSet(disk, { ...OPTIONS, path }),
+      /Cannot list .*: its name is not UTF-8/,
+    );
+  });
+});
+
 Deno.test("loadDataSet() refuses folders that are no data set", async () => {
   const cases: [Record<string, Uint8Array | string>, RegExp][] = [
     [{ "1.png": picture(1) }, /has no folder train/],

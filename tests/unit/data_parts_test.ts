@@ -97,6 +97,18 @@ Deno.test("readBatches() brings pictures to one form and names those that it lea
   });
 });
 
+Deno.test("picturesAt() goes once into a folder that several links lead to, also into one above", async () => {
+  await withFiles({ "a/b/red.png": RED }, async (folder) => {
+    for (let i = 0; i < 3; i++) await Deno.symlink("..", `${folder}/a/b/${i}`);
+    await Deno.symlink("loop.png", `${folder}/a/loop.png`);
+    const { labels, nameOf } = await picturesAt(disk, [`${folder}/a`]);
+    deepStrictEqual(
+      Array.from(labels, (_, i) => nameOf(i)),
+      [`${folder}/a/b/red.png`, `${folder}/a/loop.png`],
+    );
+  });
+});
+
 Deno.test("picturesByName() reads single pictures of a set", async () => {
   await withFiles({
     "train/cat/a.png": RED,

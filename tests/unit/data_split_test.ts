@@ -117,6 +117,21 @@ Deno.test("splitDataSet() names the classes that have too few images", () => {
       }),
     /labelsPerClass must be a whole number >= 0: current value is -1/,
   );
+  throws(
+    () =>
+      splitDataSet({
+        ...setOf(LABELS),
+        classNames: [...setOf(LABELS).classNames, "empty"],
+      }, {
+        seed: 1,
+        labelsPerClass: 0,
+        validationPerClass: 0,
+      }),
+    (error) =>
+      error instanceof ConfigError &&
+      /too few in empty 0$/.test(error.message) &&
+      /^Remove the classes without an image \(1\)/.test(error.hint ?? ""),
+  );
 });
 
 Deno.test("splitFromJson() reads what splitToJson() wrote", () => {
