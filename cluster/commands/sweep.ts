@@ -3,6 +3,7 @@ import { Console, table } from "../console.ts";
 import { surveyGpus } from "../gpus/mod.ts";
 import {
   allowedCores,
+  checkInputs,
   chooseRun,
   FreshRun,
   requestedConfig,
@@ -97,13 +98,9 @@ export async function sweep(args: readonly string[]): Promise<number> {
     firstSeed: config.seed,
     seeds: options.number("seeds") ?? 3,
   });
-  // Wrong settings are told before the first run starts.
-  for (const member of plan.members) {
-    const own = [...overrides, ...member.overrides];
-    await requestedConfig(disk, requestOf(member.config, own));
-  }
   const folder = (options.string("out") ?? sweepFolder(free))
     .replace(/(?<=.)\/+$/, "");
+  await checkMembers(folder, plan);
   if (options.boolean("dry-run")) {
     for (const member of plan.members) {
       terminal.result(
@@ -194,6 +191,24 @@ export async function sweep(args: readonly string[]): Promise<number> {
     terminal.result(`report   ${folder}/report.html`);
   }
   return code;
+}
+
+/** Tells what is wrong or missing for any of the runs before the first one starts. */
+async function checkMembers(folder: string, plan: SweepPlan): Promise<void> {
+  const { disk } = realEnv;
+  const checked = new Set<string>();
+  for (const member of plan.members) {
+    const config = await requestedConfig(
+      disk,
+      requestOf(member.config, [...plan.overrides, ...member.overrides]),
+    );
+    // The seed decides which images are taken, not whether there are enough.
+    const inputs = JSON.stringify({ ...config, seed: 0 });
+    const begun = `${memberFolder(folder, member)}/config.json`;
+    if (checked.has(inputs) || await disk.stat(begun)) continue;
+    checked.add(inputs);
+    await checkInputs(realEnv, { config, resumed: false });
+  }
 }
 
 async function anyBegun(

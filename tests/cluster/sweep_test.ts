@@ -1,7 +1,6 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import { parseCsv } from "../../src/run/mod.ts";
 import {
-  command,
   CommandProcess,
   eventsOf,
   readJson,
@@ -10,21 +9,27 @@ import {
   withTinyRun,
 } from "./train_process.ts";
 
+/** A sweep with one rank a run and a teacher of so many steps. */
+function sweepOf(
+  { folder, config }: { folder: string; config: string },
+  steps: number,
+) {
+  const out = `${folder}/sweep`;
+  const fixed = ["sweep", config, ...teacherOnly(steps), "--ranks=1"];
+  return {
+    out,
+    member: (name: string) => `${out}/members/${name}`,
+    start: (...args: string[]) =>
+      new CommandProcess([...fixed, `--out=${out}`, ...args]),
+  };
+}
+
 Deno.test("sweep trains every setting, keeps finished runs and refuses another sweep's folder", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    const out = `${folder}/sweep`;
-    const sweep = (...labels: string[]) =>
-      command([
-        "sweep",
-        config,
-        ...teacherOnly(2),
-        "--seeds=1",
-        "--ranks=1",
-        "--at-once=auto",
-        `--labels=${labels}`,
-        `--out=${out}`,
-      ]);
-    const first = await sweep("1", "2");
+  await withTinyRun(async (tiny) => {
+    const { out, member, start } = sweepOf(tiny, 2);
+    const sweep = (labels: string) =>
+      start("--seeds=1", "--at-once=auto", `--labels=${labels}`).end;
+    const first = await sweep("1,2");
     strictEqual(first.code, 0, first.stderr);
     match(
       first.stdout,
@@ -42,48 +47,39 @@ Deno.test("sweep trains every setting, keeps finished runs and refuses another s
       "1,5,members/labelsPerClass-1_seed-5,done 2,5,members/labelsPerClass-2_seed-5,done",
     );
     const run = await readJson(
-      `${out}/members/labelsPerClass-2_seed-5/config.json`,
+      `${member("labelsPerClass-2_seed-5")}/config.json`,
     );
     strictEqual((run.data as { labelsPerClass: number }).labelsPerClass, 2);
     ok((await Deno.readTextFile(`${out}/report.html`)).includes("<!doctype"));
 
-    const again = await sweep("1", "2");
+    const again = await sweep("1,2");
     strictEqual(again.code, 0, again.stderr);
     strictEqual(again.stderr.match(/^kept /gm)?.length, 2);
     strictEqual(again.stdout, first.stdout);
 
-    const other = await sweep("1", "3");
+    const other = await sweep("1,3");
     strictEqual(other.code, 2);
     match(other.stderr, /^error: .*it holds another sweep\nhint: /);
   });
 });
 
 Deno.test("sweep stops the runs in progress with checkpoints when it is interrupted, and goes on with them", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    const out = `${folder}/sweep`;
-    const args = [
-      "sweep",
-      config,
-      ...teacherOnly(120),
-      "--seeds=2",
-      "--ranks=1",
-      "--at-once=2",
-      `--out=${out}`,
-    ];
-    const first = new CommandProcess(args);
-    for (const seed of [5, 6]) {
-      await first.seeFile(`${out}/members/seed-${seed}/metrics.jsonl`);
-    }
+  await withTinyRun(async (tiny) => {
+    const { member, start } = sweepOf(tiny, 120);
+    const args = ["--seeds=2", "--at-once=2"];
+    const first = start(...args);
+    const runs = ["seed-5", "seed-6"].map(member);
+    for (const run of runs) await first.seeFile(`${run}/metrics.jsonl`);
     // Only the sweep itself, not what it has started.
     Deno.kill(first.pid, "SIGINT");
     const { code, stderr } = await first.end;
     strictEqual(code, 130, stderr);
     strictEqual(stderr.match(/^stopped +seed-/gm)?.length, 2, stderr);
 
-    const again = await command(args);
+    const again = await start(...args).end;
     strictEqual(again.code, 0, again.stderr);
-    for (const seed of [5, 6]) {
-      const lives = (await eventsOf(`${out}/members/seed-${seed}`))
+    for (const run of runs) {
+      const lives = (await eventsOf(run))
         .filter(({ event }) => event === "started");
       deepStrictEqual(lives.map(({ resumed }) => resumed), [false, true]);
     }
@@ -92,47 +88,34 @@ Deno.test("sweep stops the runs in progress with checkpoints when it is interrup
 });
 
 Deno.test("sweep does a phase once that its runs have in common", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    const out = `${folder}/sweep`;
-    const { code, stderr } = await command([
-      "sweep",
-      config,
-      ...teacherOnly(2),
+  await withTinyRun(async (tiny) => {
+    const { member, start } = sweepOf(tiny, 2);
+    const { code, stderr } = await start(
       "phases.distill.enabled=true",
       "phases.distill.images=32",
       "--seeds=1",
-      "--ranks=1",
       "--labels=1,2,3",
-      `--out=${out}`,
-    ]);
+    ).end;
     strictEqual(code, 0, stderr);
-    const origins = await Promise.all([1, 2, 3].map(async (labels) => {
-      const run = `${out}/members/labelsPerClass-${labels}_seed-5`;
+    const runs = [1, 2, 3].map((n) => member(`labelsPerClass-${n}_seed-5`));
+    const origins = await Promise.all(runs.map(async (run) => {
       const { phases } = await readJson(`${run}/summary.json`);
       return Object(phases).teacher.from;
     }));
-    const first = `${out}/members/labelsPerClass-1_seed-5`;
-    deepStrictEqual(origins, [undefined, first, first]);
+    deepStrictEqual(origins, [undefined, runs[0], runs[0]]);
   });
 });
 
 Deno.test("a run of a sweep that is killed saves a checkpoint and ends", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    const out = `${folder}/sweep`;
-    const run = `${out}/members/seed-5`;
-    const args = ["--seeds=1", "--ranks=1", `--out=${out}`];
-    const sweep = new CommandProcess([
-      "sweep",
-      config,
-      ...teacherOnly(4000),
-      "checkpoint.everySteps=1000000",
-      ...args,
-    ]);
+  await withTinyRun(async (tiny) => {
+    const { member, start } = sweepOf(tiny, 4000);
+    const run = member("seed-5");
+    const sweep = start("checkpoint.everySteps=1000000", "--seeds=1");
     await sweep.seeFile(`${run}/metrics.jsonl`);
     sweep.signal("SIGKILL");
     // The run writes where the sweep did, which ends with the last of them.
     await sweep.end;
-    await untilNoneLeft(folder);
+    await untilNoneLeft(tiny.folder);
     strictEqual((await readJson(`${run}/run.json`)).state, "stopped");
     await Deno.stat(`${run}/checkpoints/last`);
     match(
@@ -143,18 +126,12 @@ Deno.test("a run of a sweep that is killed saves a checkpoint and ends", async (
 });
 
 Deno.test("sweep leaves no folder when its first run is refused, keeps one that holds a run, and says which figures there are", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    const out = `${folder}/sweep`;
-    const sweep = (...args: string[]) =>
-      command([
-        "sweep",
-        config,
-        ...teacherOnly(2),
-        "--seeds=1",
-        "--ranks=1",
-        `--out=${out}`,
-        ...args,
-      ]);
+  await withTinyRun(async (tiny) => {
+    const { out, member, start } = sweepOf(tiny, 2);
+    const sweep = (...args: string[]) => start("--seeds=1", ...args).end;
+    const lost = await sweep("--grid=data.path=none", "--dry-run");
+    strictEqual(lost.code, 2, lost.stderr);
+    match(lost.stderr, /^error: .*none does not exist$/m);
     const wrong = await sweep("--labels=4000");
     strictEqual(wrong.code, 2, wrong.stderr);
     await rejects(Deno.stat(out), Deno.errors.NotFound);
@@ -165,6 +142,6 @@ Deno.test("sweep leaves no folder when its first run is refused, keeps one that 
     await Deno.remove(out, { recursive: true });
     const half = await sweep("--labels=2,4000");
     strictEqual(half.code, 2, half.stderr);
-    await Deno.stat(`${out}/members/labelsPerClass-2_seed-5/summary.json`);
+    await Deno.stat(`${member("labelsPerClass-2_seed-5")}/summary.json`);
   });
 });
