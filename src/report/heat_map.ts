@@ -8,6 +8,9 @@ export interface Confusion {
   matrix: readonly (readonly number[])[];
 }
 
+/** More classes than this are smaller than a dot of the screen. */
+export const MOST_DRAWN = 400;
+
 /** Up to this many classes cells carry their counts and all axes their names. */
 const NAMED = 24;
 const SIDE = 560;
@@ -98,12 +101,12 @@ export function worstPairs(
 ): { from: string; to: string; count: number; share: number }[] {
   return matrix.flatMap((row, t) => {
     const sum = row.reduce((a, b) => a + b, 0);
-    return row.map((count, p) => ({
+    // Most cells of many classes are empty.
+    return row.keys().filter((p) => p !== t && row[p]! > 0).map((p) => ({
       from: names[t]!,
       to: names[p]!,
-      count: t === p ? 0 : count,
-      share: count / sum,
-    }));
-  }).filter(({ count }) => count > 0)
-    .sort((a, b) => b.count - a.count || b.share - a.share).slice(0, limit);
+      count: row[p]!,
+      share: row[p]! / sum,
+    })).toArray();
+  }).sort((a, b) => b.count - a.count || b.share - a.share).slice(0, limit);
 }

@@ -52,7 +52,8 @@ export const PHASE_ORDER = [
 const MAX_JSON = 16 << 20;
 const MAX_METRICS = 256 << 20;
 const MAX_PHASES = 16;
-const MAX_CLASSES = 400;
+/** A table of counts of 5000 classes. */
+const MAX_CONFUSION = 64 << 20;
 const MAX_TABLE = 16 << 20;
 const MAX_PSEUDO_LABELS = 256 << 20;
 /** What may stand in a file's name. */
@@ -85,7 +86,13 @@ export async function readRun(disk: Disk, folder: string): Promise<RunData> {
   const config = await json("config.json");
   const run = await json("run.json");
   const summary = await json("summary.json");
-  const table = await readText(disk, folder, "confusion.csv", MAX_JSON, notes);
+  const table = await readText(
+    disk,
+    folder,
+    "confusion.csv",
+    MAX_CONFUSION,
+    notes,
+  );
   const confusion = table === undefined ? undefined : readConfusion(table);
   if (table !== undefined && !confusion) {
     notes.push("confusion.csv is no square table of counts");
@@ -174,9 +181,7 @@ function readConfusion(text: string): Confusion | undefined {
   const [header, ...rows] = parseCsv(text);
   const names = header?.slice(1) ?? [];
   const size = names.length;
-  if (size === 0 || size > MAX_CLASSES || rows.length !== size) {
-    return undefined;
-  }
+  if (size === 0 || rows.length !== size) return undefined;
   const matrix = rows.map((row) => row.slice(1).map(Number));
   const valid = matrix.every((row) =>
     row.length === size &&

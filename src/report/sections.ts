@@ -1,6 +1,6 @@
 import { stackChart } from "./bar_chart.ts";
 import { format, groupDigits } from "./format.ts";
-import { heatMap, worstPairs } from "./heat_map.ts";
+import { heatMap, MOST_DRAWN, worstPairs } from "./heat_map.ts";
 import { type Html, html, shorten } from "./html.ts";
 import { describeWire } from "../run/mod.ts";
 import { titleOf } from "./names.ts";
@@ -62,7 +62,14 @@ export function confusionSection(data: RunData): Html | undefined {
     }, ${
       shipped === undefined ? "the last model tested" : "the shipped model"
     }.</p>`;
-  return html`${model}<div class="split">${heatMap("confusion", confusion)}<div>
+  const classes = confusion.names.length;
+  const matrix = classes <= MOST_DRAWN ? heatMap("confusion", confusion) : html`
+    <p
+      class="hint">The matrix of ${groupDigits(
+        classes,
+      )} classes is too fine to draw; it is in <code>confusion.csv</code>.</p>
+  `;
+  return html`${model}<div class="split">${matrix}<div>
 <h3>Mixed up most</h3>
 ${
     worst.length === 0

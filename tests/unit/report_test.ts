@@ -9,6 +9,7 @@ import {
 import { compareRuns } from "../../cluster/commands/compare.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import { writeReport } from "../../src/report/mod.ts";
+import { toCsv } from "../../src/run/mod.ts";
 import { niceScale } from "../../src/report/scale.ts";
 import { format } from "../../src/report/format.ts";
 import { html, shorten } from "../../src/report/html.ts";
@@ -80,7 +81,14 @@ Deno.test("writeReport() shows the worst of all classes, however many", async ()
     auc: 1 - c / 2400,
     tpr: [0, 1],
   }));
+  const counts = classes.map((_, t) =>
+    classes.map((_, p) => t === 7 && p === 3 ? 2 : Number(t === p))
+  );
   const page = await report({
+    "confusion.csv": toCsv([
+      ["true", ...classes.map(({ name }) => name)],
+      ...counts.map((row, t) => [classes[t]!.name, ...row]),
+    ]),
     "summary.json": '{"phases":{"classify":{}},"shipped":{"phase":"classify"}}',
     "roc_classify.json": JSON.stringify({
       fpr: [0, 1],
@@ -91,6 +99,8 @@ Deno.test("writeReport() shows the worst of all classes, however many", async ()
   });
   match(page, /class 1199: area 50\.0/);
   match(page, /told apart worst, of 1200/);
+  match(page, /matrix of 1\u202f200 classes is too fine to draw/);
+  match(page, /<td>class 7<\/td>\s*<td>class 3<\/td>\s*<td class="n">2</);
 });
 
 Deno.test("writeReport() survives values of any type", async () => {
