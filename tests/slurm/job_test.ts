@@ -2,7 +2,9 @@ import { deepStrictEqual, match, strictEqual } from "node:assert";
 import { RANK_SCRIPT } from "../../cluster/slurm/mod.ts";
 import {
   CommandProcess,
+  eventsOf,
   ranksOf,
+  readJson,
   teacherOnly,
   withTinyRun,
 } from "../cluster/train_process.ts";
@@ -76,6 +78,40 @@ Deno.test("train asks for a requeue when a rank is lost after a checkpoint and t
     const { code, stderr } = await started.end;
     strictEqual(code, 75, stderr);
     match(stderr, /^error: rank 1 .* killed by SIGKILL$/m);
+  });
+});
+
+Deno.test("train that went on with fewer ranks and failed asks for a requeue, and goes on with all of them", async () => {
+  const steps = 100;
+  await withJob(SRUN, "10:00", async (train, run) => {
+    const words = ["--resume=auto", ...teacherOnly(steps)];
+    const started = train(...words);
+    await started.see(/^teacher +\d+/);
+    await started.seeFile(`${run}/checkpoints/last`);
+    const [only, lost] = await ranksOf(run);
+    Deno.kill(lost!, "SIGKILL");
+    await started.see(/^warning: rank 1 .* 1 rank goes on from the step/);
+    Deno.kill(only!, "SIGKILL");
+    const { code, stderr } = await started.end;
+    strictEqual(code, 75, stderr);
+    match(stderr, /^error: rank 0 .* killed by SIGKILL$/m);
+
+    const again = await train(...words).end;
+    strictEqual(again.code, 0, again.stderr);
+    const events = await eventsOf(run);
+    deepStrictEqual(
+      events.filter(({ event }) => event === "joined").map(({ rank }) => rank)
+        .toSorted(),
+      [0, 0, 1, 1],
+    );
+    const metrics = await Deno.readTextFile(`${run}/metrics.jsonl`);
+    const trained = metrics.trim().split("\n").map((line) => JSON.parse(line))
+      .filter(({ split }) => split === "train").map(({ step }) => step);
+    deepStrictEqual(trained, [...new Set(trained)].toSorted((a, b) => a - b));
+    strictEqual(trained.at(-1), steps);
+    const { state, ranks } = await readJson(`${run}/run.json`);
+    strictEqual(state, "done");
+    strictEqual(JSON.stringify(ranks).includes("lost"), false);
   });
 });
 
