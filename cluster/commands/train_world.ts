@@ -12,6 +12,7 @@ import {
   waitingStarter,
 } from "../launch/mod.ts";
 import {
+  idleGpus,
   isAllocation,
   jobOf,
   parseDuration,
@@ -138,7 +139,7 @@ export async function chooseWorld(
   }
   switch (launcher) {
     case "slurm":
-      return await slurmWorld(config, options, own);
+      return await slurmWorld(config, options, { own, say });
     case "ssh": {
       const hosts = await hostsOf(options);
       const all = hosts.reduce((sum, { ranks }) => sum + ranks, 0);
@@ -239,9 +240,11 @@ function agreed(config: Config, size: number, launcher: string): number {
 async function slurmWorld(
   config: Config,
   options: Options,
-  own: number | undefined,
+  { own, say }: { own: number | undefined; say: (line: string) => void },
 ): Promise<World> {
   const job = jobOf((name) => Deno.env.get(name));
+  const idle = idleGpus(job);
+  if (idle !== undefined) say(`warning: ${idle}`);
   const left = await secondsLeft(job);
   const ends = Math.min(left, own ?? Infinity);
   const number = (name: string) => {

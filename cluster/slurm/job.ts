@@ -31,6 +31,8 @@ export interface Job {
   restarts: number;
   /** Each task has a GPU of its own. */
   gpus: boolean;
+  /** GPUs of this node that the job may use, where SLURM tells. */
+  gpusHere?: number;
 }
 
 /** Whether this is a batch script, or the shell of salloc, that has tasks to start. */
@@ -39,7 +41,19 @@ export function isAllocation(lookup: Lookup): boolean {
     ["SLURM_STEP_ID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"].every((name) =>
       lookup(name) === undefined
     ) &&
-    Number(lookup("SLURM_NTASKS") ?? 1) > 1;
+    ["SLURM_NTASKS", "SLURM_JOB_NUM_NODES", "SLURM_HET_SIZE"].some((name) =>
+      Number(lookup(name) ?? 1) > 1
+    );
+}
+
+/** What is odd about a job in which each rank is to have a GPU. */
+export function idleGpus({ node, nodes, gpusHere }: Job): string | undefined {
+  const tasks = nodes.find(({ name }) => name === node)?.tasks ?? 0;
+  return gpusHere === undefined || gpusHere <= tasks
+    ? undefined
+    : `${node} has ${gpusHere} GPUs for ${tasks} rank${
+      tasks === 1 ? "" : "s"
+    } of this job: --ntasks-per-node=${gpusHere} uses all of them`;
 }
 
 /**
@@ -67,13 +81,27 @@ export function jobOf(lookup: Lookup): Job {
   let size = 0;
   for (let component = 0; component < components; component++) {
     const suffix = components > 1 ? `_HET_GROUP_${component}` : "";
-    const list = lookup(`SLURM_JOB_NODELIST${suffix}`) ?? "";
+    const list = lookup(`SLURM_JOB_NODELIST${suffix}`);
+    if (list === undefined) {
+      throw new ConfigError(
+        `Cannot lay out job ${id}: SLURM_JOB_NODELIST${suffix} is not set`,
+        { hint: "outside a job: unset SLURM_JOB_ID" },
+      );
+    }
     const counts = lookup(`SLURM_TASKS_PER_NODE${suffix}`) ?? "1";
     const names = expandHostlist(list);
     const tasks = expandCounts(counts);
     if (names.length !== tasks.length) {
       throw new ConfigError(
         `Cannot lay out job ${id}: ${names.length} nodes in ${list}, ${tasks.length} task counts in ${counts}`,
+      );
+    }
+    // Where nobody has said how many tasks there are, SLURM counts cores.
+    const said = lookup(`SLURM_NTASKS${suffix}`) !== undefined;
+    if (!said && tasks.some((count) => count > 1)) {
+      throw new ConfigError(
+        `Cannot lay out job ${id}: it does not say how many tasks a node has`,
+        { hint: "sbatch --ntasks-per-node=N: a task for each rank" },
       );
     }
     const cpus = lookup(`SLURM_CPUS_PER_TASK${suffix}`);
@@ -88,6 +116,7 @@ export function jobOf(lookup: Lookup): Job {
       size += tasks[i]!;
     });
   }
+  const gpusHere = lookup("SLURM_GPUS_ON_NODE");
   return {
     id,
     nodes,
@@ -96,6 +125,7 @@ export function jobOf(lookup: Lookup): Job {
     node: lookup("SLURMD_NODENAME") ?? nodes[0]!.name,
     restarts: Number(lookup("SLURM_RESTART_COUNT") ?? 0),
     gpus: lookup("SLURM_JOB_GPUS") !== undefined ||
-      Number(lookup("SLURM_GPUS_ON_NODE") ?? 0) > 0,
+      Number(gpusHere ?? 0) > 0,
+    ...(gpusHere === undefined ? {} : { gpusHere: Number(gpusHere) }),
   };
 }

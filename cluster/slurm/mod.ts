@@ -8,7 +8,7 @@ export {
 } from "./chain.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export { expandCounts, expandHostlist } from "./hostlist.ts";
-export { isAllocation, type Job, jobOf } from "./job.ts";
+export { idleGpus, isAllocation, type Job, jobOf } from "./job.ts";
 export {
   parsePartitions,
   type Partition,

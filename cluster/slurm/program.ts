@@ -32,7 +32,7 @@ async function sharing({ gpus, nodes }: Job): Promise<string | undefined> {
   const facts = await slurm("scontrol", ["show", "config"]);
   return /^ConstrainDevices\s*=\s*yes/m.test(facts)
     ? undefined
-    : "ranks of a node may all compute on its first GPU: this SLURM does not close the others to a task (ConstrainDevices)";
+    : "ranks of a node may all compute on its first GPU: this SLURM does not close the others to a task (ConstrainDevices); --ntasks-per-node=1 is safe";
 }
 
 /** The srun before a rank's command. */

@@ -35,6 +35,7 @@ async function withJob(
       SLURM_JOB_ID: "1",
       SLURM_JOB_NODELIST: "n1",
       SLURM_TASKS_PER_NODE: "2",
+      SLURM_NTASKS: "2",
       SLURMD_NODENAME: "n1",
     };
     await use(

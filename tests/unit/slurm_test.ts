@@ -16,6 +16,8 @@ import {
   expandHostlist,
   forecast,
   formatDuration,
+  idleGpus,
+  isAllocation,
   type Job,
   jobOf,
   jobsNeeded,
@@ -158,6 +160,7 @@ const HET = {
   SLURM_TASKS_PER_NODE_HET_GROUP_0: "1",
   SLURM_JOB_NODELIST_HET_GROUP_1: "t[1-2]",
   SLURM_TASKS_PER_NODE_HET_GROUP_1: "2(x2)",
+  SLURM_NTASKS_HET_GROUP_1: "4",
   SLURMD_NODENAME: "a1",
 };
 
@@ -189,6 +192,48 @@ Deno.test("jobOf() lays out the ranks of plain and heterogeneous jobs", () => {
       })),
     /3 nodes in n\[1-3\], 2 task counts/,
   );
+  throws(
+    () => jobOf(lookupIn({ SLURM_JOB_ID: "1" })),
+    /SLURM_JOB_NODELIST is not set/,
+  );
+});
+
+Deno.test("isAllocation() and jobOf() take a task a node where a job says no number, and no count of cores", () => {
+  // As salloc -N2 sets them, and with --exclusive.
+  const two = {
+    SLURM_JOB_ID: "1",
+    SLURM_JOB_NUM_NODES: "2",
+    SLURM_JOB_NODELIST: "n[1-2]",
+    SLURM_TASKS_PER_NODE: "1(x2)",
+  };
+  strictEqual(isAllocation(lookupIn(two)), true);
+  strictEqual(jobOf(lookupIn(two)).size, 2);
+  throws(
+    () => jobOf(lookupIn({ ...two, SLURM_TASKS_PER_NODE: "64(x2)" })),
+    /does not say how many tasks a node has/,
+  );
+  const parts = { SLURM_JOB_ID: "1", SLURM_NTASKS: "1", SLURM_HET_SIZE: "2" };
+  strictEqual(isAllocation(lookupIn(parts)), true);
+  const one = { ...two, SLURM_JOB_NUM_NODES: "1", SLURM_TASKS_PER_NODE: "64" };
+  strictEqual(isAllocation(lookupIn(one)), false);
+  strictEqual(isAllocation(lookupIn({ ...two, SLURM_STEP_ID: "0" })), false);
+});
+
+Deno.test("idleGpus() tells of GPUs of a job that no rank is for", () => {
+  const gpus = (count: string) =>
+    idleGpus(jobOf(lookupIn({
+      SLURM_JOB_ID: "1",
+      SLURM_JOB_NODELIST: "n[1-2]",
+      SLURM_TASKS_PER_NODE: "2,1",
+      SLURM_NTASKS: "3",
+      SLURMD_NODENAME: "n1",
+      SLURM_GPUS_ON_NODE: count,
+    })));
+  strictEqual(gpus("2"), undefined);
+  strictEqual(
+    gpus("4"),
+    "n1 has 4 GPUs for 2 ranks of this job: --ntasks-per-node=4 uses all of them",
+  );
 });
 
 Deno.test("stepArguments() gives each part of a job its own tasks and cores", () => {
@@ -196,6 +241,7 @@ Deno.test("stepArguments() gives each part of a job its own tasks and cores", ()
     SLURM_JOB_ID: "1",
     SLURM_JOB_NODELIST: "n[1-2]",
     SLURM_TASKS_PER_NODE: "4(x2)",
+    SLURM_NTASKS: "8",
     SLURM_CPUS_PER_TASK: "8",
     SLURM_JOB_GPUS: "0,1,2,3",
   }));
