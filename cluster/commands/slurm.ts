@@ -112,7 +112,8 @@ export async function slurm(args: readonly string[]): Promise<number> {
     timeLimit,
     lead: Math.min(LEAD_SECONDS, Math.floor(timeLimit / 4)),
     root,
-    output: `${absolute(choice.folder)}/slurm-${
+    // SLURM's patterns begin with a %.
+    output: `${absolute(choice.folder).replaceAll("%", "%%")}/slurm-${
       array === undefined ? "%j" : "%A-%a"
     }.log`,
     train: trainWords(

@@ -14,8 +14,9 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
     await Deno.mkdir(`${folder}/bin`);
     await Deno.writeTextFile(`${folder}/bin/sinfo`, SINFO, { mode: 0o755 });
     const env = { PATH: `${folder}/bin:/usr/bin:/bin` };
+    const run = `${folder}/90%/run`;
     const verb = (...words: string[]) =>
-      command(["slurm", config, `--run-dir=${folder}/run`, ...words], env);
+      command(["slurm", config, `--run-dir=${run}`, ...words], env);
 
     const plain = await verb(
       "ranks=auto",
@@ -28,6 +29,7 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
     for (
       const line of [
         /^#SBATCH --gres=gpu:4$/m,
+        /^#SBATCH --output=\S*\/90%%\/run\/slurm-%j\.log$/m,
         /^#SBATCH --ntasks-per-node=4$/m,
         /^#SBATCH --cpus-per-task=4$/m,
         /^#SBATCH --time=02:00:00$/m,
@@ -42,7 +44,7 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
       plain.stderr,
       /^time {3}544 images at 1\/s: 00:09:04, 1\.2 GPU hours, in 1 job$/m,
     );
-    ok(!await Deno.stat(`${folder}/run`).catch(() => undefined));
+    ok(!await Deno.stat(run).catch(() => undefined));
 
     const chain = await verb(
       "ranks=auto",
@@ -127,7 +129,7 @@ Deno.test("slurm writes a script from the partition's facts and says what does n
     const refused = await verb("--nodes=1", "ranks=auto");
     strictEqual(refused.code, 3, refused.stderr);
     await rejects(
-      Deno.stat(`${folder}/run`),
+      Deno.stat(run),
       Deno.errors.NotFound,
       "leaves no folder",
     );
