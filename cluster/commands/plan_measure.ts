@@ -1,7 +1,13 @@
 import type { Config } from "../../src/config/mod.ts";
 import type { Env } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
-import { coresEach, ownCores, rankVariables, runVerb } from "../launch/mod.ts";
+import {
+  coresEach,
+  ownCores,
+  rankVariables,
+  runVerb,
+  temporaryFolder,
+} from "../launch/mod.ts";
 import { slowestOf } from "../prediction/mod.ts";
 
 /** What {@linkcode measureSteps} measures beside the plan. */
@@ -30,9 +36,7 @@ export async function measureSteps(
   plan: Plan,
   { config, together, speeds }: StepMeasurement,
 ): Promise<Map<string, MeasuredStep>> {
-  const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/signet-plan-${
-    env.randomBytes(6).toHex()
-  }`;
+  const folder = await temporaryFolder("signet-plan-");
   const speedOf = (rank: number) => speeds?.[rank] ?? 1;
   const measured = plan.shares
     .map((images, rank) => ({ rank, work: images / speedOf(rank) }))

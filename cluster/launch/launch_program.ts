@@ -10,6 +10,7 @@ import {
 import { connectControl } from "../links/mod.ts";
 import { programGpus, type ProgramPlace } from "./program_gpus.ts";
 import { watchStrangers } from "./refusals.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 import {
   openServer,
   type RunServer,
@@ -149,7 +150,7 @@ export async function launchProgram(
 
 /** For the server's files, the credentials of the ranks among them. */
 async function makeFolder(shared: boolean): Promise<string> {
-  if (!shared) return await Deno.makeTempDir({ prefix: "signet-launch-" });
+  if (!shared) return await temporaryFolder("signet-launch-");
   const dir = Deno.cwd();
   try {
     return await Deno.makeTempDir({ dir, prefix: ".signet-launch-" });

@@ -20,6 +20,7 @@ export {
   startVerb,
   type VerbChildOptions,
 } from "./verb_child.ts";
+export { temporaryFolder } from "./temporary_folder.ts";
 export { FreshRun } from "./fresh_run.ts";
 export { checkInputs } from "./inputs.ts";
 export { type Donor, readDonor, withLabels } from "./take_phases.ts";

@@ -1,6 +1,7 @@
 import type { Env } from "../../src/env/mod.ts";
 import { awaitShared, type Meeting, writeShared } from "./meeting.ts";
 import { type NatsServer, startNatsServer } from "./nats_server.ts";
+import { temporaryFolder } from "./temporary_folder.ts";
 
 /** A server of a node that ends is started again at most this often. */
 const MAX_RESTARTS = 3;
@@ -39,7 +40,7 @@ export async function serverOfNode(
     await hold(lifeline);
     return url;
   }
-  const folder = await Deno.makeTempDir({ prefix: `signet-${life}-` });
+  const folder = await temporaryFolder(`signet-${life}-`);
   const lifeline = `${folder}/lifeline`;
   await new Deno.Command("mkfifo", { args: ["-m", "600", lifeline] }).output();
   const { users, tls, route, user, password, hosts } = servers;

@@ -220,6 +220,12 @@ Deno.test("launch leaves no file behind when it cannot start", async () => {
     deepStrictEqual(await Array.fromAsync(Deno.readDir(folder)), []);
   }
   await Deno.remove(folder);
+  const nowhere = await command(
+    ["launch", "-n", "2", PROGRAMS, "print"],
+    { TMPDIR: folder },
+  );
+  strictEqual(nowhere.code, 3, nowhere.stderr);
+  match(nowhere.stderr, /^error: Cannot make a temp.*\nhint: set TMPDIR/m);
 });
 
 Deno.test("launch refuses bad usage with exit code 2", async () => {
