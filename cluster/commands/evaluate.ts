@@ -120,7 +120,9 @@ export async function evaluate(args: readonly string[]): Promise<number> {
   if (classified.names.length === 0) {
     throw new ConfigError(
       `Cannot evaluate on ${classified.about.data}: ${
-        skipped.length > 0 ? "no labelled image can be read" : "it has no label"
+        classified.about.unlabelled > 0 || skipped.length === 0
+          ? `none of its ${classified.about.split} images has a label`
+          : "no labelled image can be read"
       }`,
     );
   }

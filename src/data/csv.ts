@@ -1,6 +1,12 @@
 import { ConfigError, type Disk, type FileInfo } from "../env/mod.ts";
+import { parseCsv } from "../run/mod.ts";
 import { missingFile } from "./locate.ts";
-import { type PictureFile, picturePart, pictureSize } from "./picture_files.ts";
+import {
+  isPictureName,
+  type PictureFile,
+  picturePart,
+  pictureSize,
+} from "./picture_files.ts";
 import type { Source } from "./source.ts";
 
 /** A table of a few million lines. */
@@ -12,13 +18,28 @@ interface Row {
   label: string;
 }
 
-/** Two fields of a line; a field in quotes doubles the quotes inside it. */
-const LINE =
-  /^(?:"((?:[^"]|"")*)"|([^",]*))(?:,\s*(?:"((?:[^"]|"")*)"|([^",]*)))?\s*$/;
-
-/** What the first line of a table may call its columns. */
-const PATHS = /^(path|file|file_?name|file_?path|image|image_?path|name|id)$/i;
+/** What the first line of a table may call its columns, the likeliest names first. */
+const PATHS = [
+  /^(path|file|file_?name|file_?path|image_?path)$/i,
+  /^(image|name|id)$/i,
+];
 const LABELS = /^(label|labels|class|class_?name|category|target)$/i;
+
+interface Columns {
+  path: number;
+  label: number;
+  /** Of each line; 0 = any. */
+  count: number;
+}
+
+/** As the first line says; `undefined` if that is a picture's own. */
+function namedColumns(first: readonly string[]): Columns | undefined {
+  const label = first.findIndex((name) => LABELS.test(name));
+  if (label < 0 || first.some(isPictureName)) return undefined;
+  const path = PATHS.map((names) => first.findIndex((name) => names.test(name)))
+    .find((column) => column >= 0);
+  return { path: path ?? (label === 0 ? 1 : 0), label, count: 0 };
+}
 
 async function readTable(disk: Disk, file: string): Promise<Row[]> {
   const size = (await disk.stat(file))?.size ?? 0;
@@ -27,22 +48,28 @@ async function readTable(disk: Disk, file: string): Promise<Row[]> {
       `Cannot read ${file}: it has ${size} bytes, the limit is ${MAX_TABLE_BYTES}`,
     );
   }
-  const text = (await disk.readText(file)).replace(/^\ufeff/, "");
+  const text = await disk.readText(file);
+  const lines = parseCsv(text).map((cells) => cells.map((cell) => cell.trim()));
+  const named = namedColumns(lines[0] ?? []);
+  const columns = named ?? { path: 0, label: 1, count: 2 };
+  const open = text.split('"').length % 2 === 0;
   const rows: Row[] = [];
-  text.split(/\r?\n/).forEach((line, i) => {
-    if (line.trim() === "") return;
-    const match = LINE.exec(line);
-    const field = (quoted?: string, plain?: string) =>
-      quoted?.replaceAll('""', '"') ?? (plain ?? "").trim();
-    const path = match ? field(match[1], match[2]) : "";
-    const label = match ? field(match[3], match[4]) : "";
-    if (path === "" || path.includes("\0")) {
+  lines.forEach((cells, i) => {
+    if (cells.every((cell) => cell === "") || (i === 0 && named)) return;
+    const path = cells[columns.path] ?? "";
+    const label = cells[columns.label] ?? "";
+    const tooMany = columns.count > 0 && cells.length > columns.count;
+    const unclosed = open && i === lines.length - 1;
+    if (path === "" || path.includes("\0") || tooMany || unclosed) {
       throw new ConfigError(
         `Cannot read ${file}: line ${i + 1} is not path,label`,
-        { hint: "Put fields with commas in double quotes" },
+        {
+          hint: path.includes("\0")
+            ? "Save the table as UTF-8"
+            : "Put fields with commas in double quotes; a table of more columns needs a first line with their names, path and label among them",
+        },
       );
     }
-    if (i === 0 && PATHS.test(path) && LABELS.test(label)) return;
     rows.push({ path, label });
   });
   return rows;

@@ -10,26 +10,35 @@ function cell(value: string | number): string {
 
 /** Reads what {@linkcode toCsv} writes, and what spreadsheets make of it. */
 export function parseCsv(text: string): string[][] {
+  const plain = /[^",\r\n]+/y;
   const rows: string[][] = [];
   let row: string[] = [];
   let value = "";
-  let quoted = false;
-  let i = text.charCodeAt(0) === 0xfeff ? 1 : 0;
-  for (; i < text.length; i++) {
-    const char = text[i]!;
-    if (quoted) {
-      if (char !== '"') value += char;
-      else if (text[i + 1] === '"') value += text[++i];
-      else quoted = false;
-    } else if (char === '"') quoted = true;
-    else if (char === ",") {
+  let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
+  while (at < text.length) {
+    plain.lastIndex = at;
+    const run = plain.exec(text)?.[0] ?? "";
+    at += run.length;
+    value += run;
+    const sign = text[at++];
+    if (sign === ",") {
       row.push(value);
       value = "";
-    } else if (char === "\n") {
+    } else if (sign === "\n") {
       rows.push([...row, value]);
       row = [];
       value = "";
-    } else if (char !== "\r") value += char;
+    } else if (sign === '"') {
+      while (true) {
+        const found = text.indexOf('"', at);
+        const end = found < 0 ? text.length : found;
+        value += text.slice(at, end);
+        at = end + 1;
+        // Two quotes stand for one.
+        if (text[at] !== '"') break;
+        value += text[at++];
+      }
+    }
   }
   if (value !== "" || row.length > 0) rows.push([...row, value]);
   return rows;

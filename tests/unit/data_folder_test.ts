@@ -1,5 +1,9 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
-import { type DataOptions, loadDataSet } from "../../src/data/mod.ts";
+import {
+  type DataOptions,
+  loadDataSet,
+  openLabelled,
+} from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { contentsOf, plainPng, withFiles } from "../helpers/mod.ts";
 
@@ -258,6 +262,8 @@ Deno.test("loadDataSet() reads tables of paths and labels", async () => {
     "img/3.png": picture(3),
     "img/4.png": picture(4),
     "one.csv": "File_name,Class\nimg/1.png,x\nimg/3.png,x\n",
+    "more.csv":
+      ',label,id,path\r\n0,dog,7,img/1.png\r\n1,"a\nb",8,"img/3.png"\r\n',
   }, async (path) => {
     const set = await loadDataSet(disk, { ...OPTIONS, kind: "csv", path });
     deepStrictEqual(set.classNames, ["cat", "dog"]);
@@ -274,6 +280,12 @@ Deno.test("loadDataSet() reads tables of paths and labels", async () => {
       testFraction: 0.5,
     });
     deepStrictEqual([one.train.count, one.test.count], [1, 1]);
+    const { part, classNames } = await openLabelled(disk, {
+      path: `${path}/more.csv`,
+    });
+    deepStrictEqual(classNames, ["a\nb", "dog"]);
+    deepStrictEqual([...part.labels], [1, 0]);
+    strictEqual(part.nameOf(1), "img/3.png");
   });
 });
 
