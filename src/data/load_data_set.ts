@@ -14,6 +14,9 @@ import { withTestPart } from "./test_split.ts";
 /** Decoded sets live in memory whole. */
 const MAX_SET_BYTES = 8 * 1024 * 1024 * 1024;
 
+/** Unreadable images beyond these are counted, so that other warnings are seen. */
+const MOST_NAMED = 10;
+
 export interface DataOptions {
   kind: DataKind;
   /** Folder, archive or table; absent or empty means `data/<kind>`. */
@@ -153,7 +156,16 @@ export async function loadDataSet(
     part: "test",
     perClass: options.testPerClass,
   });
-  for (const { path, reason } of skipped) log?.(`Skipped ${path}: ${reason}`);
+  for (const { path, reason } of skipped.slice(0, MOST_NAMED)) {
+    log?.(`Skipped ${path}: ${reason}`);
+  }
+  const unnamed = skipped.length - MOST_NAMED;
+  if (unnamed > 0) {
+    const all = source.train.labels.length + source.test.labels.length;
+    log?.(
+      `Skipped ${unnamed} more of ${all} images: deno task data check ${place.path} names them`,
+    );
+  }
   for (const [name, part] of [["train", train], ["test", test]] as const) {
     if (part.count > 0) continue;
     throw new ConfigError(

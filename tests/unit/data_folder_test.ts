@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
+import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import {
   type DataOptions,
   loadDataSet,
@@ -96,19 +96,25 @@ Deno.test("loadDataSet() skips damaged pictures by name and keeps the others", a
 
 Deno.test("loadDataSet() counts only readable pictures as the first of a class", async () => {
   await withFiles({
-    "train/a/0.png": "damaged",
+    ...Object.fromEntries(
+      Array.from({ length: 14 }, (_, i) => [`train/a/0${i}.png`, "damaged"]),
+    ),
     "train/a/1.png": picture(1),
     "train/a/2.png": picture(2),
     "train/a/3.png": picture(3),
     "train/b/4.png": picture(4),
     "test/a/5.png": picture(5),
   }, async (path) => {
+    const lines: string[] = [];
     const { train } = await loadDataSet(disk, {
       ...OPTIONS,
       path,
       trainPerClass: 2,
+      log: (line) => lines.push(line),
     });
     deepStrictEqual(reds(train), [1, 2, 4]);
+    strictEqual(lines.length, 11);
+    match(lines[10]!, /^Skipped 4 more of 19 images: deno task data check /);
   });
 });
 
