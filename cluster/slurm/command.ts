@@ -1,5 +1,31 @@
 import { EnvironmentError } from "../../src/env/mod.ts";
 
+/** Between two questions, in ms. */
+const PAUSES_MS = [2000, 10_000, 30_000];
+
+/**
+ * As {@linkcode slurm} where nothing is changed: asks again, since a controller that
+ * is busy or starts again answers a little later.
+ *
+ * @throws {EnvironmentError} If the program is not there, or fails each time.
+ */
+export async function askSlurm(
+  program: string,
+  args: readonly string[],
+): Promise<string> {
+  for (const pause of PAUSES_MS) {
+    try {
+      return await slurm(program, args);
+    } catch (error) {
+      const { message, cause } = error as Error;
+      // It does not run at all, or will say the same.
+      if (cause !== undefined || /invalid/i.test(message)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  return await slurm(program, args);
+}
+
 /**
  * Runs a program of SLURM and resolves with its output.
  *

@@ -1,6 +1,6 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import type { StartAbout, StartedRank, Starter } from "../launch/mod.ts";
-import { slurm } from "./command.ts";
+import { askSlurm, slurm } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 import { expandHostlist } from "./hostlist.ts";
 import type { Job } from "./job.ts";
@@ -117,7 +117,12 @@ export async function slurmStarter(job: Job): Promise<Starter> {
 export async function addressesOf(
   nodes: readonly string[],
 ): Promise<Record<string, string>> {
-  const text = await slurm("scontrol", ["show", "node", "-o", nodes.join(",")]);
+  const text = await askSlurm("scontrol", [
+    "show",
+    "node",
+    "-o",
+    nodes.join(","),
+  ]);
   return Object.fromEntries(
     text.split("\n").flatMap((line) => {
       const name = /\bNodeName=(\S+)/.exec(line)?.[1];
@@ -234,7 +239,7 @@ async function killSteps({ id }: Job): Promise<void> {
 
 /** Seconds that are left to a job; `Infinity` without a limit. */
 export async function secondsLeft({ id }: Job): Promise<number> {
-  const text = await slurm("squeue", ["-h", "-j", id, "-o", "%L"]);
+  const text = await askSlurm("squeue", ["-h", "-j", id, "-o", "%L"]);
   // A heterogeneous job has a line for each part.
   return Math.min(...text.split("\n").map(parseDuration));
 }

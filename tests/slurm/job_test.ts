@@ -21,7 +21,10 @@ async function withJob(
   await withTinyRun(async ({ folder, config }) => {
     await Deno.mkdir(`${folder}/bin`);
     const programs = {
-      squeue: `case "$*" in *%L) echo ${left} ;; esac`,
+      // A busy controller: nothing comes of the first question.
+      squeue:
+        `mkdir '${folder}/asked' && echo "error: Socket timed out" >&2 && exit 1
+case "$*" in *%L) echo ${left} ;; esac`,
       scontrol: "echo NodeName=n1 NodeAddr=127.0.0.1",
       srun,
     };
