@@ -61,7 +61,7 @@ export function natsConfig(
   const all = [`run.${run}.>`];
   const commands = [`run.${run}.ctl.cmd.>`, `run.${run}.ctl.pulse`];
   const inboxes = [`${rank.inbox}.>`, `${coordinator.inbox}.>`];
-  return `listen: "${host}:${port}"
+  return `listen: ${quote(addressOf(host, port))}
 server_name: ${quote(`signet-${run}-${name}`)}
 max_payload: ${MAX_PAYLOAD}
 max_pending: 256MB
@@ -128,7 +128,7 @@ function clusterBlock(
   );
   return `cluster {
   name: ${quote(`signet-${run}`)}
-  listen: ${quote(`${host}:${port}`)}
+  listen: ${quote(addressOf(host, port))}
   no_advertise: true
   authorization { user: ${quote(user)}, password: ${
     quote(password)
@@ -136,6 +136,13 @@ function clusterBlock(
   routes: [${addresses.join(", ")}]
   ${tls === undefined ? "" : tlsBlock(tls, true)}}
 `;
+}
+
+/** `host:port`; the colons of an IPv6 address are in brackets. */
+function addressOf(host: string, port: number): string {
+  return host.includes(":") && !host.startsWith("[")
+    ? `[${host}]:${port}`
+    : `${host}:${port}`;
 }
 
 function quote(text: string): string {

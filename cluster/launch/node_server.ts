@@ -96,7 +96,10 @@ export function isLoopback(hostname: string): boolean {
 
 /** An address by which other machines may reach this one. */
 export function ownAddress(): string {
-  return Deno.networkInterfaces().find(({ family, address }) =>
-    family === "IPv4" && !isLoopback(address)
-  )?.address ?? "127.0.0.1";
+  const found = Deno.networkInterfaces();
+  const first = (family: string, local: RegExp) =>
+    found.find((one) => one.family === family && !local.test(one.address));
+  // Addresses of a link alone mean nothing without its name.
+  return (first("IPv4", /^127\./) ?? first("IPv6", /^(?:::1$|fe80:)/))
+    ?.address ?? "127.0.0.1";
 }

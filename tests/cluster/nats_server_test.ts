@@ -4,8 +4,10 @@ import { EnvironmentError, realEnv } from "../../src/env/mod.ts";
 import { findNatsServer } from "../../cluster/launch/nats_binary.ts";
 import {
   type NatsServer,
+  newUsers,
   startNatsServer,
 } from "../../cluster/launch/nats_server.ts";
+import { natsConfig } from "../../cluster/launch/nats_config.ts";
 import {
   connectControl,
   type DisconnectNotice,
@@ -54,6 +56,25 @@ Deno.test("startNatsServer() keeps configuration and credentials from other user
     deepStrictEqual(await readCredentials(server.credentialsFile), server.rank);
     ok(server.url.startsWith("nats://127.0.0.1:"));
   });
+});
+
+Deno.test("natsConfig() writes IPv6 addresses as nats-server reads them", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-nats-" });
+  for (const host of ["fd00::7", "[::1]", "n1"]) {
+    const cluster = { host, port: -1, routes: [], user: "u", password: "p" };
+    const users = newUsers(realEnv, "test");
+    const config = `${folder}/nats.conf`;
+    await Deno.writeTextFile(
+      config,
+      natsConfig({ run: "test", name: "a", host, port: -1, users, cluster }),
+    );
+    const { success, stdout } = await new Deno.Command(
+      await findNatsServer(),
+      { args: ["-t", "-c", config] },
+    ).output();
+    ok(success, `${host}: ${new TextDecoder().decode(stdout)}`);
+  }
+  await Deno.remove(folder, { recursive: true });
 });
 
 Deno.test("startNatsServer() starts two servers side by side", async () => {
