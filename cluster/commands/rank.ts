@@ -9,6 +9,7 @@ import {
   placeOwn,
   rankBehind,
   type RankProcess,
+  serverAddress,
   takeGpu,
   takePlace,
   tuningFolderOf,
@@ -159,6 +160,7 @@ async function findRun(options: Options): Promise<Found> {
     });
   };
   const url = options.string("join");
+  if (url !== undefined) serverAddress("--join", url);
   const tokenFile = options.string("token-file");
   const folder = options.string("run-dir");
   if (tokenFile !== undefined) {

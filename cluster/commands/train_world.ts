@@ -279,6 +279,6 @@ async function hostsOf(options: Options) {
       hint: "as in --hosts n1,n2:4, or a file of such lines",
     });
   }
-  const isFile = await realEnv.disk.stat(hosts) !== undefined;
+  const isFile = (await realEnv.disk.stat(hosts))?.kind === "file";
   return parseHosts(isFile ? await realEnv.disk.readText(hosts) : hosts);
 }

@@ -7,7 +7,11 @@ export {
 export { certificatesIn, makeCertificates } from "./certificates.ts";
 export { findNatsServer } from "./nats_binary.ts";
 export { type NatsServer, startNatsServer } from "./nats_server.ts";
-export { SERVER_OPTIONS, serverRequestOf } from "./run_server.ts";
+export {
+  SERVER_OPTIONS,
+  serverAddress,
+  serverRequestOf,
+} from "./run_server.ts";
 export {
   chooseRun,
   requestedConfig,

@@ -130,6 +130,19 @@ async function removeFiles(env: Env, folder: string): Promise<void> {
   });
 }
 
+/**
+ * The address of a server, as an option gives it.
+ *
+ * @throws {ConfigError} If it is none.
+ */
+export function serverAddress(option: string, url: string): URL {
+  const parsed = URL.parse(url);
+  if (parsed !== null && /^(nats|tls):$/.test(parsed.protocol)) return parsed;
+  throw new ConfigError(`Cannot use ${option} ${url}: it is no address`, {
+    hint: "an address looks like nats://host:4222",
+  });
+}
+
 /** The nkeys come from files and passwords from the environment: arguments are visible to others. */
 async function openForeignServer(
   env: Env,
@@ -137,12 +150,7 @@ async function openForeignServer(
   url: string,
   { creds, systemCreds, tls }: ServerRequest,
 ): Promise<RunServer> {
-  if (!URL.canParse(url) || !/^(nats|tls):$/.test(new URL(url).protocol)) {
-    throw new ConfigError(`Cannot use --nats ${url}: it is no address`, {
-      hint: "an address looks like nats://host:4222",
-    });
-  }
-  const parsed = new URL(url);
+  const parsed = serverAddress("--nats", url);
   if (parsed.username !== "" || parsed.password !== "") {
     throw new ConfigError("Cannot take a password from --nats", {
       hint:

@@ -140,13 +140,16 @@ export async function takePlace(
 async function readToken(path: string): Promise<Token> {
   try {
     const token = JSON.parse(await Deno.readTextFile(path));
-    if (typeof token.runFolder !== "string" || typeof token.run !== "string") {
-      throw new SyntaxError("it is no token");
+    if (typeof token?.runFolder !== "string" || typeof token.run !== "string") {
+      throw new SyntaxError();
     }
     return token;
   } catch (cause) {
+    const reason = cause instanceof SyntaxError
+      ? "it is no token"
+      : (cause as Error).message;
     throw new EnvironmentError(
-      `Cannot read the token ${path}: ${(cause as Error).message}`,
+      `Cannot read the token ${path}: ${reason}`,
       { cause, hint: "train --launcher join writes it and names the file" },
     );
   }

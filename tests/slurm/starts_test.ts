@@ -93,6 +93,20 @@ Deno.test("train waits for workers that join with a token, and turns away those 
     const blind = await worker(`--run-dir=${folder}/elsewhere`).end;
     strictEqual(blind.code, 3);
     match(blind.stderr, /^error: .* does not see its folder .*elsewhere$/m);
+    const aside = await command([
+      "rank",
+      "--join=n1",
+      `--token-file=${config}`,
+    ]);
+    strictEqual(aside.code, 2);
+    match(aside.stderr, /^error: Cannot use --join n1: it is no address$/m);
+    const wrong = await command([
+      "rank",
+      `--join=${url}`,
+      `--token-file=${config}`,
+    ]);
+    strictEqual(wrong.code, 3);
+    match(wrong.stderr, /^error: Cannot read the token .*: it is no token$/m);
     const lost = worker();
     await train.see(/^join +rank 0 on .*: 1 of 2$/);
     lost.signal("SIGKILL");
