@@ -1,8 +1,10 @@
 import { checkJpegEnd } from "./jpeg.ts";
+import { orientationOf, turnUpright } from "./orientation.ts";
 import { type Picture, toPlanar } from "./picture.ts";
 import { PictureError } from "./picture_error.ts";
 import { type PictureHeader, readPictureHeader } from "./picture_header.ts";
 import { decodePng } from "./png.ts";
+import { readPng } from "./png_chunks.ts";
 
 /** Larger pictures are refused from their header, before anything is allocated. */
 export const MAX_PICTURE_PIXELS = 50_000_000;
@@ -90,7 +92,12 @@ export async function decodePicture(
 ): Promise<Picture> {
   const { type, width, height } = checkPictureHeader(bytes);
   if (type === "png") {
-    return toPlanar(decodePng(bytes), { width, height, channels: 3 });
+    const parts = readPng(bytes);
+    const picture = { width, height, channels: 3 };
+    return turnUpright(
+      toPlanar(decodePng(parts), picture),
+      orientationOf(parts.exif),
+    );
   }
   if (type === "jpeg") checkJpegEnd(bytes);
   return await decodeBuiltIn(bytes);

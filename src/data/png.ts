@@ -3,7 +3,6 @@ import {
   type PngParts,
   pngPasses,
   pngRowBytes,
-  readPng,
   SAMPLES,
 } from "./png_chunks.ts";
 
@@ -121,11 +120,10 @@ function directWriter({ depth, colour, transparency }: PngParts): PixelWriter {
 }
 
 /**
- * Decodes a PNG picture to `[height, width, 3]` bytes: gray becomes three equal
+ * Decodes the rows of a PNG picture to `[height, width, 3]` bytes: gray becomes three equal
  * channels, 16 bits are scaled to 8, transparency is blended on white.
  */
-export function decodePng(bytes: Uint8Array): Uint8Array {
-  const parts = readPng(bytes);
+export function decodePng(parts: PngParts): Uint8Array {
   const { width, height, depth, colour, rows } = parts;
   const unit = Math.max(1, depth * SAMPLES[colour] / 8);
   const write = colour === 3 ? paletteWriter(parts) : directWriter(parts);

@@ -15,6 +15,8 @@ export interface PngParts {
   palette: Uint8Array;
   /** The tRNS chunk: alpha of palette entries, or one transparent colour. */
   transparency: Uint8Array;
+  /** The eXIf chunk. */
+  exif: Uint8Array;
 }
 
 export type PngColour = 0 | 2 | 3 | 4 | 6;
@@ -87,7 +89,7 @@ export function pngRowBytes(
 
 function readHeader(data: DataView): Omit<
   PngParts,
-  "rows" | "palette" | "transparency"
+  "rows" | "palette" | "transparency" | "exif"
 > {
   const depth = data.getUint8(8);
   const type = data.getUint8(9);
@@ -155,6 +157,7 @@ export function readPng(bytes: Uint8Array): PngParts {
   let header: ReturnType<typeof readHeader> | undefined;
   let palette = new Uint8Array();
   let transparency = new Uint8Array();
+  let exif = new Uint8Array();
   for (let at = 8;;) {
     if (at + 12 > bytes.length) {
       throw new PictureError("PNG file ends before its end chunk");
@@ -173,6 +176,7 @@ export function readPng(bytes: Uint8Array): PngParts {
       header = readHeader(new DataView(view.buffer, body.byteOffset, 13));
     } else if (name === "PLTE") palette = body.slice();
     else if (name === "tRNS") transparency = body.slice();
+    else if (name === "eXIf") exif = body.slice();
     else if (name === "IDAT") data.push(body);
     else if (name === "IEND") break;
     at += 12 + length;
@@ -182,5 +186,5 @@ export function readPng(bytes: Uint8Array): PngParts {
   for (const pass of pngPasses(header)) {
     size += pass.height * (1 + pngRowBytes(pass.width, header));
   }
-  return { ...header, palette, transparency, rows: inflate(data, size) };
+  return { ...header, palette, transparency, exif, rows: inflate(data, size) };
 }

@@ -1,8 +1,15 @@
-import { deepStrictEqual, throws } from "node:assert";
+import { deepStrictEqual, strictEqual, throws } from "node:assert";
 import fc from "fast-check";
+import { orientationOf, turnUpright } from "../../src/data/orientation.ts";
 import { decodePng } from "../../src/data/png.ts";
+import { readPng } from "../../src/data/png_chunks.ts";
 import { PictureError } from "../../src/data/mod.ts";
+import { decodePicture } from "../../src/data/decode_picture.ts";
 import { plainPng, pngChunk, pngFile, uniform } from "../helpers/mod.ts";
+
+function decode(bytes: Uint8Array): Uint8Array {
+  return decodePng(readPng(bytes));
+}
 
 /** Samples a pixel by colour type. */
 const SAMPLES: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -123,7 +130,7 @@ Deno.test("decodePng() decodes every colour type, depth, filter and interlacing"
         );
         const raw = { width, height, depth, colour, interlace, values };
         deepStrictEqual(
-          Array.from(decodePng(encode(raw))),
+          Array.from(decode(encode(raw))),
           expected(raw),
           `colour type ${colour}, ${depth} bits, ${width}x${height}, interlace ${interlace}`,
         );
@@ -144,11 +151,11 @@ Deno.test("decodePng() looks up palette colours with their alpha", () => {
   const palette = pngChunk("PLTE", Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9));
   const alpha = pngChunk("tRNS", Uint8Array.of(255, 0));
   deepStrictEqual(
-    [...decodePng(encode(raw, [palette, alpha]))],
+    [...decode(encode(raw, [palette, alpha]))],
     [7, 8, 9, 1, 2, 3, 255, 255, 255],
   );
   const bad = { ...raw, values: [3, 0, 0] };
-  throws(() => decodePng(encode(bad, [palette])), /a pixel asks for number 3/);
+  throws(() => decode(encode(bad, [palette])), /a pixel asks for number 3/);
 });
 
 Deno.test("decodePng() shows white where a pixel has the transparent colour", () => {
@@ -161,22 +168,116 @@ Deno.test("decodePng() shows white where a pixel has the transparent colour", ()
     values: [9, 8, 7, 9, 8, 6],
   };
   const key = pngChunk("tRNS", Uint8Array.of(0, 9, 0, 8, 0, 7));
-  deepStrictEqual([...decodePng(encode(raw, [key]))], [255, 255, 255, 9, 8, 6]);
+  deepStrictEqual([...decode(encode(raw, [key]))], [255, 255, 255, 9, 8, 6]);
+});
+
+Deno.test("decodePicture() turns a PNG as its EXIF data says", async () => {
+  const raw = {
+    width: 3,
+    height: 2,
+    depth: 8,
+    colour: 0,
+    interlace: 0,
+    values: [1, 2, 3, 4, 5, 6],
+  };
+  const upright = [
+    "123 456",
+    "321 654",
+    "654 321",
+    "456 123",
+    "14 25 36",
+    "41 52 63",
+    "63 52 41",
+    "36 25 14",
+  ];
+  for (const [i, rows] of upright.entries()) {
+    // A directory with one entry, in both orders of bytes.
+    for (
+      const exif of [
+        [
+          77,
+          77,
+          0,
+          42,
+          0,
+          0,
+          0,
+          8,
+          0,
+          1,
+          1,
+          18,
+          0,
+          3,
+          0,
+          0,
+          0,
+          1,
+          0,
+          i + 1,
+          0,
+          0,
+        ],
+        [
+          73,
+          73,
+          42,
+          0,
+          8,
+          0,
+          0,
+          0,
+          1,
+          0,
+          18,
+          1,
+          3,
+          0,
+          1,
+          0,
+          0,
+          0,
+          i + 1,
+          0,
+          0,
+          0,
+        ],
+      ]
+    ) {
+      const chunk = pngChunk("eXIf", Uint8Array.from(exif));
+      const { width, pixels } = await decodePicture(
+        Uint8Array.from(encode(raw, [chunk])),
+      );
+      const found = Array.from(
+        { length: 6 / width },
+        (_, y) => pixels.slice(y * width, (y + 1) * width).join(""),
+      );
+      strictEqual(found.join(" "), rows);
+    }
+  }
+});
+
+Deno.test("orientationOf() takes any bytes", () => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+    const picture = { width: 1, height: 1, channels: 1, pixels: bytes };
+    const { width } = turnUpright(picture, orientationOf(bytes));
+    strictEqual(width, 1);
+  }));
 });
 
 Deno.test("decodePng() refuses rows that unpack to another length", () => {
   const shape = { width: 4, height: 4, depth: 8, colour: 0 };
   const bomb = pngFile({ ...shape, rows: new Uint8Array(5_000_000) });
-  throws(() => decodePng(bomb), PictureError);
+  throws(() => decode(bomb), PictureError);
   const short = pngFile({ ...shape, rows: new Uint8Array(19) });
-  throws(() => decodePng(short), /unpacks to 19 bytes, expected 20/);
+  throws(() => decode(short), /unpacks to 19 bytes, expected 20/);
   const claim = pngFile({
     ...shape,
     width: 5000,
     height: 5000,
     rows: new Uint8Array(9),
   });
-  throws(() => decodePng(claim), /too few for the 25005000/);
+  throws(() => decode(claim), /too few for the 25005000/);
 });
 
 Deno.test("decodePng() decodes or throws PictureError when bytes are changed", () => {
@@ -194,7 +295,7 @@ Deno.test("decodePng() decodes or throws PictureError when bytes are changed", (
         // Cut files as well as whole ones.
         const cut = length % 2 ? bytes.subarray(0, length) : bytes;
         try {
-          decodePng(cut);
+          decode(cut);
         } catch (error) {
           if (!(error instanceof PictureError)) throw error;
         }
