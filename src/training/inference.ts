@@ -19,7 +19,7 @@ import type { Communicator } from "./communicator.ts";
 import { Division } from "./division.ts";
 import type { PatchInput } from "./input.ts";
 import type { Leftovers, Work } from "./leftovers.ts";
-import { SharedRows } from "./shared_rows.ts";
+import { evenBatch, SharedRows } from "./shared_rows.ts";
 
 /** What {@linkcode Inference} needs. */
 export interface InferenceOptions {
@@ -41,7 +41,7 @@ export interface InferenceOptions {
   leftovers?: Leftovers;
 }
 
-/** Rows of a batch; more do not make it faster, fewer leave a GPU idle. */
+/** Most rows of a batch: more do not make it faster. */
 const BATCH = 128;
 
 /**
@@ -66,7 +66,12 @@ export class Inference {
 
   constructor(options: InferenceOptions) {
     const { device, communicator, indices } = options;
-    const size = fittingBatch(options);
+    const division = options.division ?? Division.even(communicator);
+    const count = indices.length;
+    const size = evenBatch(
+      { communicator, division, count },
+      fittingBatch(options),
+    );
     this.#options = options;
     const pass = recordPass(device, options, size);
     this.#program = pass.program;
@@ -83,8 +88,8 @@ export class Inference {
     this.#outputs = new Float32Array(this.#heads * size * this.#width);
     this.#rows = new SharedRows({
       communicator,
-      division: options.division ?? Division.even(communicator),
-      count: indices.length,
+      division,
+      count,
       width: this.#width,
       batch: size,
     });

@@ -16,6 +16,23 @@ export interface SharedRowsOptions {
 }
 
 /**
+ * Rows of a batch, at most `most`, such that all batches of this rank are as full:
+ * each is computed whole, with what it has no row for.
+ */
+export function evenBatch(
+  { communicator, division, count }: Pick<
+    SharedRowsOptions,
+    "communicator" | "division" | "count"
+  >,
+  most: number,
+): number {
+  const leased = leasesFor(communicator, Math.ceil(count / most));
+  const [first, end] = leased ? [0, count] : division.own(count);
+  const rows = Math.max(1, end - first);
+  return Math.ceil(rows / Math.ceil(rows / most));
+}
+
+/**
  * Rows that do not depend on each other: every rank computes some, all end with all.
  *
  * The ranks lease batches of rows as they get done with others, where the
