@@ -39,7 +39,10 @@ fn main(
       score += f32(qkv[first + c]) * f32(qkv[key + c]);
     }
     score *= params.scale;
-    weights[start + j] = score;
+    // Only by the row's own lanes: another could still write when the row is finished.
+    if (asked < params.rows) {
+      weights[start + j] = score;
+    }
     top = max(top, score);
   }
   top = row_max(lane, top);

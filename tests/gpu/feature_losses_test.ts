@@ -41,6 +41,8 @@ for (const form of FORMS) {
         [2, 5, 3, 4, 1, "f32"],
         [1, 70, 2, 33, 2, "f32"],
         [2, 5, 3, 4, 2, "f16"],
+        // Rows for more workgroups than fit in one dimension, and one past the last.
+        [21_847, 2, 3, 1, 1, "f32"],
       ] as const
     ) {
       await t.step(
