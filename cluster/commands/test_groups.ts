@@ -214,7 +214,7 @@ export async function runGroup(
     case "doc":
       return denoTest(
         "doc",
-        await existing(env, ["mod.ts", "src/std", "cluster/communicator"]),
+        await existing(env, ["mod.ts", "src", "cluster"]),
         options,
         [
           "--doc",

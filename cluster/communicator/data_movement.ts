@@ -17,11 +17,13 @@ import type { CallOptions } from "./group.ts";
 import { decodeJson, encodeJson, pack, unpack } from "./packing.ts";
 import { PointToPoint } from "./point_to_point.ts";
 
+/** Options of collectives with a root. */
 export interface RootOptions extends CallOptions {
   /** Rank that gives or gets; 0 by default. */
   root?: number;
 }
 
+/** Options of collectives with an array as result. */
 export interface IntoOptions<T> {
   /** Memory for the result; left out, new memory. May be the input's own. */
   into?: T;

@@ -29,6 +29,7 @@ export type Op =
   // deno-lint-ignore no-explicit-any
   | ((lower: any, upper: any) => any);
 
+/** Options of collectives that combine data. */
 export interface ReduceOptions<T> extends CallOptions, IntoOptions<T> {
   /** `sum` by default. */
   op?: Op;

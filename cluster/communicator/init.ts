@@ -15,6 +15,7 @@ import { findPlace, type Lookup, TUNING_VARIABLES } from "./place.ts";
 import { type Algorithm, ALGORITHMS } from "./selection.ts";
 import { tuningFolder } from "./tuning_folder.ts";
 
+/** Options of {@linkcode init} and {@linkcode runRanks}. */
 export interface InitOptions {
   /** Longest wait without progress, in ms; 60 s by default. */
   timeoutMs?: number;
@@ -99,6 +100,16 @@ export async function init(options: InitOptions = {}): Promise<Comm> {
  * Runs `program` as `size` ranks within this process, which suits tests and
  * examples: the ranks share one thread. Resolves with what each one returned.
  *
+ * @example
+ * ```ts
+ * import { runRanks } from "@signet/signet";
+ * import { deepStrictEqual } from "node:assert";
+ *
+ * const ranks = await runRanks(3, (comm) => comm.allGather(comm.rank));
+ * deepStrictEqual(ranks[0], [0, 1, 2]);
+ * ```
+ *
+ * @throws {RangeError} If there is no rank.
  * @throws The error of the rank that failed first.
  */
 export async function runRanks<T>(
@@ -106,6 +117,11 @@ export async function runRanks<T>(
   program: (comm: Comm) => Promise<T> | T,
   options: InitOptions = {},
 ): Promise<T[]> {
+  if (!(Number.isSafeInteger(size) && size > 0)) {
+    throw new RangeError(
+      `Cannot run ${size} ranks: a whole number from 1 on is needed`,
+    );
+  }
   const ranks = await localWorld(size, settingsOf(options, () => undefined));
   try {
     return await Promise.all(

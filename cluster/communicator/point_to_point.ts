@@ -26,12 +26,14 @@ export interface WaitOptions {
   timeoutMs?: number;
 }
 
+/** Where a message goes. */
 export interface SendOptions extends WaitOptions {
   to: number;
   /** 0 to 2^31 - 1; 0 by default. */
   tag?: number;
 }
 
+/** Which message is taken, by default the next one. */
 export interface ReceiveOptions<T = unknown> extends WaitOptions {
   /** {@linkcode ANY_SOURCE} by default. */
   from?: number;

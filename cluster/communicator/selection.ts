@@ -7,6 +7,7 @@ export const ALGORITHMS = [
   "chain",
   "hierarchical",
 ] as const;
+/** How a collective is carried out; `auto` picks by size and machines. */
 export type Algorithm = typeof ALGORITHMS[number];
 
 export interface Situation {

@@ -30,6 +30,7 @@ export interface DeviceOptions {
   form?: KernelForm;
 }
 
+/** What a device tells of its adapter. */
 export interface AdapterFacts {
   /** The adapter's own name, such as `llvmpipe (LLVM 15.0.6, 256 bits)`. */
   name: string;
@@ -195,20 +196,30 @@ export class Device {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** @throws {DeviceLimitError} If the adapter cannot hold a buffer of this size. */
-  buffer(bytes: number, usage: number): GPUBuffer {
+  /**
+   * A buffer that {@linkcode Device.memory} counts.
+   *
+   * @param label By which errors of the GPU call it.
+   * @throws {DeviceLimitError} If the adapter cannot hold a buffer of this size.
+   */
+  buffer(bytes: number, usage: number, label = ""): GPUBuffer {
     if (bytes > this.limits.maxBufferSize) {
       throw new DeviceLimitError(
         `Cannot allocate ${bytes} bytes on ${this.adapter.name}: its largest buffer is ${this.limits.maxBufferSize}`,
       );
     }
     return this.memory.track(
-      this.gpu.createBuffer({ size: bytes, usage }),
+      this.gpu.createBuffer({ size: bytes, usage, label }),
       bytes,
     );
   }
 
-  /** A tensor with the given values, or zeros. */
+  /**
+   * A tensor with the given values, or zeros.
+   *
+   * @param type Default: f32, or u32 for integers.
+   * @throws {RangeError} If the values do not fill the shape.
+   */
   tensor(
     shape: readonly number[],
     data?: Float32Array | Uint32Array | Int32Array,
@@ -217,6 +228,11 @@ export class Device {
       : "u32",
   ): Tensor {
     const length = elements(shape);
+    if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+      throw new RangeError(
+        `Cannot make a tensor [${shape}]: sizes are whole numbers from 0 on`,
+      );
+    }
     if (data !== undefined && data.length !== length) {
       throw new RangeError(
         `Cannot fill a tensor [${shape}] from ${data.length} values`,
@@ -227,13 +243,18 @@ export class Device {
       bytesOf(Math.max(1, Math.ceil(length / 4)) * 4, type),
       GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM |
         GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+      `tensor [${shape}]`,
     );
     const tensor = { buffer, offset: 0, shape, length, type };
     if (data !== undefined) this.write(tensor, data);
     return tensor;
   }
 
-  /** Queues new values for the tensor, from element `start` on; f16 is rounded here. */
+  /**
+   * Queues new values for the tensor, from element `start` on; f16 is rounded here.
+   *
+   * @throws {TypeError} If reals are for integers, or integers for reals.
+   */
   write(
     tensor: Tensor,
     data: Float32Array | Uint32Array | Int32Array,
@@ -242,6 +263,11 @@ export class Device {
     if (start + data.length > tensor.length) {
       throw new RangeError(
         `Cannot write ${data.length} values at ${start} of a tensor [${tensor.shape}]`,
+      );
+    }
+    if (data instanceof Float32Array !== isReal(tensor)) {
+      throw new TypeError(
+        `Cannot write a ${data.constructor.name} to a tensor [${tensor.shape}] of type ${tensor.type}`,
       );
     }
     // Deno 2.9.6 panics on an empty array.
@@ -260,8 +286,17 @@ export class Device {
     program.submit();
   }
 
-  /** Reads a tensor of real numbers, waiting for the queue. */
+  /**
+   * Reads a tensor of real numbers, waiting for the queue.
+   *
+   * @throws {TypeError} If it holds integers.
+   */
   async read(tensor: Tensor): Promise<Float32Array<ArrayBuffer>> {
+    if (!isReal(tensor)) {
+      throw new TypeError(
+        `Cannot read a tensor [${tensor.shape}] of integers as reals: see Device.readU32`,
+      );
+    }
     const bytes = await this.#bytes(tensor);
     return tensor.type === "f16"
       ? Float32Array.from(new Float16Array(bytes).subarray(0, tensor.length))
@@ -270,11 +305,17 @@ export class Device {
 
   /** As {@linkcode Device.read}, for unsigned integers. */
   async readU32(tensor: Tensor): Promise<Uint32Array<ArrayBuffer>> {
+    if (isReal(tensor)) {
+      throw new TypeError(
+        `Cannot read a tensor [${tensor.shape}] of reals as integers: see Device.read`,
+      );
+    }
     return new Uint32Array(await this.#bytes(tensor));
   }
 
   async #bytes(tensor: Tensor): Promise<ArrayBuffer> {
     if (tensor.length === 0) return new ArrayBuffer(0);
+    this.check();
     const staging = this.memory.as(
       "staging",
       () =>
@@ -318,9 +359,17 @@ export class Device {
     return found.every((value, i) => value === values[i]);
   }
 
+  /** Closes the device; its tensors and programs are no longer of use. */
   [Symbol.dispose](): void {
+    this.#failure ??= new Error(
+      `Cannot use ${this.adapter.name}: the device is closed`,
+    );
     this.gpu.destroy();
   }
+}
+
+function isReal({ type }: Tensor): boolean {
+  return type !== "u32";
 }
 
 /** `1.2 GB: activations 0.9 GB, …`, the largest first. */

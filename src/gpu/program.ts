@@ -123,6 +123,12 @@ export class Program {
     return this.#scratch.scope(record);
   }
 
+  /**
+   * Records one run of a kernel.
+   *
+   * @throws {RangeError} If a tensor is empty, or a buffer both read and written.
+   * @throws {DeviceLimitError} If a tensor or the grid is more than the adapter allows.
+   */
   dispatch(kernel: Kernel, options: Dispatch): void {
     const matrices = (options.textures ?? []).map(asMatrix);
     const uniforms = options.uniforms && packed(options.uniforms);
@@ -140,6 +146,7 @@ export class Program {
     for (const resource of this.#textureViews(matrices)) {
       entries.push({ binding: entries.length, resource });
     }
+    this.#checkAliases(kernel, options.buffers, entries.length);
     for (const tensor of options.buffers) {
       if (tensor.length === 0) {
         throw new RangeError(`Cannot bind an empty tensor to ${kernel.name}`);
@@ -174,10 +181,20 @@ export class Program {
     });
   }
 
-  /** Copies a tensor into another tensor, or into a readback at a byte offset. */
+  /**
+   * Copies a tensor into another tensor, or into a readback, from a byte on.
+   *
+   * @throws {RangeError} If it does not fit.
+   */
   copy(from: Tensor, to: Tensor | Readback, byteOffset = 0): void {
     const size = tensorBytes(from);
     if (size === 0) return;
+    const room = "shape" in to ? tensorBytes(to) : to.buffer.size;
+    if (byteOffset + size > room) {
+      throw new RangeError(
+        `Cannot copy a tensor [${from.shape}] of ${size} bytes to byte ${byteOffset} of ${room}`,
+      );
+    }
     if ("shape" in to) {
       this.#textures.written({ ...to, offset: to.offset + byteOffset });
     }
@@ -232,6 +249,23 @@ export class Program {
     this.#textures[Symbol.dispose]();
     this.#timings?.[Symbol.dispose]();
     this.#scratch[Symbol.dispose]();
+  }
+
+  /** What is written must not be read too: WebGPU looks at whole buffers. */
+  #checkAliases(
+    { name, writes }: Kernel,
+    buffers: readonly Tensor[],
+    first: number,
+  ): void {
+    const isWritten = (i: number) => writes.has(first + i);
+    buffers.forEach(({ buffer, shape }, i) => {
+      if (!isWritten(i)) return;
+      if (buffers.some((it, j) => it.buffer === buffer && !isWritten(j))) {
+        throw new RangeError(
+          `Cannot record ${name}: it would read and write the buffer of the tensor [${shape}]`,
+        );
+      }
+    });
   }
 
   /** Records the copies of what no texture has yet. */

@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { logitSizes } from "./logit_sizes.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
 import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import wgsl from "./argmax.wgsl" with { type: "text" };
@@ -21,18 +21,11 @@ export function argmaxRows(
   },
 ): void {
   const { logits, labels, confidence } = args;
-  const [rows, cols] = logits.shape;
-  if (
-    rows === undefined || cols === undefined || logits.shape.length !== 2 ||
-    labels.length !== rows || labels.type !== "u32" ||
-    (confidence ?? labels).length !== rows
-  ) {
-    throw shapeError("argmaxRows", {
-      logits,
-      labels,
-      ...(confidence && { confidence }),
-    });
-  }
+  const { rows, cols } = logitSizes("argmaxRows", {
+    logits: { logits },
+    rows: { confidence },
+    labels: { labels },
+  });
   const spare = program.scratch([1]);
   dispatchRows(program, kernel, {
     rows,

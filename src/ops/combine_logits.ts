@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { logitSizes } from "./logit_sizes.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
 import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import wgsl from "./combine_logits.wgsl" with { type: "text" };
@@ -19,17 +19,13 @@ export function combineLogits(
     output: Tensor;
   },
 ): void {
-  const [rows, cols] = output.shape;
-  if (
-    rows === undefined || cols === undefined || output.shape.length !== 2 ||
-    models.length === 0 ||
-    models.some(({ length }) => length !== output.length)
-  ) {
-    throw shapeError("combineLogits", {
-      ...Object.fromEntries(models.map((model, i) => [`models.${i}`, model])),
-      output,
-    });
+  if (models.length === 0) {
+    throw new RangeError("Cannot record combineLogits of no models");
   }
+  const named = models.map((model, i) => [`models.${i}`, model] as const);
+  const { rows, cols } = logitSizes("combineLogits", {
+    logits: { output, ...Object.fromEntries(named) },
+  });
   models.forEach((logits, i) =>
     dispatchRows(program, kernel, {
       rows,

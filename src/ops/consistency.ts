@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { logitSizes } from "./logit_sizes.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
 import logitPair from "./common/logit_pair.wgsl" with { type: "text" };
 import wgsl from "./consistency.wgsl" with { type: "text" };
@@ -27,20 +27,10 @@ export function consistencyMse(
   args: ConsistencyMseArgs,
 ): void {
   const { student, teacher, rowWeights, loss, dStudent } = args;
-  const [rows, cols] = student.shape;
-  if (
-    rows === undefined || cols === undefined || student.shape.length !== 2 ||
-    teacher.length !== student.length || dStudent.length !== student.length ||
-    rowWeights.length !== rows || loss.length !== rows
-  ) {
-    throw shapeError("consistencyMse", {
-      student,
-      teacher,
-      rowWeights,
-      loss,
-      dStudent,
-    });
-  }
+  const { rows, cols } = logitSizes("consistencyMse", {
+    logits: { student, teacher, dStudent },
+    rows: { rowWeights, loss },
+  });
   dispatchRows(program, kernel, {
     rows,
     uniforms: { u32: [rows, cols], f32: [args.scale] },

@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { logitSizes } from "./logit_sizes.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
 import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import hard from "./cross_entropy.wgsl" with { type: "text" };
@@ -33,23 +33,11 @@ export interface CrossEntropyArgs {
 /** Records the cross-entropy of class labels: loss, gradient and hits in one dispatch. */
 export function crossEntropy(program: Program, args: CrossEntropyArgs): void {
   const { logits, labels, rowWeights, loss, correct, dLogits } = args;
-  const [rows, cols] = logits.shape;
-  if (
-    rows === undefined || cols === undefined || logits.shape.length !== 2 ||
-    labels.length !== rows || labels.type !== "u32" ||
-    rowWeights.length !== rows || loss.length !== rows ||
-    (correct ?? loss).length !== rows ||
-    (dLogits ?? logits).length !== logits.length
-  ) {
-    throw shapeError("crossEntropy", {
-      logits,
-      labels,
-      rowWeights,
-      loss,
-      ...(correct && { correct }),
-      ...(dLogits && { dLogits }),
-    });
-  }
+  const { rows, cols } = logitSizes("crossEntropy", {
+    logits: { logits, dLogits },
+    rows: { rowWeights, loss, correct },
+    labels: { labels },
+  });
   const spareCorrect = program.scratch([1]);
   const spareGradient = program.scratch([1]);
   dispatchRows(program, hardKernel, {
@@ -90,20 +78,10 @@ export function softCrossEntropy(
   args: SoftCrossEntropyArgs,
 ): void {
   const { logits, targets, rowWeights, loss, dLogits } = args;
-  const [rows, cols] = logits.shape;
-  if (
-    rows === undefined || cols === undefined || logits.shape.length !== 2 ||
-    targets.length !== logits.length || rowWeights.length !== rows ||
-    loss.length !== rows || (dLogits ?? logits).length !== logits.length
-  ) {
-    throw shapeError("softCrossEntropy", {
-      logits,
-      targets,
-      rowWeights,
-      loss,
-      ...(dLogits && { dLogits }),
-    });
-  }
+  const { rows, cols } = logitSizes("softCrossEntropy", {
+    logits: { logits, targets, dLogits },
+    rows: { rowWeights, loss },
+  });
   const spare = program.scratch([1]);
   dispatchRows(program, softKernel, {
     rows,

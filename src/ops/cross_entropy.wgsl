@@ -3,7 +3,8 @@
 //   t = (1 - smoothing) onehot(label) + smoothing / cols     q = softmax(logits)
 //   loss[r]         = -w_r sum_c t_c log q_c
 //   d_logits[r, c] (+)= scale w_r (q_c - t_c)
-//   correct[r]      = 1 if w_r != 0 and the first largest logit is the label, else 0
+//   correct[r]      = 1 if w_r != 0 and the first largest logit is the label, else 0;
+//                     0 where a logit is not finite
 //
 // logits, d_logits [rows, cols]; labels, row_weights, loss, correct [rows]. A label
 // >= cols counts as weight 0; rows of weight 0 give exact zeros whatever their logits.
@@ -26,6 +27,8 @@ struct Params {
 override HAS_CORRECT: bool = false;
 override HAS_GRADIENT: bool = false;
 override ACCUMULATE: bool = false;
+
+const EXPONENT: u32 = 0x7f800000u;
 
 @compute @workgroup_size(ROW_WORKGROUP)
 fn main(
@@ -73,7 +76,9 @@ fn main(
     let target_score = (1.0 - params.smoothing) * (at_label - top) + uniform_share * shifted;
     loss[row] = select(weight * (log(total) - target_score), 0.0, weight == 0.0);
     if (HAS_CORRECT) {
-      correct[row] = select(1.0 - beaten, 0.0, weight == 0.0);
+      // By its bits, see reduce_rows.wgsl: nothing compares as larger than a NaN.
+      let finite = (bitcast<u32>(total) & EXPONENT) != EXPONENT;
+      correct[row] = select(0.0, 1.0 - beaten, finite && weight != 0.0);
     }
   }
   if (HAS_GRADIENT) {

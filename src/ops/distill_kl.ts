@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { logitSizes } from "./logit_sizes.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
 import logitPair from "./common/logit_pair.wgsl" with { type: "text" };
 import wgsl from "./distill_kl.wgsl" with { type: "text" };
@@ -26,20 +26,10 @@ export interface DistillKlArgs {
 /** Records forward and backward of the soft distillation loss in one dispatch. */
 export function distillKl(program: Program, args: DistillKlArgs): void {
   const { student, teacher, rowWeights, loss, dStudent } = args;
-  const [rows, cols] = student.shape;
-  if (
-    rows === undefined || cols === undefined || student.shape.length !== 2 ||
-    teacher.length !== student.length || dStudent.length !== student.length ||
-    rowWeights.length !== rows || loss.length !== rows
-  ) {
-    throw shapeError("distillKl", {
-      student,
-      teacher,
-      rowWeights,
-      loss,
-      dStudent,
-    });
-  }
+  const { rows, cols } = logitSizes("distillKl", {
+    logits: { student, teacher, dStudent },
+    rows: { rowWeights, loss },
+  });
   dispatchRows(program, kernel, {
     rows,
     uniforms: { u32: [rows, cols], f32: [args.temperature, args.scale] },

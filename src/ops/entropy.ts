@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { logitSizes } from "./logit_sizes.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
 import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import wgsl from "./entropy.wgsl" with { type: "text" };
@@ -23,19 +23,10 @@ export interface EntropyArgs {
 /** Records the entropy of the softmax of each row, with its gradient. */
 export function entropy(program: Program, args: EntropyArgs): void {
   const { logits, rowWeights, loss, dLogits } = args;
-  const [rows, cols] = logits.shape;
-  if (
-    rows === undefined || cols === undefined || logits.shape.length !== 2 ||
-    rowWeights.length !== rows || loss.length !== rows ||
-    (dLogits ?? logits).length !== logits.length
-  ) {
-    throw shapeError("entropy", {
-      logits,
-      rowWeights,
-      loss,
-      ...(dLogits && { dLogits }),
-    });
-  }
+  const { rows, cols } = logitSizes("entropy", {
+    logits: { logits, dLogits },
+    rows: { rowWeights, loss },
+  });
   const spare = program.scratch([1]);
   dispatchRows(program, kernel, {
     rows,

@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { logitSizes } from "./logit_sizes.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
 import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import backward from "./softmax_backward.wgsl" with { type: "text" };
@@ -14,11 +14,9 @@ export function softmaxForward(
   args: { input: Tensor; output: Tensor },
 ): void {
   const { input, output } = args;
-  const [rows, cols] = input.shape;
-  if (
-    rows === undefined || cols === undefined || input.shape.length !== 2 ||
-    output.length !== input.length
-  ) throw shapeError("softmaxForward", { input, output });
+  const { rows, cols } = logitSizes("softmaxForward", {
+    logits: { input, output },
+  });
   dispatchRows(program, forwardKernel, {
     rows,
     uniforms: { u32: [rows, cols] },
@@ -32,11 +30,9 @@ export function softmaxBackward(
   args: { output: Tensor; dOutput: Tensor; dInput: Tensor },
 ): void {
   const { output, dOutput, dInput } = args;
-  const [rows, cols] = output.shape;
-  if (
-    rows === undefined || cols === undefined || output.shape.length !== 2 ||
-    dOutput.length !== output.length || dInput.length !== output.length
-  ) throw shapeError("softmaxBackward", { output, dOutput, dInput });
+  const { rows, cols } = logitSizes("softmaxBackward", {
+    logits: { output, dOutput, dInput },
+  });
   dispatchRows(program, backwardKernel, {
     rows,
     uniforms: { u32: [rows, cols] },

@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { shapeError } from "../gpu/mod.ts";
+import { logitSizes } from "./logit_sizes.ts";
 import { defineRowKernel, dispatchRows } from "./row_kernel.ts";
 import logitRow from "./common/logit_row.wgsl" with { type: "text" };
 import wgsl from "./softmax_linear.wgsl" with { type: "text" };
@@ -29,20 +29,11 @@ export interface SoftmaxLinearArgs {
  */
 export function softmaxLinear(program: Program, args: SoftmaxLinearArgs): void {
   const { logits, factors, rowWeights, loss, dLogits } = args;
-  const [rows, cols] = logits.shape;
-  if (
-    rows === undefined || cols === undefined || logits.shape.length !== 2 ||
-    factors.length !== cols || rowWeights.length !== rows ||
-    loss.length !== rows || dLogits.length !== logits.length
-  ) {
-    throw shapeError("softmaxLinear", {
-      logits,
-      factors,
-      rowWeights,
-      loss,
-      dLogits,
-    });
-  }
+  const { rows, cols } = logitSizes("softmaxLinear", {
+    logits: { logits, dLogits },
+    rows: { rowWeights, loss },
+    classes: { factors },
+  });
   dispatchRows(program, kernel, {
     rows,
     uniforms: { u32: [rows, cols], f32: [args.scale] },

@@ -267,6 +267,28 @@ for (const form of FORMS) {
       },
     );
 
+    await t.step(
+      "crossEntropy() counts no hit in rows that are not finite",
+      async () => {
+        const correct = device.tensor([3]);
+        device.run((program) =>
+          crossEntropy(program, {
+            logits: device.tensor(
+              [3, 2],
+              Float32Array.of(NaN, 0, 0, NaN, 2, 1),
+            ),
+            labels: device.tensor([3], new Uint32Array(3)),
+            rowWeights: device.tensor([3], new Float32Array(3).fill(1)),
+            smoothing: 0,
+            scale: 1,
+            loss: device.tensor([3]),
+            correct,
+          })
+        );
+        deepStrictEqual([...await device.read(correct)], [0, 0, 1]);
+      },
+    );
+
     await t.step("argmaxRows() takes the smaller class on a tie", async () => {
       const logits = device.tensor(
         [2, 4],
