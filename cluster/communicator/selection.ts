@@ -1,4 +1,4 @@
-/** How collectives are carried out; `auto` decides by size and world. */
+/** Names of {@linkcode Algorithm}. */
 export const ALGORITHMS = [
   "auto",
   "ring",
@@ -7,7 +7,7 @@ export const ALGORITHMS = [
   "chain",
   "hierarchical",
 ] as const;
-/** How a collective is carried out; `auto` picks by size and machines. */
+/** How collectives are carried out; `auto` decides by size and world. */
 export type Algorithm = typeof ALGORITHMS[number];
 
 export interface Situation {

@@ -181,18 +181,28 @@ export async function recordUpdate(
 }
 
 /** Steps since training began, or began anew. */
-export function stepInCycle({ cycle }: Recipe, step: number): number {
+export function stepInCycle(
+  { cycle }: Pick<Recipe, "cycle">,
+  step: number,
+): number {
   return cycle === undefined ? step : step % cycle;
 }
 
-/** Learning rate at a step, from 0. */
-export function learningRateAt(recipe: Recipe, globalStep: number): number {
+/** What the learning rate is a function of. */
+type Scheduled = Pick<Recipe, "schedule" | "learningRate" | "steps" | "cycle">;
+
+/** Learning rate at a step, from 0. No warm-up takes more than a fourth of the steps. */
+export function learningRateAt(recipe: Scheduled, globalStep: number): number {
   const { schedule, learningRate: base, cycle } = recipe;
   const step = stepInCycle(recipe, globalStep);
   const steps = Math.min(recipe.steps, cycle ?? recipe.steps);
   const warmupSteps = Math.min(schedule.warmupSteps, Math.floor(steps / 4));
+  // The first step of a warm-up learns too.
+  if (step < warmupSteps) return base * (step + 1) / warmupSteps;
   switch (schedule.kind) {
     case "cosine":
+      // Alone, a step is no end.
+      if (steps === 1) return base;
       return cosineSchedule({
         base,
         min: schedule.minLearningRate,
@@ -204,9 +214,8 @@ export function learningRateAt(recipe: Recipe, globalStep: number): number {
         base,
         every: schedule.everySteps,
         factor: schedule.factor,
-        warmupSteps,
       })(step);
     case "constant":
-      return base * Math.min(1, (step + 1) / Math.max(1, warmupSteps));
+      return base;
   }
 }

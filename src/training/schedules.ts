@@ -17,16 +17,12 @@ export function cosineSchedule(options: {
   };
 }
 
-/** Multiplies `base` by `factor` after each `every` steps, with an optional linear warm-up. */
+/** Multiplies `base` by `factor` after each `every` steps. */
 export function stepSchedule(options: {
   base: number;
   every: number;
   factor: number;
-  warmupSteps?: number;
 }): Schedule {
-  const { base, every, factor, warmupSteps = 0 } = options;
-  return (t) =>
-    t < warmupSteps
-      ? base * t / warmupSteps
-      : base * factor ** Math.floor(t / every);
+  const { base, every, factor } = options;
+  return (t) => base * factor ** Math.floor(t / every);
 }
