@@ -7,7 +7,6 @@ export type { JoinOptions } from "./worker_messages.ts";
 export {
   CollectiveMismatchError,
   CollectiveTimeoutError,
-  describeWait,
   RankFailedError,
   type Wait,
 } from "./errors.ts";

@@ -34,7 +34,6 @@ export {
   type ChannelCounts,
   type ChannelOptions,
   WINDOW_BYTES,
-  WINDOW_FRAMES,
 } from "./channel.ts";
 export type { Parcel } from "./outbox.ts";
 export {

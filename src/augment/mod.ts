@@ -15,7 +15,6 @@ export { planView } from "./plan_view.ts";
 export {
   type AugmentConfig,
   augmentOf,
-  changesOf,
   isRandom,
   mixes,
   type MixPolicy,

@@ -3,6 +3,7 @@ import {
   linearInputGradient,
   linearWeightGradient,
   patchify,
+  patchifyBackward,
 } from "../ops/mod.ts";
 import type { GoldenContext } from "./context.ts";
 import type { Fixture } from "./fixture.ts";
@@ -32,34 +33,23 @@ export async function patchOp(
   const dInput = device.tensor([patches, depth]);
   const dWeight = device.tensor([dim, depth]);
   const dBias = device.tensor([dim]);
+  const dImages = device.tensor(images.shape);
   const plain = Array.from({ length: channels }, () => [0, 1]).flat();
+  const statistics = device.tensor([1, channels, 2], new Float32Array(plain));
   device.run((program) => {
     patchify(program, {
       images: device.tensor(images.shape, images.data),
-      statistics: device.tensor([1, channels, 2], new Float32Array(plain)),
+      statistics,
       output: input,
       patch,
     });
     linearForward(program, { input, weight, bias, output });
     linearInputGradient(program, { dOutput, weight, dInput });
     linearWeightGradient(program, { input, dOutput, dWeight, dBias });
+    patchifyBackward(program, { dOutput: dInput, statistics, dImages, patch });
   });
   fixture.compare("out", `${name}.out`, await device.read(output));
   fixture.compare("grad", `${name}.grad.weight`, await device.read(dWeight));
   fixture.compare("grad", `${name}.grad.bias`, await device.read(dBias));
-  // Patches do not overlap, so the image's gradient is that of the rows put back.
-  const gradient = await device.read(dInput);
-  const dImages = new Float32Array(images.data.length);
-  for (let at = 0; at < gradient.length; at++) {
-    const x = at % patch;
-    const y = Math.floor(at / patch) % patch;
-    const channel = Math.floor(at / patch / patch) % channels;
-    const index = Math.floor(at / depth);
-    const column = index % columns;
-    const row = Math.floor(index / columns) % rows;
-    const image = Math.floor(index / columns / rows);
-    const line = (image * channels + channel) * height + row * patch + y;
-    dImages[line * width + column * patch + x] = gradient[at]!;
-  }
-  fixture.compare("grad", `${name}.grad.input`, dImages);
+  fixture.compare("grad", `${name}.grad.input`, await device.read(dImages));
 }

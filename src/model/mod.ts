@@ -31,7 +31,6 @@ export {
 } from "./vit.ts";
 export {
   type FeatureKind,
-  featureWeights,
   type HeadActivations,
   type HeadGradients,
   headsBackward,
@@ -41,7 +40,4 @@ export {
 } from "./heads.ts";
 export { toHuggingFaceNames, toTimmNames } from "./weight_names.ts";
 export { fitWeights, type WeightReport } from "./load_weights.ts";
-export {
-  resizePositions,
-  resizePositionsBackward,
-} from "./resize_positions.ts";
+export { resizePositions } from "./resize_positions.ts";

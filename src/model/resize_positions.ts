@@ -44,27 +44,6 @@ export function resizePositions(
   return result;
 }
 
-/** Gradient of {@linkcode resizePositions} for its input: the transposed map. */
-export function resizePositionsBackward(
-  dResult: Float32Array,
-  options: ResizePositionsOptions,
-): Float32Array<ArrayBuffer> {
-  const { prefix, oldGrid, newGrid, dim } = options;
-  checkLength(dResult, prefix, newGrid, dim);
-  if (oldGrid === newGrid) return new Float32Array(dResult);
-  const dPositions = new Float32Array((prefix + oldGrid * oldGrid) * dim);
-  dPositions.set(dResult.subarray(0, prefix * dim));
-  const grid = new Float64Array(oldGrid * oldGrid * dim);
-  forEachTap(options, (output, input, weight) => {
-    const start = (prefix * dim) + output;
-    for (let c = 0; c < dim; c++) {
-      grid[input + c]! += weight * dResult[start + c]!;
-    }
-  });
-  dPositions.set(grid, prefix * dim);
-  return dPositions;
-}
-
 /** Calls back for each pair of cells of the two grids, by their first element. */
 function forEachTap(
   { oldGrid, newGrid, dim, antialias = false }: ResizePositionsOptions,

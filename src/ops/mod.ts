@@ -76,7 +76,6 @@ export {
   type Change,
   type Colour,
   type Cover,
-  MAX_COVERS,
   packPlan,
   planStride,
   type ViewPlan,

@@ -20,7 +20,6 @@ export { checkTask } from "./check_task.ts";
 export { phaseInputs } from "./phase_inputs.ts";
 export type { Recipe } from "./recipe.ts";
 export { supervisedRecipe } from "./supervised.ts";
-export { NumericError } from "./numeric_guard.ts";
 export { Provenance } from "./provenance.ts";
 export { enabledPhases } from "./teachers.ts";
 export { type TimedRank, timeRank } from "./timed_rank.ts";

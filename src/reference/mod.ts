@@ -15,9 +15,7 @@ export {
   type ByteImage,
   type ColourImage,
 } from "./augment.ts";
-export { changeImage, channelMeans } from "./augment_change.ts";
 export { mixImagesReference, mixTargetsReference } from "./mix.ts";
-export { resizeReference } from "./resize.ts";
 export {
   dropoutReference,
   dropPathReference,

@@ -1,8 +1,5 @@
 import { deepStrictEqual, throws } from "node:assert";
-import {
-  resizePositions,
-  resizePositionsBackward,
-} from "../../src/model/resize_positions.ts";
+import { resizePositions } from "../../src/model/resize_positions.ts";
 import { assertClose, gaussian } from "../helpers/mod.ts";
 
 /** Values of an affine function of the cell centres in [0, 1], one prefix row of 9. */
@@ -84,21 +81,6 @@ Deno.test("resizePositions() weighs four cells with a = -0.75 in the middle", ()
     { prefix: 0, oldGrid: 4, newGrid: 2, dim: 1 },
   );
   assertClose(resized, [-3 / 32, 19 / 32, -3 / 32, 19 / 32], { atol: 1e-6 });
-});
-
-Deno.test("resizePositionsBackward() is the transposed map", () => {
-  for (const antialias of [false, true]) {
-    for (const [oldGrid, newGrid] of [[3, 5], [7, 4], [4, 4]] as const) {
-      const options = { prefix: 2, oldGrid, newGrid, dim: 3, antialias };
-      const x = gaussian((2 + oldGrid ** 2) * 3, { seed: 2 });
-      const y = gaussian((2 + newGrid ** 2) * 3, { seed: 3 });
-      const forward = resizePositions(x, options);
-      const backward = resizePositionsBackward(y, options);
-      const inner = (a: Float32Array, b: Float32Array) =>
-        a.reduce((sum, value, i) => sum + value * b[i]!, 0);
-      assertClose([inner(forward, y)], [inner(x, backward)], { atol: 1e-4 });
-    }
-  }
 });
 
 Deno.test("resizePositions() names the sizes when they do not fit", () => {
