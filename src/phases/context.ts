@@ -76,13 +76,22 @@ export const STREAMS = {
   teacher4: 8,
 } as const;
 
+/** What decides the size of a model: the configuration, and of the images so much. */
+export interface Sized {
+  readonly config: Config;
+  readonly data: {
+    readonly classNames: readonly string[];
+    readonly train: { readonly height: number };
+  };
+}
+
 /** The teacher's size. */
-export function teacherConfig({ config, data }: Context): VitConfig {
+export function teacherConfig({ config, data }: Sized): VitConfig {
   return vitConfig(config, config.teacher, data, false);
 }
 
 /** The student's size. */
-export function studentConfig({ config, data }: Context): VitConfig {
+export function studentConfig({ config, data }: Sized): VitConfig {
   const { distilled, head, headHidden } = config.student;
   return {
     ...vitConfig(config, config.student, data, distilled),
@@ -92,7 +101,7 @@ export function studentConfig({ config, data }: Context): VitConfig {
 
 /** The size of a further model; what it leaves out is as in teacher or student. */
 export function furtherConfig(
-  { config, data }: Context,
+  { config, data }: Sized,
   base: "teacher" | "student",
   further: Config["teachers"][number],
 ): VitConfig {
@@ -136,7 +145,7 @@ export function createModel(
 function vitConfig(
   config: Config,
   size: Config["teacher"],
-  data: DataSet,
+  data: Sized["data"],
   distilled: boolean,
 ): VitConfig {
   return {

@@ -1,4 +1,4 @@
-import { ConfigError, SignetError } from "../env/mod.ts";
+import { ConfigError } from "../env/mod.ts";
 import {
   fitWeights,
   initialValues,
@@ -6,9 +6,8 @@ import {
   type Vit,
   vitSegments,
 } from "../model/mod.ts";
-import { readSafetensorsFile } from "../run/mod.ts";
 import { type Context, createModel } from "./context.ts";
-import { fromTensorMap } from "./stored_values.ts";
+import { readWeights } from "./read_weights.ts";
 
 /** Random first weights, or those of a timm or Hugging Face file. */
 export async function firstWeights(
@@ -34,17 +33,9 @@ export async function firstWeights(
   );
   if (weights === undefined || context.device.dry) return model;
   const { env, log, communicator, runFolder } = context;
-  const file = await readSafetensorsFile(env.disk, weights).catch((error) => {
-    if (error instanceof SignetError) throw error;
-    throw new ConfigError(
-      `Cannot load ${role}.weights ${weights}: ${
-        error instanceof Error ? error.message : error
-      }`,
-      { cause: error },
-    );
-  });
+  const file = await readWeights(env.disk, role, weights);
   const segments = vitSegments(size);
-  const { values, report } = fitWeights(fromTensorMap(file.tensors), {
+  const { values, report } = fitWeights(file, {
     config: size,
     segments,
     initial: initialValues(segments, seed),

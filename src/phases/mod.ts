@@ -17,6 +17,7 @@ export {
 export { openEngine } from "./open_engine.ts";
 export { type PhasePlan, type Plan, planRun, type RankPlan } from "./plan.ts";
 export { checkTask } from "./check_task.ts";
+export { checkWeights } from "./check_weights.ts";
 export { phaseInputs } from "./phase_inputs.ts";
 export type { Recipe } from "./recipe.ts";
 export { supervisedRecipe } from "./supervised.ts";

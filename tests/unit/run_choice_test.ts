@@ -134,5 +134,23 @@ Deno.test("checkInputs() misses files that a run begins with, not those it has t
       "phases.distill.enabled=false",
     ]);
     await checkInputs(realEnv, { config: unused, resumed: false });
+
+    const weights = "student.weights=tests/fixtures/deit.hf.safetensors";
+    const cut = "tests/fixtures/data/imagefolder/train/letter_a/000.png";
+    for (
+      const [words, text] of [
+        [
+          [weights],
+          /\[1,1,48\] in the file.* \(student\.weights .*deit\.hf\.saf/,
+        ],
+        [[`student.weights=${cut}`], /000\.png: it is no safetensors file/],
+      ] as const
+    ) {
+      const config = await loadConfig(realEnv.disk, undefined, [
+        ...images,
+        ...words,
+      ]);
+      await rejects(checkInputs(realEnv, { config, resumed: false }), text);
+    }
   });
 });
