@@ -42,7 +42,7 @@ export async function measureSteps(
     .map((images, rank) => ({ rank, work: images / speedOf(rank) }))
     .sort((a, b) => b.work - a.work)
     .slice(0, together);
-  const places = together > 1 ? await ownCores(together) : undefined;
+  const places = await ownCores(together);
   const measure = async (rank: number, cores?: string) => {
     const run = `${folder}/${rank}`;
     await env.disk.makeFolder(run);
