@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
-import { expandList } from "../../cluster/launch/core_places.ts";
+import { expandList, ownCores } from "../../cluster/launch/core_places.ts";
 import { assertClose } from "../helpers/mod.ts";
 import {
   command,
@@ -65,4 +65,28 @@ Deno.test("ranks on a CPU have an even share of the cores each, and with --cores
     await ofRanks("--cores-per-rank=0"),
     Array(ranks).fill(all),
   );
+});
+
+Deno.test("ownCores() leaves ranks on all cores where taskset may not place them", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = Deno.env.get("PATH")!;
+  // As where a sandbox forbids sched_setaffinity().
+  const taskset = (allowed: boolean) =>
+    Deno.writeTextFile(
+      `${folder}/taskset`,
+      `#!/bin/sh\ncase "$1" in -cp) echo "pid 1: 0-3" ;; *) exit ${
+        allowed ? 0 : 1
+      } ;; esac\n`,
+      { mode: 0o755 },
+    );
+  try {
+    Deno.env.set("PATH", `${folder}:${path}`);
+    await taskset(true);
+    deepStrictEqual(await ownCores(2), ["0,1", "2,3"]);
+    await taskset(false);
+    strictEqual(await ownCores(2), undefined);
+  } finally {
+    Deno.env.set("PATH", path);
+    await Deno.remove(folder, { recursive: true });
+  }
 });
