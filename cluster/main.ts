@@ -6,6 +6,7 @@ import {
 } from "../src/env/mod.ts";
 import { overview, VERBS } from "./commands/table.ts";
 import { Console } from "./console.ts";
+import { hasTerminal } from "./launch/terminal.ts";
 
 /** Runs a verb and resolves with its exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -58,6 +59,7 @@ function onStray(event: Event, error: unknown): void {
 }
 
 if (import.meta.main) {
+  if (!hasTerminal()) Deno.addSignalListener("SIGHUP", () => {});
   addEventListener("error", (event) => onStray(event, event.error));
   addEventListener(
     "unhandledrejection",

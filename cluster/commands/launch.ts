@@ -4,6 +4,7 @@ import { ALGORITHMS, TUNING_VARIABLES } from "../communicator/mod.ts";
 import { isAllocation, jobOf, slurmProgram } from "../slurm/mod.ts";
 import { Console } from "../console.ts";
 import {
+  hasTerminal,
   launchProgram,
   SERVER_OPTIONS,
   serverRequestOf,
@@ -122,7 +123,10 @@ function variablesOf({ values }: Request): Record<string, string> {
   };
 }
 
-const SIGNALS = [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const;
+const SIGNALS = [["SIGINT", 130], ["SIGTERM", 143]] as const;
+
+/** The terminal is gone. */
+const HANG_UP = ["SIGHUP", 129] as const;
 
 /** `deno task` passes Ctrl-C on to a child that has got it from the terminal. */
 const ECHO_MS = 500;
@@ -150,7 +154,8 @@ export async function launch(args: readonly string[]): Promise<number> {
   const stop = new AbortController();
   const atOnce = new AbortController();
   let last = -Infinity;
-  const listeners = SIGNALS.map(([signal, code]) => {
+  const heeded = hasTerminal() ? [...SIGNALS, HANG_UP] : SIGNALS;
+  const listeners = heeded.map(([signal, code]) => {
     const listener = () => {
       const now = realEnv.clock.now();
       if (now - last < ECHO_MS) return;

@@ -1,5 +1,6 @@
 import { realEnv } from "../../src/env/mod.ts";
 import type { Console } from "../console.ts";
+import { hasTerminal } from "../launch/mod.ts";
 import type { StopRequest } from "../coordinator/mod.ts";
 import { COORDINATOR_LOST_MS } from "../protocol.ts";
 
@@ -7,8 +8,10 @@ const SIGNALS = [
   ["SIGINT", 130],
   ["SIGTERM", 75],
   ["SIGUSR2", 75],
-  ["SIGHUP", 75],
 ] as const;
+
+/** The terminal is gone. */
+const HANG_UP = ["SIGHUP", 75] as const;
 
 /**
  * Signals this close together are one: `deno task` passes Ctrl-C on to a child
@@ -33,7 +36,8 @@ export class StopSignals implements Disposable {
   constructor(terminal: Console, onRequest: (request: StopRequest) => void) {
     this.#terminal = terminal;
     this.#onRequest = onRequest;
-    for (const [signal, code] of SIGNALS) {
+    const heeded = hasTerminal() ? [...SIGNALS, HANG_UP] : SIGNALS;
+    for (const [signal, code] of heeded) {
       const listener = () => {
         const now = realEnv.clock.now();
         if (now - this.#last < ECHO_MS) return;

@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { SignetError } from "../../src/env/mod.ts";
+import { hasTerminal } from "./terminal.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Passed on; `train` takes what a terminal has sent to it as well for the same one. */
-const FORWARDED = ["SIGINT", "SIGTERM", "SIGUSR2", "SIGHUP"] as const;
+const FORWARDED = ["SIGINT", "SIGTERM", "SIGUSR2"] as const;
 
 /** Lines of its output that tell why it failed. */
 const TAIL_LINES = 12;
@@ -64,8 +65,10 @@ export function startVerb(
 
 /** Passes signals on to a child until it ends; resolves with its exit code. */
 export async function endOf(child: Deno.ChildProcess): Promise<number> {
-  const undo = FORWARDED.map((signal) => {
-    const forward = () => child.kill(signal);
+  const heeded = hasTerminal() ? [...FORWARDED, "SIGHUP" as const] : FORWARDED;
+  const undo = heeded.map((signal) => {
+    // The child itself may have no terminal.
+    const forward = () => child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
     Deno.addSignalListener(signal, forward);
     return () => Deno.removeSignalListener(signal, forward);
   });
