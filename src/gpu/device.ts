@@ -123,7 +123,11 @@ export class Device {
     });
   }
 
-  /** Opens the high-performance Vulkan adapter, with the limits that kernels use. */
+  /**
+   * Opens the high-performance Vulkan adapter, with the limits that kernels use.
+   *
+   * @throws {AdapterUnavailableError} If there is none.
+   */
   static async open(options: DeviceOptions = {}): Promise<Device> {
     const adapter = await navigator.gpu?.requestAdapter({
       powerPreference: "high-performance",

@@ -13,6 +13,39 @@ const WRITTEN = /@binding\((\d+)\)\s*var<storage,\s*read_write>/g;
 /**
  * A kernel from WGSL text. `common` holds the text of files of
  * `src/ops/common/` that the kernel needs, put before it.
+ *
+ * @param name Of one kernel only: pipelines are found by it.
+ *
+ * @example
+ * ```ts
+ * import { defineKernel, Device } from "@signet/signet";
+ * import { deepStrictEqual } from "node:assert";
+ *
+ * const kernel = defineKernel(
+ *   "double",
+ *   `@group(0) @binding(0) var<uniform> count: u32;
+ *   @group(0) @binding(1) var<storage, read> input: array<f32>;
+ *   @group(0) @binding(2) var<storage, read_write> output: array<f32>;
+ *
+ *   @compute @workgroup_size(64)
+ *   fn main(@builtin(global_invocation_id) id: vec3u) {
+ *     if (id.x < count) {
+ *       output[id.x] = 2.0 * input[id.x];
+ *     }
+ *   }`,
+ * );
+ * using device = await Device.open();
+ * const input = device.tensor([3], Float32Array.of(1, 2, 3));
+ * const output = device.tensor([3]);
+ * device.run((program) =>
+ *   program.dispatch(kernel, {
+ *     uniforms: { u32: [input.length] },
+ *     buffers: [input, output],
+ *     workgroups: Math.ceil(input.length / 64),
+ *   })
+ * );
+ * deepStrictEqual([...await device.read(output)], [2, 4, 6]);
+ * ```
  */
 export function defineKernel(
   name: string,

@@ -8,6 +8,22 @@ import type { Device } from "./device.ts";
  * range is read at once and the promise ignored. That needs one awaited
  * `mapAsync` before (else Deno 2.9.6 panics) and is checked when the device
  * opens; where the check fails, {@linkcode Readback.read} is not used.
+ *
+ * @example
+ * ```ts
+ * import { Device, Program, Readback } from "@signet/signet";
+ * import { deepStrictEqual } from "node:assert";
+ *
+ * using device = await Device.open();
+ * const tensor = device.tensor([2], Float32Array.of(1, 2));
+ * using readback = await new Readback(device, 8).prepare();
+ * using program = new Program(device);
+ * program.copy(tensor, readback);
+ * program.submit();
+ * const values = new Float32Array(2);
+ * readback.read(new Uint8Array(values.buffer));
+ * deepStrictEqual([...values], [1, 2]);
+ * ```
  */
 export class Readback {
   readonly buffer: GPUBuffer;

@@ -16,7 +16,25 @@ export interface GeluForwardArgs {
   output: Tensor;
 }
 
-/** Records `output = x/2 (1 + erf(x / sqrt 2))`. */
+/**
+ * Records the exact GELU, `output = x/2 (1 + erf(x / sqrt 2))` (Hendrycks and
+ * Gimpel 2016).
+ *
+ * @throws {RangeError} With both shapes, if they do not fit.
+ *
+ * @example
+ * ```ts
+ * import { Device, geluForward } from "@signet/signet";
+ * import { ok } from "node:assert";
+ *
+ * using device = await Device.open();
+ * const input = device.tensor([2], Float32Array.of(0, 1));
+ * const output = device.tensor([2]);
+ * device.run((program) => geluForward(program, { input, output }));
+ * const [, atOne] = await device.read(output);
+ * ok(Math.abs(atOne! - 0.841345) < 1e-5);
+ * ```
+ */
 export function geluForward(program: Program, args: GeluForwardArgs): void {
   const { input, output } = args;
   if (output.length !== input.length) {

@@ -41,7 +41,32 @@ export interface LayerNormForwardArgs {
   epsilon: number;
 }
 
-/** Records LayerNorm over the last dimension, with the biased variance. */
+/**
+ * Records LayerNorm over the last dimension, with the biased variance.
+ *
+ * @throws {RangeError} With all shapes, if they do not fit.
+ *
+ * @example
+ * ```ts
+ * import { Device, layerNormForward } from "@signet/signet";
+ * import { deepStrictEqual } from "node:assert";
+ *
+ * using device = await Device.open();
+ * const output = device.tensor([1, 4]);
+ * device.run((program) =>
+ *   layerNormForward(program, {
+ *     input: device.tensor([1, 4], Float32Array.of(1, 3, 1, 3)),
+ *     gamma: device.tensor([4], Float32Array.of(1, 1, 1, 1)),
+ *     beta: device.tensor([4]),
+ *     output,
+ *     mean: device.tensor([1]),
+ *     rstd: device.tensor([1]),
+ *     epsilon: 1e-6,
+ *   })
+ * );
+ * deepStrictEqual([...await device.read(output)].map(Math.round), [-1, 1, -1, 1]);
+ * ```
+ */
 export function layerNormForward(
   program: Program,
   args: LayerNormForwardArgs,

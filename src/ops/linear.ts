@@ -20,7 +20,30 @@ export interface LinearForwardArgs {
   slope?: Tensor | undefined;
 }
 
-/** Records `output = residual + x W^T + b`, or `gelu(x W^T + b)` and its slope. */
+/**
+ * Records `output = residual + x W^T + b`, or `gelu(x W^T + b)` and its slope. The
+ * weight is stored as PyTorch stores it, `[out, in]`.
+ *
+ * @throws {RangeError} With all shapes, if they do not fit.
+ *
+ * @example
+ * ```ts
+ * import { Device, linearForward } from "@signet/signet";
+ * import { deepStrictEqual } from "node:assert";
+ *
+ * using device = await Device.open();
+ * const output = device.tensor([1, 2]);
+ * device.run((program) =>
+ *   linearForward(program, {
+ *     input: device.tensor([1, 3], Float32Array.of(1, 2, 3)),
+ *     weight: device.tensor([2, 3], Float32Array.of(1, 0, 0, 0, 1, 1)),
+ *     bias: device.tensor([2], Float32Array.of(10, 20)),
+ *     output,
+ *   })
+ * );
+ * deepStrictEqual([...await device.read(output)], [11, 25]);
+ * ```
+ */
 export function linearForward(program: Program, args: LinearForwardArgs): void {
   const { input, weight, bias, output, residual, slope } = args;
   const [rows, depth, cols] = sizes(input, weight);

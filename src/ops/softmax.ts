@@ -8,7 +8,12 @@ import forward from "./softmax.wgsl" with { type: "text" };
 const forwardKernel = defineRowKernel("softmax", forward, [logitRow]);
 const backwardKernel = defineRowKernel("softmax_backward", backward);
 
-/** Records softmax over the columns of `input` `[rows, cols]`. */
+/**
+ * Records softmax over the columns of `input` `[rows, cols]`, f32; the largest is
+ * subtracted first. An example is at the head of `mod.ts`.
+ *
+ * @throws {RangeError} With both shapes, if they do not fit.
+ */
 export function softmaxForward(
   program: Program,
   args: { input: Tensor; output: Tensor },
