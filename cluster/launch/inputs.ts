@@ -21,8 +21,13 @@ export async function checkInputs(
   }
   const found = await checkLayout(disk, { ...config.data, seed: config.seed });
   if (found !== undefined) checkTask(config, found);
-  if (labels !== undefined && !await disk.stat(labels)) {
-    throw new ConfigError(`Cannot read data.labels ${labels}: it is not there`);
+  const table = labels === undefined ? undefined : await disk.stat(labels);
+  if (labels !== undefined && table?.kind !== "file") {
+    throw new ConfigError(
+      `Cannot read data.labels ${labels}: it is ${
+        table === undefined ? "not there" : "no file"
+      }`,
+    );
   }
   await checkWeights(disk, config);
 }

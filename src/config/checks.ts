@@ -132,6 +132,9 @@ function checkPhases(
   { phases, teacher, teachers, student }: Config,
 ): Problem[] {
   const problems: Problem[] = [];
+  if (!Object.values(phases).some(({ enabled }) => enabled)) {
+    problems.push({ path: ["phases"], message: "none of them is enabled" });
+  }
   const { distill, classify, selfTrain, baseline } = phases;
   if (
     phases.teacher.enabled && phases.teacher.images === 0 &&

@@ -163,7 +163,7 @@ async function readObject(
       `${place}Cannot read configuration ${path}: it has ${info.size} bytes, more than ${MAX_BYTES}`,
     );
   }
-  const text = await disk.readText(path);
+  const text = (await disk.readText(path)).replace(/^\ufeff/, "");
   let value: unknown;
   try {
     value = JSON.parse(text);

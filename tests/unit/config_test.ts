@@ -85,7 +85,12 @@ Deno.test("configs/schema.json matches the schema in the code", async () => {
 
 Deno.test("loadConfig() merges extends and overrides in order", async () => {
   await withFiles({
-    "base.json": { seed: 1, globalBatch: 64, student: { dim: 32, heads: 2 } },
+    // As some editors write it, with a mark of the order of bytes.
+    "base.json": "\ufeff" + JSON.stringify({
+      seed: 1,
+      globalBatch: 64,
+      student: { dim: 32, heads: 2 },
+    }),
     "sub/run.json": { extends: "../base.json", seed: 2, student: { dim: 48 } },
   }, async (folder) => {
     const config = await loadConfig(disk, `${folder}/sub/run.json`, [
@@ -198,6 +203,12 @@ Deno.test("loadConfig() refuses impossible pairs and says why", async () => {
     [
       ["phases.classify.enabled=false", "phases.selfTrain.enabled=false"],
       /phases.baseline.images: 0 means/,
+    ],
+    [
+      ["teacher", "distill", "classify", "selfTrain", "baseline"].map((phase) =>
+        `phases.${phase}.enabled=false`
+      ),
+      /phases: none of them is enabled/,
     ],
   ];
   for (const [overrides, expected] of cases) {
