@@ -1,4 +1,4 @@
-import { EnvironmentError } from "../../src/env/mod.ts";
+import { EnvironmentError, realEnv } from "../../src/env/mod.ts";
 
 /** Between two questions, in ms. */
 const PAUSES_MS = [2000, 10_000, 30_000];
@@ -21,7 +21,7 @@ export async function askSlurm(
       // It does not run at all, or will say the same.
       if (cause !== undefined || /invalid/i.test(message)) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await realEnv.timers.sleep(pause);
   }
   return await slurm(program, args);
 }

@@ -60,6 +60,8 @@ Deno.test("only the console and commands write to the terminal", async () => {
     "cluster/console.ts",
     "cluster/commands/",
     "cluster/main.ts",
+    // Asks only whether there is one.
+    "cluster/launch/terminal.ts",
     // Programs of their own, which ranks run.
     "cluster/examples/",
   ];
