@@ -30,7 +30,7 @@ export class StepUniform {
     this.#floats[3] = values.learningRate;
     this.#floats[4] = values.correction1;
     this.#floats[5] = values.correction2;
-    this.#floats[6] = values.emaDecay;
+    this.#floats[6] = 1 - values.emaDecay;
     this.#device.write(this.tensor, this.#words);
   }
 }

@@ -1,5 +1,5 @@
 import { deepStrictEqual, throws } from "node:assert";
-import { Device, type KernelForm } from "../../src/gpu/mod.ts";
+import { Device, type KernelForm, type Tensor } from "../../src/gpu/mod.ts";
 import { adamw, gradientNorm, reduceSum, sgd } from "../../src/ops/mod.ts";
 import {
   adamwReference,
@@ -318,7 +318,7 @@ Deno.test("adamw() and sgd() move the average by 1 - decay and round the copy in
   }
 });
 
-Deno.test("sgd() keeps an average that equals its parameter when the learning rate is 0", async () => {
+Deno.test("sgd() moves an average by 1 - decay, and none that equals its parameter", async () => {
   using device = await Device.open();
   const length = 64;
   const p = gaussian(length, { seed: 1 });
@@ -330,25 +330,32 @@ Deno.test("sgd() keeps an average that equals its parameter when the learning ra
     learningRate: 0,
     correction1: 0.1,
     correction2: 0.001,
-    emaDecay: 0.999,
+    emaDecay: 0.99996,
   });
+  const update = (average: Tensor) =>
+    device.run((program) =>
+      sgd(program, {
+        parameter: device.tensor([length], p),
+        gradient: device.tensor([length], p),
+        momentum: device.tensor([length]),
+        average,
+        decay: device.tensor([1]),
+        norm: device.tensor([4], new Float32Array([1, 0, 1, 1])),
+        step: uniform.tensor,
+        momentumFactor: 0.9,
+        weightDecay: 0,
+        clipNorm: 0,
+        rateScale: 1,
+      })
+    );
   const average = device.tensor([length], p);
-  device.run((program) =>
-    sgd(program, {
-      parameter: device.tensor([length], p),
-      gradient: device.tensor([length], p),
-      momentum: device.tensor([length]),
-      average,
-      decay: device.tensor([1]),
-      norm: device.tensor([4], new Float32Array([1, 0, 1, 1])),
-      step: uniform.tensor,
-      momentumFactor: 0.9,
-      weightDecay: 0,
-      clipNorm: 0,
-      rateScale: 1,
-    })
-  );
+  update(average);
   deepStrictEqual(await device.read(average), p);
+  const fresh = device.tensor([length]);
+  update(fresh);
+  assertClose(await device.read(fresh), p.map((value) => 4e-5 * value), {
+    rtol: 1e-6,
+  });
 });
 
 Deno.test("sgd() names the shapes when the lengths differ", async () => {

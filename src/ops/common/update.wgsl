@@ -2,7 +2,7 @@
 // values: the factor of the gradient and what is written of the new parameters, so
 // that update, moving average and f16 copy are one pass over memory.
 //
-//   average = average + (1 - ema_decay) (p - average)     with AVERAGE
+//   average = average + ema_rest (p - average)     with AVERAGE
 //   half    = f16(p)                                      with HALF
 //
 // The average is written so that one that equals its parameter stays exactly that.
@@ -36,7 +36,7 @@ fn write_parameter(i: u32, p: vec4f) {
   parameter[i] = p;
   if (AVERAGE) {
     let old = average[i];
-    average[i] = old + (1.0 - step.ema_decay) * (p - old);
+    average[i] = old + step.ema_rest * (p - old);
   }
   if (HALF) {
     half[i] = Real4(p);
