@@ -6,7 +6,7 @@ import {
 } from "../src/env/mod.ts";
 import { overview, VERBS } from "./commands/table.ts";
 import { Console } from "./console.ts";
-import { hasTerminal } from "./launch/terminal.ts";
+import { hasTerminal } from "./terminal.ts";
 
 /** Runs a verb and resolves with its exit code. */
 export async function main(args: readonly string[]): Promise<number> {

@@ -3,8 +3,8 @@ import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { ALGORITHMS, TUNING_VARIABLES } from "../communicator/mod.ts";
 import { isAllocation, jobOf, slurmProgram } from "../slurm/mod.ts";
 import { Console } from "../console.ts";
+import { hasTerminal } from "../terminal.ts";
 import {
-  hasTerminal,
   launchProgram,
   SERVER_OPTIONS,
   serverRequestOf,

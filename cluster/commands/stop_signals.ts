@@ -1,6 +1,6 @@
 import { realEnv } from "../../src/env/mod.ts";
 import type { Console } from "../console.ts";
-import { hasTerminal } from "../launch/mod.ts";
+import { hasTerminal } from "../terminal.ts";
 import type { StopRequest } from "../coordinator/mod.ts";
 import { COORDINATOR_LOST_MS } from "../protocol.ts";
 

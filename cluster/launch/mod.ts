@@ -24,7 +24,6 @@ export {
   startVerb,
   type VerbChildOptions,
 } from "./verb_child.ts";
-export { hasTerminal } from "./terminal.ts";
 export { temporaryFolder } from "./temporary_folder.ts";
 export { FreshRun } from "./fresh_run.ts";
 export { checkInputs } from "./inputs.ts";

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { SignetError } from "../../src/env/mod.ts";
-import { hasTerminal } from "./terminal.ts";
+import { hasTerminal } from "../terminal.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 

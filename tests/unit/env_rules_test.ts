@@ -61,7 +61,7 @@ Deno.test("only the console and commands write to the terminal", async () => {
     "cluster/commands/",
     "cluster/main.ts",
     // Asks only whether there is one.
-    "cluster/launch/terminal.ts",
+    "cluster/terminal.ts",
     // Programs of their own, which ranks run.
     "cluster/examples/",
   ];
