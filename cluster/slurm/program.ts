@@ -44,6 +44,9 @@ export function stepOf(job: Job, rank: number): string[] {
     ...(job.components > 1 ? [`--het-group=${component}`] : []),
     // Only what one task needs, so that the others find their cores and GPUs free.
     "--exact",
+    // All of the job's memory, without taking it from the others.
+    "--mem=0",
+    "--export=ALL",
     "--input=none",
     "--nodes=1",
     "--ntasks=1",

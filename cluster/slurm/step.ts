@@ -146,6 +146,8 @@ export function stepArguments(job: Job, command: readonly string[]): string[] {
       "--no-kill",
       "--kill-on-bad-exit=0",
       "--wait=0",
+      // What this process has, although the job was given little (--export=NONE).
+      "--export=ALL",
       "--input=none",
       `--nodes=${nodes.length}`,
       `--ntasks=${tasks}`,

@@ -290,24 +290,25 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
           const sum = await world.allReduce(world.rank + 1);
           console.log(Deno.env.get("SLURMD_NODENAME"), sum);
           if (world.rank === Number(Deno.args[0])) Deno.exit(7);
-          if (Deno.args[0] !== undefined) await world.recv({ from: 1 - world.rank });`,
+          if (Deno.args[0] !== undefined) await world.recv({ from: 1 });`,
         );
         const launch = (...args: string[]) =>
           cluster.run(
             "salloc",
             "--quiet",
             "--nodes=2",
-            "--ntasks=2",
+            // Of a node that is shared by two, neither may take all the memory.
+            "--ntasks-per-node=2",
             "sh",
             "-c",
-            'SIGNET_TUNING= sh cluster/run.sh launch -n 2 "$@"; echo "code $?"',
+            'SIGNET_TUNING= sh cluster/run.sh launch -n 4 "$@"; echo "code $?"',
             "launch",
             program,
             ...args,
           );
         deepStrictEqual(
           (await launch()).split("\n").toSorted(),
-          ["[0] n1 3", "[1] n2 3", "code 0"],
+          ["[0] n1 10", "[1] n1 10", "[2] n2 10", "[3] n2 10", "code 0"],
         );
         match(await launch("1"), /^code 7$/m);
       },
