@@ -73,7 +73,9 @@ Deno.test("train --resume ends with the same weights, bit for bit, when it was s
     const stops = (await eventsOf(run)).filter(({ event }) =>
       event === "phase_stopped"
     );
-    strictEqual(stops.length, 2);
+    // One more where the time limit came in the phase, on a fast machine.
+    const inPhase = /^stop .*: saving a checkpoint/m.test(limited.stderr);
+    strictEqual(stops.length, inPhase ? 3 : 2);
     const metrics = await Deno.readTextFile(`${run}/metrics.jsonl`);
     const steps = metrics.trim().split("\n").map((line) => JSON.parse(line))
       .filter(({ split }) => split === "train").map(({ step }) => step);
