@@ -78,8 +78,7 @@ export function watch(turn: Turn): void {
 
 /**
  * Another takes the place of the rank, or the others go on without it, where that
- * may be. Else the first failure
- * wins: it is kept, the others are told to leave.
+ * may be. Else the first failure wins: it is kept, the others are told to leave.
  */
 export function fail(turn: Turn, failure: Failure): void {
   const { state } = turn;

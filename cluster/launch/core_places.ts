@@ -29,8 +29,9 @@ export async function corePlaces(
 
 /**
  * The same where nobody has asked for it: cores of their own, where they divide
- * evenly and there is a `taskset` that may place processes. Ranks that nothing moves about compute 5 to 8 %
- * faster on a CPU adapter, and reach an exchange at the same time.
+ * evenly and there is a `taskset` that may place processes. Ranks that nothing moves
+ * about compute 5 to 8 % faster on a CPU adapter, and reach an exchange at the same
+ * time.
  */
 export async function ownCores(ranks: number): Promise<string[] | undefined> {
   if (ranks === 1) return undefined;

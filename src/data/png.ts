@@ -120,8 +120,8 @@ function directWriter({ depth, colour, transparency }: PngParts): PixelWriter {
 }
 
 /**
- * Decodes the rows of a PNG picture to `[height, width, 3]` bytes: gray becomes three equal
- * channels, 16 bits are scaled to 8, transparency is blended on white.
+ * Decodes the rows of a PNG picture to `[height, width, 3]` bytes: gray becomes
+ * three equal channels, 16 bits are scaled to 8, transparency is blended on white.
  */
 export function decodePng(parts: PngParts): Uint8Array {
   const { width, height, depth, colour, rows } = parts;

@@ -69,8 +69,8 @@ alias RealTexels = texture_storage_2d<rgba16float, read>;`,
 
 /**
  * A kernel for activations of either type. It stores `Real` and `Real4` in its
- * buffers, reads textures as `RealTexels` and computes in f32: `f32(x[i])`, `vec4f(x[i])` on the way in,
- * `Real(value)`, `Real4(value)` on the way out.
+ * buffers, reads textures as `RealTexels` and computes in f32: `f32(x[i])`,
+ * `vec4f(x[i])` on the way in, `Real(value)`, `Real4(value)` on the way out.
  */
 export function defineRealKernel(
   name: string,

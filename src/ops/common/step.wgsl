@@ -10,6 +10,7 @@ struct Step {
   // 1 - beta1^t and 1 - beta2^t of AdamW, t = step + 1.
   correction1: f32,
   correction2: f32,
-  // 1 - decay of the average, rounded once on the host: 1 - 0.99996 in f32 is off by 1e-4.
+  // 1 - decay of the average, rounded once on the host: in f32 it is off by 1e-4 at
+  // a decay of 0.99996.
   ema_rest: f32,
 }
