@@ -44,6 +44,11 @@ export async function bundle(args: readonly string[]): Promise<number> {
       hint: "deno task bundle signet.tar.xz",
     });
   }
+  if (!/\.(?:tar\.xz|txz)$/.test(out)) {
+    throw new ConfigError(`Cannot bundle ${out}: the archive is a .tar.xz`, {
+      hint: "deno task bundle signet.tar.xz",
+    });
+  }
   if (level > 9) throw new ConfigError(`Cannot use --level ${level}: 0 to 9`);
   const path = out.startsWith("/") ? out : `${Deno.cwd()}/${out}`;
   const folder = path.slice(0, path.lastIndexOf("/") + 1);

@@ -36,6 +36,7 @@ const WRONG: [string[], number, RegExp][] = [
   [["launch", "-n", "2", "/tmp"], 2, /launch \/tmp: there is no such file/],
   [["doctor", "--ranks=2"], 2, /only --cluster has ranks/],
   [["doctor", "--cluster", "--ranks=0"], 2, /nothing to measure/],
+  [["bundle", "x.zip"], 2, /x\.zip: the archive is a \.tar\.xz/],
   [["bundle", "/no/such/x.tar.xz"], 2, /no folder \/no\/such\//],
   [["rank", "--join=nats://n1"], 2, /--token-file is missing\nhint: /],
   [["rank", "--rank", "1"], 2, /^error: .*--size/],
