@@ -106,7 +106,7 @@ export async function chooseWorld(
   say: (line: string) => void,
 ): Promise<World> {
   const launcher = launcherOf(options);
-  const host = options.string("host");
+  const host = hostOf(options);
   const limit = options.string("time-limit");
   const own = limit === undefined ? undefined : parseDuration(limit);
   const reserve = options.number("reserve") ?? 0;
@@ -197,6 +197,18 @@ export function beginSurvey(
 
 function surveyHere({ adapter: wish }: GpuWish): Promise<Survey> {
   return surveyGpus(realEnv, { wish, lookup: (name) => Deno.env.get(name) });
+}
+
+/** Where the servers of the run listen, and are reached. */
+function hostOf(options: Options): string | undefined {
+  const host = options.string("host");
+  if (host === undefined || !/^(?:0\.0\.0\.0|\[?::\]?|\*)$/.test(host)) {
+    return host;
+  }
+  throw new ConfigError(
+    `Cannot use --host ${host}: other machines do not reach this one by it`,
+    { hint: "its address in their network; left out, it is found out" },
+  );
 }
 
 /** How many ranks this machine takes. */

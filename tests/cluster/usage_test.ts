@@ -25,6 +25,7 @@ const WRONG: [string[], number, RegExp][] = [
   ],
   [["train", "--launcher=local", "--hosts=n1"], 2, /\nhint: --launcher ssh/],
   [["train", "--hosts=n1", "--cores-per-rank=1"], 2, /with ranks by ssh/],
+  [["train", "--launcher=join", "--host=0.0.0.0"], 2, /do not reach this one/],
   [["train", "--time-limit=0"], 2, /Cannot train for 0: 0 s /],
   [
     ["train", "--time-limit=10", "--reserve=600"],
