@@ -143,9 +143,14 @@ function isLoopback(hostname: string): boolean {
     hostname.startsWith("127.");
 }
 
-/** IPv4 addresses by which other machines may reach this one. */
+/** Addresses by which other machines may reach this one, those of IPv4 first. */
 function addressesOfMachine(): string[] {
-  return Deno.networkInterfaces()
-    .filter(({ family, address }) => family === "IPv4" && !isLoopback(address))
-    .map(({ address }) => address);
+  // Those of a link alone mean nothing without its name.
+  const own = /^(?:127\.|::1$|fe80:)/;
+  const found = Deno.networkInterfaces().filter((one) =>
+    !own.test(one.address)
+  );
+  return ["IPv4", "IPv6"].flatMap((family) =>
+    found.filter((one) => one.family === family).map(({ address }) => address)
+  );
 }

@@ -48,6 +48,8 @@ export interface SpawnOptions {
   cacheFolder: string;
   /** `host:port` of the NATS server. */
   server: string;
+  /** Other ranks may be on other machines. */
+  elsewhere?: boolean;
   /** Threads of a CPU adapter; left out, its own choice. */
   threads?: number;
   /** The only cores that it may run on, as in `0,1`. */
@@ -66,6 +68,7 @@ export interface SpawnOptions {
  */
 export function spawnRank(options: SpawnOptions): RankProcess {
   const { rank, args, output, runFolder, cacheFolder, server } = options;
+  const { elsewhere = false } = options;
   const { threads, cores } = options;
   const root = fileURLToPath(new URL("../../", import.meta.url));
   // What stands in front becomes the rank: the process keeps its id.
@@ -88,7 +91,7 @@ export function spawnRank(options: SpawnOptions): RankProcess {
       // the server, and the other ranks on this machine for the direct link.
       "--allow-read",
       `--allow-write=${runFolder},${cacheFolder}`,
-      netPermission(server),
+      netPermission(server, elsewhere),
       "--allow-env",
       "--allow-sys=hostname,networkInterfaces",
       root + "cluster/main.ts",

@@ -65,7 +65,7 @@ function permissions(
   return [
     "--allow-read",
     // The addresses of other machines are not known beforehand.
-    elsewhere ? "--allow-net" : netPermission(server),
+    netPermission(server, elsewhere),
     "--allow-env",
     "--allow-sys=hostname,networkInterfaces",
     ...(tuningFolder === undefined ? [] : [`--allow-write=${tuningFolder}`]),

@@ -41,6 +41,7 @@ export function rankBehind(
     runFolder,
     cacheFolder,
     server: new URL(url).host,
+    elsewhere: true,
     variables,
     before,
   });

@@ -3,9 +3,13 @@ const LOOPBACK = /^(?:127\.|localhost(?::|$)|\[::1\])/;
 
 /**
  * What a rank may reach: the server at `host:port` and the other ranks on this
- * machine. With a server that other machines reach, it listens for theirs too.
+ * machine. Behind a server that other machines reach, it listens for theirs too.
+ *
+ * @param elsewhere Other ranks are on machines whose addresses nobody knows yet.
  */
-export function netPermission(server: string): string {
-  const others = LOOPBACK.test(server) ? [] : ["0.0.0.0"];
-  return `--allow-net=${[server, "127.0.0.1", ...others].join(",")}`;
+export function netPermission(server: string, elsewhere: boolean): string {
+  const local = LOOPBACK.test(server);
+  if (elsewhere && !local) return "--allow-net";
+  const everywhere = local ? [] : ["0.0.0.0", "[::]"];
+  return `--allow-net=${[server, "127.0.0.1", ...everywhere].join(",")}`;
 }

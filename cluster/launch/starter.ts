@@ -111,6 +111,7 @@ export function localStarter(
           runFolder,
           cacheFolder,
           server: server.address,
+          elsewhere: here.length < size,
           threads: coresPerRank || coresEach(here.length),
           ...(places === undefined ? {} : { cores: places[i]! }),
           variables,

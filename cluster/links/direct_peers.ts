@@ -44,7 +44,11 @@ export async function connectPeers(
 ): Promise<(Deno.Conn | undefined)[]> {
   const { env, rank, size, machine, addresses, timeoutMs, signal } = options;
   const listener = Deno.listen({
-    hostname: addresses.length === 0 ? LOOPBACK : "0.0.0.0",
+    hostname: addresses.length === 0
+      ? LOOPBACK
+      : addresses.some((address) => address.includes(":"))
+      ? "::"
+      : "0.0.0.0",
     port: 0,
   });
   const tokens = Array.from(
