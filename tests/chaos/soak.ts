@@ -121,12 +121,15 @@ function held(): { heap: number; rss: number } {
 
 /**
  * Growth from the second quarter of the samples to the last, as a fraction, of
- * the least that was held: what is on its way at the moment is no leak.
+ * their lower quartiles: what is on its way at the moment is no leak, and one sample
+ * alone may find hardly anything on its way.
  */
 function growth(samples: readonly number[]): number {
   const quarter = SAMPLES / 4;
-  const early = Math.min(...samples.slice(quarter, 2 * quarter));
-  return Math.min(...samples.slice(-quarter)) / early - 1;
+  const low = (part: readonly number[]) =>
+    part.toSorted((a, b) => a - b)[Math.floor(part.length / 4)]!;
+  return low(samples.slice(-quarter)) /
+      low(samples.slice(quarter, 2 * quarter)) - 1;
 }
 
 async function soak(messages: number, seed: number) {
