@@ -7,7 +7,8 @@ import {
   OutOfMemoryError,
 } from "./errors.ts";
 import { Pipelines } from "./kernel.ts";
-import { DeviceMemory, MEMORY_KINDS, type MemoryUse } from "./memory.ts";
+import { identityOf } from "./adapter_identity.ts";
+import { describeUse, DeviceMemory } from "./memory.ts";
 import { Program } from "./program.ts";
 import { Readback } from "./readback.ts";
 import {
@@ -374,36 +375,6 @@ export class Device {
 
 function isReal({ type }: Tensor): boolean {
   return type !== "u32";
-}
-
-/** `1.2 GB: activations 0.9 GB, …`, the largest first. */
-export function describeUse(bytes: number, use: MemoryUse): string {
-  const parts = MEMORY_KINDS.filter((kind) => use[kind] !== undefined)
-    .sort((a, b) => use[b]! - use[a]!)
-    .map((kind) => `${kind} ${megabytes(use[kind]!)}`);
-  return `${megabytes(bytes)} (${parts.join(", ")})`;
-}
-
-function megabytes(bytes: number): string {
-  const mb = bytes / 1e6;
-  return `${mb >= 100 ? mb.toFixed(0) : mb.toFixed(1)} MB`;
-}
-
-function identityOf({ info, features, limits }: GPUAdapter): string {
-  const { vendor, architecture, device, description } = info;
-  // Limits are getters of the prototype.
-  const sizes: Record<string, unknown> = {};
-  for (const name in limits) {
-    sizes[name] = limits[name as keyof GPUSupportedLimits];
-  }
-  return JSON.stringify([
-    vendor,
-    architecture,
-    device,
-    description,
-    [...features].sort(),
-    sizes,
-  ]);
 }
 
 /** In whole words, as the queue writes them. */

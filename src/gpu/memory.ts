@@ -82,3 +82,16 @@ export class DeviceMemory {
     this.#atPeak = this.use;
   }
 }
+
+/** `1.2 GB: activations 0.9 GB, …`, the largest first. */
+export function describeUse(bytes: number, use: MemoryUse): string {
+  const parts = MEMORY_KINDS.filter((kind) => use[kind] !== undefined)
+    .sort((a, b) => use[b]! - use[a]!)
+    .map((kind) => `${kind} ${megabytes(use[kind]!)}`);
+  return `${megabytes(bytes)} (${parts.join(", ")})`;
+}
+
+function megabytes(bytes: number): string {
+  const mb = bytes / 1e6;
+  return `${mb >= 100 ? mb.toFixed(0) : mb.toFixed(1)} MB`;
+}

@@ -1,6 +1,5 @@
 export {
   type AdapterFacts,
-  describeUse,
   Device,
   type DeviceLimits,
   type DeviceOptions,
@@ -20,6 +19,7 @@ export {
   type PipelineUse,
 } from "./kernel.ts";
 export {
+  describeUse,
   DeviceMemory,
   MEMORY_KINDS,
   type MemoryKind,
