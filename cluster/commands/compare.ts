@@ -57,6 +57,10 @@ export async function compare(args: readonly string[]): Promise<number> {
       { hint: "deno task compare runs/A runs/B" },
     );
   }
+  const twice = folders.find((path, i) => folders.indexOf(path) < i);
+  if (twice !== undefined) {
+    throw new ConfigError(`Cannot compare ${twice} with itself`);
+  }
   const name = options.string("figure") ?? "test_accuracy";
   const { disk } = realEnv;
   const rows = await compareRuns(disk, folders, name);
@@ -64,6 +68,14 @@ export async function compare(args: readonly string[]): Promise<number> {
     name: namesOf(folders)[i]!,
     data: await readRun(disk, path),
   })));
+  const broken = runs.findIndex(({ data }) =>
+    Object.keys(data.config).length === 0
+  );
+  if (broken >= 0) {
+    throw new ConfigError(
+      `Cannot compare ${folders[broken]}: its config.json cannot be read`,
+    );
+  }
   const settings = differingSettings(runs.map(({ data }) => data.config));
   const out = options.string("out");
   if (out !== undefined) {

@@ -1,4 +1,11 @@
-import { deepStrictEqual, doesNotMatch, match, strictEqual } from "node:assert";
+import {
+  deepStrictEqual,
+  doesNotMatch,
+  match,
+  rejects,
+  strictEqual,
+} from "node:assert";
+import { compare } from "../../cluster/commands/compare.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import {
   type ComparePage,
@@ -64,5 +71,30 @@ Deno.test("renderComparison() draws the curves of the runs over each other", asy
     strictEqual(text.includes("loss-train"), false);
   } finally {
     await disk.remove(folder);
+  }
+});
+
+Deno.test("compare() refuses a run twice, and one whose configuration cannot be read", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-compare-" });
+  try {
+    for (const run of ["a", "b"]) {
+      await Deno.mkdir(`${folder}/${run}`);
+      await Deno.writeTextFile(`${folder}/${run}/config.json`, '{"name":"x"}');
+      await Deno.writeTextFile(
+        `${folder}/${run}/summary.json`,
+        '{"phases":{"teacher":{"test_accuracy":0.5}}}',
+      );
+    }
+    await rejects(
+      compare([`${folder}/a`, `${folder}/a/`]),
+      /^ConfigError: Cannot compare .*\/a with itself$/,
+    );
+    await Deno.writeTextFile(`${folder}/b/config.json`, '{"name":');
+    await rejects(
+      compare([`${folder}/a`, `${folder}/b`]),
+      /^ConfigError: Cannot compare .*\/b: its config\.json cannot be read$/,
+    );
+  } finally {
+    await Deno.remove(folder, { recursive: true });
   }
 });
