@@ -4,6 +4,8 @@ import {
   type Credentials,
   type DirectAddress,
   type DirectLink,
+  isLoopback,
+  ownAddresses,
 } from "../links/mod.ts";
 import type { Comm } from "./comm.ts";
 import type { Json } from "./elements.ts";
@@ -113,7 +115,7 @@ async function connect(
     rank: comm.rank,
     size: comm.size,
     machine,
-    addresses: isLoopback(hostname) ? [] : addressesOfMachine(),
+    addresses: isLoopback(hostname) ? [] : ownAddresses(),
     timeoutMs: CONNECT_MS,
     ...(signal === undefined ? {} : { signal }),
     exchange: async (own) =>
@@ -136,21 +138,4 @@ async function connect(
     );
   }
   return await comm.allReduce(missing.length, { op: "sum" }) === 0;
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" ||
-    hostname.startsWith("127.");
-}
-
-/** Addresses by which other machines may reach this one, those of IPv4 first. */
-function addressesOfMachine(): string[] {
-  // Those of a link alone mean nothing without its name.
-  const own = /^(?:127\.|::1$|fe80:)/;
-  const found = Deno.networkInterfaces().filter((one) =>
-    !own.test(one.address)
-  );
-  return ["IPv4", "IPv6"].flatMap((family) =>
-    found.filter((one) => one.family === family).map(({ address }) => address)
-  );
 }

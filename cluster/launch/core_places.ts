@@ -20,10 +20,17 @@ export async function corePlaces(
       { hint: "fewer ranks, or a smaller --cores-per-rank" },
     );
   }
+  return divide(cores, ranks, coresPerRank);
+}
+
+function divide(
+  cores: readonly number[],
+  ranks: number,
+  each: number,
+): string[] {
   return Array.from(
     { length: ranks },
-    (_, rank) =>
-      cores.slice(rank * coresPerRank, (rank + 1) * coresPerRank).join(","),
+    (_, rank) => cores.slice(rank * each, (rank + 1) * each).join(","),
   );
 }
 
@@ -41,7 +48,7 @@ export async function ownCores(ranks: number): Promise<string[] | undefined> {
   });
   const each = cores.length / ranks;
   if (each < 1 || !Number.isInteger(each)) return undefined;
-  const places = await corePlaces(ranks, each);
+  const places = divide(cores, ranks, each);
   // Some containers forbid it.
   const { success } = await new Deno.Command("taskset", {
     args: ["-c", places[0]!, "true"],

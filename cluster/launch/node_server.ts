@@ -1,4 +1,5 @@
 import type { Env } from "../../src/env/mod.ts";
+import { isLoopback, ownAddresses } from "../links/mod.ts";
 import { awaitShared, type Meeting, writeShared } from "./meeting.ts";
 import { type NatsServer, startNatsServer } from "./nats_server.ts";
 import { temporaryFolder } from "./temporary_folder.ts";
@@ -88,18 +89,7 @@ function addressLike(route: string): string {
   return isLoopback(hostname) ? hostname : ownAddress();
 }
 
-/** Whether an address reaches only this machine. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" ||
-    hostname.startsWith("127.");
-}
-
 /** An address by which other machines may reach this one. */
 export function ownAddress(): string {
-  const found = Deno.networkInterfaces();
-  const first = (family: string, local: RegExp) =>
-    found.find((one) => one.family === family && !local.test(one.address));
-  // Addresses of a link alone mean nothing without its name.
-  return (first("IPv4", /^127\./) ?? first("IPv6", /^(?:::1$|fe80:)/))
-    ?.address ?? "127.0.0.1";
+  return ownAddresses()[0] ?? "127.0.0.1";
 }

@@ -1,5 +1,4 @@
-/** Hosts of a server that only this machine reaches. */
-const LOOPBACK = /^(?:127\.|localhost(?::|$)|\[::1\])/;
+import { isLoopback } from "../links/mod.ts";
 
 /**
  * What a rank may reach: the server at `host:port` and the other ranks on this
@@ -8,7 +7,7 @@ const LOOPBACK = /^(?:127\.|localhost(?::|$)|\[::1\])/;
  * @param elsewhere Other ranks are on machines whose addresses nobody knows yet.
  */
 export function netPermission(server: string, elsewhere: boolean): string {
-  const local = LOOPBACK.test(server);
+  const local = isLoopback(new URL(`nats://${server}`).hostname);
   if (elsewhere && !local) return "--allow-net";
   const everywhere = local ? [] : ["0.0.0.0", "[::]"];
   return `--allow-net=${[server, "127.0.0.1", ...everywhere].join(",")}`;

@@ -2,7 +2,8 @@ import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../../src/env/mod.ts";
 import { keepOutput } from "./local.ts";
-import { isLoopback, ownAddress } from "./node_server.ts";
+import { isLoopback } from "../links/mod.ts";
+import { ownAddress } from "./node_server.ts";
 import { gpuArguments } from "./own_gpu.ts";
 import type { StartAbout, StartedRank, Starter } from "./starter.ts";
 

@@ -11,6 +11,7 @@ export {
   MemoryNetwork,
   type MemoryNetworkOptions,
 } from "./memory_link.ts";
+export { isLoopback, ownAddresses } from "./addresses.ts";
 export { DirectLink } from "./direct_link.ts";
 export {
   connectPeers,
