@@ -194,57 +194,12 @@ Deno.test("decodePicture() turns a PNG as its EXIF data says", async () => {
     // A directory with one entry, in both orders of bytes.
     for (
       const exif of [
-        [
-          77,
-          77,
-          0,
-          42,
-          0,
-          0,
-          0,
-          8,
-          0,
-          1,
-          1,
-          18,
-          0,
-          3,
-          0,
-          0,
-          0,
-          1,
-          0,
-          i + 1,
-          0,
-          0,
-        ],
-        [
-          73,
-          73,
-          42,
-          0,
-          8,
-          0,
-          0,
-          0,
-          1,
-          0,
-          18,
-          1,
-          3,
-          0,
-          1,
-          0,
-          0,
-          0,
-          i + 1,
-          0,
-          0,
-          0,
-        ],
+        `4d4d002a00000008 0001 0112 0003 00000001 000${i + 1} 0000`,
+        `49492a0008000000 0100 1201 0300 01000000 0${i + 1}00 0000`,
       ]
     ) {
-      const chunk = pngChunk("eXIf", Uint8Array.from(exif));
+      const bytes = Uint8Array.fromHex(exif.replaceAll(" ", ""));
+      const chunk = pngChunk("eXIf", bytes);
       const { width, pixels } = await decodePicture(
         Uint8Array.from(encode(raw, [chunk])),
       );
