@@ -28,17 +28,24 @@ trap : HUP INT TERM USR2
 sh cluster/run.sh rank "$@" 3>&-
 code=$?
 echo "signet: rank $SLURM_PROCID ended with code $code" >&3
-[ "$code" != 75 ] || case $(scontrol show job "$job") in
-*JobState=RUNNING*BatchFlag=1*)
-  again=scancel
-  # The next job of a chain goes on by itself.
-  [ "\${SIGNET_JOB:-1}" != "\${SIGNET_JOBS:-1}" ] ||
-    [ ! "$folder/checkpoints/last" -nt "$folder/config.json" ] ||
-    again="scontrol requeue"
-  echo "signet: job $job has lost its coordinator: $again"
-  $again "$job"
-  ;;
-esac
+[ "$code" = 75 ] || exit "$code"
+# A controller that is busy, or starts again, answers a little later.
+for pause in 2 10 30 0; do
+  case $(scontrol show job "$job") in
+  *JobState=RUNNING*" Restarts=\${SLURM_RESTART_COUNT:-0} BatchFlag=1"*)
+    again=scancel
+    # The next job of a chain goes on by itself.
+    [ "\${SIGNET_JOB:-1}" != "\${SIGNET_JOBS:-1}" ] ||
+      [ ! "$folder/checkpoints/last" -nt "$folder/config.json" ] ||
+      again="scontrol requeue"
+    echo "signet: job $job has lost its coordinator: $again"
+    ! $again "$job" || break
+    ;;
+  # Given back by another task, or no batch job.
+  *JobState=*) break ;;
+  esac
+  sleep "$pause"
+done
 exit "$code"`;
 
 /** How a rank ended, in the words of {@linkcode RANK_SCRIPT}. */

@@ -132,11 +132,13 @@ Deno.test("a task whose coordinator is gone gives its job back, once", async () 
     await program("cluster/run.sh", 'exit "$CODE"');
     await program(
       "bin/scontrol",
-      `case "$1" in
-show) printf '   JobState=%s Reason=None\\n   Requeue=1 BatchFlag=%s\\n' "$STATE" "$BATCH" ;;
+      `[ ! -f "busy $1" ] || { rm "busy $1"; exit 1; }
+case "$1" in
+show) printf '   JobState=%s Reason=None\\n   Requeue=1 Restarts=1 BatchFlag=%s Reboot=0\\n' "$STATE" "$BATCH" ;;
 *) echo "scontrol $*" >>calls ;;
 esac`,
     );
+    await program("bin/sleep", 'echo "sleep $*" >>calls');
     await program("bin/scancel", 'echo "scancel $*" >>calls');
     /** Code of the task, what it says to srun, and what it does to the job. */
     const task = async (
@@ -160,8 +162,19 @@ esac`,
     };
     const ended = (code: number) => `signet: rank 3 ended with code ${code}`;
     deepStrictEqual(await task({ CODE: "0" }), [0, ended(0), ""]);
-    const lost = { CODE: "75", STATE: "RUNNING", BATCH: "1" };
-    for (const other of [{ STATE: "COMPLETING" }, { BATCH: "0" }]) {
+    const lost = {
+      CODE: "75",
+      STATE: "RUNNING",
+      BATCH: "1",
+      SLURM_RESTART_COUNT: "1",
+    };
+    const others: Record<string, string>[] = [
+      { STATE: "COMPLETING" },
+      { BATCH: "0" },
+      // The job runs again already.
+      { SLURM_RESTART_COUNT: "0" },
+    ];
+    for (const other of others) {
       deepStrictEqual(
         await task({ ...lost, ...other }),
         [75, ended(75), ""],
@@ -179,6 +192,15 @@ esac`,
     await Deno.utime(`${folder}/run/config.json`, 0, 0);
     await Deno.writeTextFile(last, "teacher-20");
     deepStrictEqual(await task(lost), [75, ended(75), "scontrol requeue 7"]);
+    // The controller is busy.
+    for (const request of ["show", "requeue"]) {
+      await Deno.writeTextFile(`${folder}/busy ${request}`, "");
+    }
+    deepStrictEqual(await task(lost), [
+      75,
+      ended(75),
+      "sleep 2\nsleep 10\nscontrol requeue 7",
+    ]);
     const job = { SIGNET_JOB: "1", SIGNET_JOBS: "2" };
     deepStrictEqual(
       await task({ ...lost, ...job }),

@@ -129,12 +129,23 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
   }
 
   /**
-   * A node loses its power: all that runs on it is killed, its daemons before they
-   * can tell of the end of the others. What they had in memory is gone.
+   * A node loses its power: all that runs on it stops at one moment, and what it had
+   * in memory is gone. One by one, a program's shepherd would tell the controller of
+   * its end, which then ends the step on the other node too.
    */
   async killNode(name: string): Promise<void> {
-    const { daemons, others } = await this.#processes(name);
-    for (const pid of [...daemons, ...others]) kill(pid, "SIGKILL");
+    const stopped = new Set<number>();
+    let more = true;
+    while (more) {
+      const { daemons, others } = await this.#processes(name);
+      const found = new Set([...daemons, ...others]).difference(stopped);
+      more = found.size > 0;
+      for (const pid of found) {
+        kill(pid, "SIGSTOP");
+        stopped.add(pid);
+      }
+    }
+    for (const pid of stopped) kill(pid, "SIGKILL");
     await this.#daemons.get(name)!.status;
     await Deno.remove(`${this.folder}/${name}`, { recursive: true });
     await Deno.mkdir(`${this.folder}/${name}`);
