@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { EnvironmentError, realEnv } from "../../src/env/mod.ts";
 import {
   type NatsServer,
@@ -13,7 +14,7 @@ import type { CallName } from "./sizes.ts";
 import type { LinkName } from "./worlds.ts";
 
 const CALL_SECONDS = 300;
-const PRODUCT = new URL("../../", import.meta.url).pathname;
+const PRODUCT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** What several calls in a row took, over all ranks. */
 export interface Turn {

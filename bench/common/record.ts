@@ -1,7 +1,8 @@
+import { fileURLToPath } from "node:url";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import type { Machine } from "./machine.ts";
 
-const RECORDS = new URL("../records/", import.meta.url).pathname;
+const RECORDS = fileURLToPath(new URL("../records/", import.meta.url));
 
 /** What is kept of a run. */
 export interface RecordOptions {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { EnvironmentError, realEnv } from "../../src/env/mod.ts";
 import type { KernelForm } from "../../src/gpu/mod.ts";
 import {
@@ -7,7 +8,7 @@ import {
 import { Peer } from "../peers/peer.ts";
 
 const CALL_SECONDS = 300;
-const PRODUCT = new URL("../../", import.meta.url).pathname;
+const PRODUCT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Training ranks, each a process, that reach their server at a limited speed. */
 export class Team implements AsyncDisposable {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { TextLineStream } from "../../src/std/streams_text_line_stream.ts";
 import { SignetError } from "../../src/env/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
@@ -15,7 +16,7 @@ export type PeerName = typeof PEERS[number] | typeof MESSAGE_PEERS[number];
 /** Peers on the same adapter; the others are context. */
 export const WEBGPU_PEERS: readonly PeerName[] = ["jax-js", "tfjs"];
 
-const FOLDER = new URL(".", import.meta.url).pathname;
+const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const START_SECONDS = 60;
 
 function commandOf(name: PeerName): [string, string[]] {

@@ -1,4 +1,5 @@
-const BENCH = new URL("../../bench/", import.meta.url).pathname;
+import { fileURLToPath } from "node:url";
+const BENCH = fileURLToPath(new URL("../../bench/", import.meta.url));
 
 /**
  * Measures kernels and steps. The bench is a program of its own, with its own

@@ -1,7 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { EnvironmentError } from "../../src/env/mod.ts";
 
 /** Where set-up puts a server when none is installed. */
-const OWN_TOOL = new URL("../../.tools/bin/nats-server", import.meta.url);
+const OWN_TOOL = fileURLToPath(
+  new URL("../../.tools/bin/nats-server", import.meta.url),
+);
 
 /**
  * Finds a nats-server on the PATH, then in `.tools/bin`.
@@ -10,7 +13,7 @@ const OWN_TOOL = new URL("../../.tools/bin/nats-server", import.meta.url);
  */
 export async function findNatsServer(
   path = Deno.env.get("PATH") ?? "",
-  ownTool = OWN_TOOL.pathname,
+  ownTool = OWN_TOOL,
 ): Promise<string> {
   const candidates = path.split(":").filter((folder) => folder !== "")
     .map((folder) => `${folder}/nats-server`);

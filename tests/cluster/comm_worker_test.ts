@@ -191,26 +191,34 @@ async function withPeer(
   }) => Promise<void>,
 ): Promise<void> {
   await withServer(async (server) => {
-    const script = new URL("comm_worker_rank.ts", import.meta.url).pathname;
     const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", script, server.credentialsFile],
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        "tests/cluster/comm_worker_rank.ts",
+        server.credentialsFile,
+      ],
       stdin: "null",
       stdout: "null",
     }).spawn();
-    const worker = await CommWorker.open({
-      credentials: server.rank,
-      rank: 0,
-      life: newLife(),
-    });
-    const rank = await worker.join({ members: [0, 1] });
-    await test({ server, process, worker, rank });
-    await worker.close();
     try {
-      process.kill("SIGKILL");
-    } catch {
-      // The test has done it.
+      const worker = await CommWorker.open({
+        credentials: server.rank,
+        rank: 0,
+        life: newLife(),
+      });
+      const rank = await worker.join({ members: [0, 1] });
+      await test({ server, process, worker, rank });
+      await worker.close();
+    } finally {
+      try {
+        process.kill("SIGKILL");
+      } catch {
+        // The test has done it.
+      }
+      await process.status;
     }
-    await process.status;
   });
 }
 

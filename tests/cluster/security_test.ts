@@ -73,19 +73,27 @@ async function refused(credentials: Credentials): Promise<void> {
 Deno.test("passwords stand in no process's arguments or environment", async () => {
   await withFolder(async (folder) => {
     await using server = await serverIn(folder);
-    const script = new URL("comm_worker_rank.ts", import.meta.url).pathname;
     const rank = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", script, server.credentialsFile],
+      args: [
+        "run",
+        "-A",
+        "--no-check",
+        "tests/cluster/comm_worker_rank.ts",
+        server.credentialsFile,
+      ],
       stdin: "null",
       stdout: "null",
-      stderr: "null",
     }).spawn();
     await using control = await connectControl(server.coordinator, {
       name: "coordinator",
     });
-    await new Promise((resolve) =>
+    const beat = new Promise((resolve) =>
       control.subscribe(subjectsOf("test").heartbeat, resolve)
     );
+    const lost = rank.status.then(({ code }) => {
+      throw new Error(`the rank ended with code ${code}`);
+    });
+    await Promise.race([beat, lost]);
     const secrets = Object.values(server.users).map(({ password }) => password);
     strictEqual(new Set(secrets).size, 3);
     let seen = 0;

@@ -1,4 +1,5 @@
 import { match, strictEqual } from "node:assert";
+import { pathToFileURL } from "node:url";
 import { command, withTinyRun } from "./train_process.ts";
 
 /** Arguments, exit code, and what stderr must say. */
@@ -119,4 +120,30 @@ Deno.test("train refuses before it starts when folder, data or ranks do not fit"
     strictEqual(weights.code, 2, weights.stderr);
     match(weights.stderr, /^error: .* student\.weights \/no\/such.*\nhint: /);
   });
+});
+
+Deno.test("bench and nats-server are found where the path of the checkout has a blank", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  const checkout = `${folder}/a checkout`;
+  await Deno.symlink(Deno.cwd(), checkout);
+  const output = async (...args: string[]) => {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args,
+    }).output();
+    strictEqual(code, 0, new TextDecoder().decode(stderr));
+    return new TextDecoder().decode(stdout);
+  };
+  const main = `${checkout}/cluster/main.ts`;
+  match(await output("run", "-q", "-P=app", main, "bench", "-h"), /^Usage: /);
+  const binary = pathToFileURL(`${checkout}/cluster/launch/nats_binary.ts`);
+  strictEqual(
+    await output(
+      "eval",
+      "--no-check",
+      `import { findNatsServer } from "${binary}";
+       console.log(await findNatsServer(""));`,
+    ),
+    `${checkout}/.tools/bin/nats-server\n`,
+  );
+  await Deno.remove(folder, { recursive: true });
 });

@@ -1,4 +1,5 @@
 import { deepStrictEqual, ok, rejects } from "node:assert";
+import { fileURLToPath } from "node:url";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { type FileReport, runGolden } from "../../src/golden/mod.ts";
 import { Device, type KernelForm } from "../../src/gpu/mod.ts";
@@ -10,7 +11,7 @@ import {
   writeSafetensors,
 } from "../../src/run/mod.ts";
 
-const FIXTURES = new URL("../fixtures", import.meta.url).pathname;
+const FIXTURES = fileURLToPath(new URL("../fixtures", import.meta.url));
 const FORMS: readonly KernelForm[] = ["register", "tiled"];
 
 /** A folder of copied and changed fixtures that is removed at the end. */

@@ -1,7 +1,10 @@
 import { match, strictEqual } from "node:assert";
+import { fileURLToPath } from "node:url";
 import { writeTinyCifar } from "../helpers/mod.ts";
 
-const PROGRAM = new URL("./out_of_memory_run.ts", import.meta.url).pathname;
+const PROGRAM = fileURLToPath(
+  new URL("./out_of_memory_run.ts", import.meta.url),
+);
 
 Deno.test("runPhase() says what it needs and how to need less when the memory ends", async () => {
   const folder = await Deno.makeTempDir({ prefix: "signet-" });
