@@ -112,8 +112,12 @@ async function exchange(comm: Comm, seed: number, batch: number) {
   strictEqual(sums.every((sum) => sum === 3 * batch + 3), true, "sums");
 }
 
-/** Bytes that the program holds, after a collection. */
+/**
+ * Bytes that the program holds. A collection leaves the memory of array buffers to a
+ * thread that frees it by and by; the next one waits for that.
+ */
 function held(): { heap: number; rss: number } {
+  gc?.();
   gc?.();
   const { heapUsed, external, rss } = Deno.memoryUsage();
   return { heap: heapUsed + external, rss };

@@ -25,6 +25,8 @@ for (const bytes of Deno.args.map(Number)) {
   const buffers = world.ranks.map((rank) => rank.allocate(bytes / 4));
   let garbage = 0;
   for (let call = 0; call < WARM_UP + CALLS; call++) {
+    // The second one waits until what the first one has found is freed.
+    gc();
     gc();
     const before = held();
     await Promise.all(
