@@ -51,7 +51,7 @@ export function answerCollapse(
   }
   model.parameters.writeAll(best.values);
   optimizer.average?.writeAll(best.values);
-  optimizer.reset();
+  optimizer.restart(step);
   say(`back to the weights of step ${best.step}, and ${raised}`);
   return undefined;
 }

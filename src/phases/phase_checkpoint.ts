@@ -36,6 +36,8 @@ interface StoredState {
   seconds: number;
   figures: unknown;
   recipe: unknown;
+  /** The optimizer's; absent in older checkpoints. */
+  began?: number;
   lossScale: number[] | null;
   best: { step: number; accuracy: number; loss: number } | null;
   waited: number;
@@ -85,6 +87,7 @@ export async function savePhase(
       seconds,
       figures: figures.save(),
       recipe: recipeState,
+      began: optimizer.began,
       lossScale: await optimizer.lossScale?.save() ?? null,
       best: best
         ? { step: best.step, accuracy: best.accuracy, loss: best.loss }
@@ -155,6 +158,7 @@ export async function resumePhase(
   recipe.step.restoreMissing(fromMissingParts(parts.missing));
   figures.restore(state.figures);
   recipe.restore(state.recipe);
+  optimizer.began = state.began ?? 0;
   if (state.lossScale) optimizer.lossScale?.restore(state.lossScale);
   log("info", `resumed phase ${phase} after step ${step}`);
   const best = state.best && parts.best

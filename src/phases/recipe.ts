@@ -180,21 +180,13 @@ export async function recordUpdate(
   await step.finish(optimizer.norm);
 }
 
-/** Steps since training began, or began anew. */
-export function stepInCycle(
-  { cycle }: Pick<Recipe, "cycle">,
-  step: number,
-): number {
-  return cycle === undefined ? step : step % cycle;
-}
-
 /** What the learning rate is a function of. */
 type Scheduled = Pick<Recipe, "schedule" | "learningRate" | "steps" | "cycle">;
 
 /** Learning rate at a step, from 0. No warm-up takes more than a fourth of the steps. */
 export function learningRateAt(recipe: Scheduled, globalStep: number): number {
   const { schedule, learningRate: base, cycle } = recipe;
-  const step = stepInCycle(recipe, globalStep);
+  const step = cycle === undefined ? globalStep : globalStep % cycle;
   const steps = Math.min(recipe.steps, cycle ?? recipe.steps);
   const warmupSteps = Math.min(schedule.warmupSteps, Math.floor(steps / 4));
   // The first step of a warm-up learns too.

@@ -235,7 +235,7 @@ export async function selfTrainRecipe(
         if (begins && first) {
           model.parameters.writeAll(first);
           optimizer.average?.writeAll(first);
-          optimizer.reset();
+          optimizer.restart(index);
         }
       }
       const { indices, pseudoLabels } = unlabelled.draw(

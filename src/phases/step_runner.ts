@@ -1,6 +1,6 @@
 import type { StepValues } from "../training/mod.ts";
 import { type Context, STREAMS } from "./context.ts";
-import { learningRateAt, type Recipe, stepInCycle } from "./recipe.ts";
+import { learningRateAt, type Recipe } from "./recipe.ts";
 
 /** What {@linkcode StepRunner} does otherwise than by default. */
 export interface StepRunnerOptions {
@@ -89,7 +89,7 @@ export class StepRunner {
       stream: STREAMS[phase],
       step,
       learningRate: learningRate(step),
-      ...optimizer.corrections(stepInCycle(this.#recipe, step)),
+      ...optimizer.corrections(step),
       emaDecay,
     };
   }

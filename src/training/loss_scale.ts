@@ -19,7 +19,7 @@ const LARGEST = 2 ** 24;
  * so all skip the same steps.
  */
 export class LossScale {
-  /** `[4]`: scale, good steps in a row, skipped steps, 0. */
+  /** `[4]`: scale, good steps in a row, steps that bias corrections do not count, 0. */
   readonly state: Tensor;
   readonly rule: LossScaleRule;
   /** The step's values, with bias corrections that do not count skipped steps: see `biasCorrections`. */
@@ -64,6 +64,11 @@ export class LossScale {
     const output = program.scratch(input.shape, type);
     cast(program, { input, output, factor: this.state });
     return output;
+  }
+
+  /** Bias corrections count from this step on; the scale stays. */
+  restart(step: number): void {
+    this.#device.write(this.state, new Float32Array([step]), 2);
   }
 
   async save(): Promise<number[]> {

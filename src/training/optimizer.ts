@@ -45,6 +45,8 @@ export class Optimizer {
   readonly lossScale: LossScale | undefined;
   /** Moving average of the parameters. */
   readonly average: ParameterSet | undefined;
+  /** The step at which training began, or began anew: part of a checkpoint. */
+  began = 0;
   readonly #moments: readonly ParameterSet[];
   readonly #segments: readonly Segment[];
   readonly #trained: readonly number[];
@@ -116,9 +118,11 @@ export class Optimizer {
     };
   }
 
-  /** Forgets the gradients so far. */
-  reset(): void {
+  /** Begins anew before a step: forgets the gradients so far. */
+  restart(step: number): void {
     for (const set of this.#moments) set.clear();
+    this.began = step;
+    this.lossScale?.restart(step);
   }
 
   /** Whether this segment learns. */
@@ -206,9 +210,10 @@ export class Optimizer {
 
   /** The bias corrections of AdamW at step `step` (from 0), if none was skipped. */
   corrections(step: number): { correction1: number; correction2: number } {
+    const taken = step + 1 - this.began;
     return {
-      correction1: 1 - this.options.beta1 ** (step + 1),
-      correction2: 1 - this.options.beta2 ** (step + 1),
+      correction1: 1 - this.options.beta1 ** taken,
+      correction2: 1 - this.options.beta2 ** taken,
     };
   }
 

@@ -174,11 +174,14 @@ Deno.test("runPhase() gives the same losses on 1 and 3 ranks with every method o
         ok(rounds === 0 || new Set(rates).size <= rounds, `${name}: ${rates}`);
         if (!STATEFUL.includes(name)) return;
         const again = { ranks: 1, selfTrain };
-        await train({ ...again, stopAfter: 3 });
-        const resumed = await train({ ...again, resume: true });
-        deepStrictEqual(losses(resumed), losses(one), `${name}, resumed`);
         ok(one.model !== undefined, name);
-        deepStrictEqual(resumed.model, one.model, name);
+        // Between rounds, where there are two, and after a step of the second one.
+        for (const stopAfter of rounds > 0 ? [3, 4] : [3]) {
+          await train({ ...again, stopAfter });
+          const resumed = await train({ ...again, resume: true });
+          deepStrictEqual(losses(resumed), losses(one), `${name}, resumed`);
+          deepStrictEqual(resumed.model, one.model, name);
+        }
         const split = await train({ ...again, microBatch: 5 });
         assertClose(
           losses(split),
@@ -218,6 +221,17 @@ Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', 
       deepStrictEqual(summary.steps, 4);
       match(warnings.join("\n"), /back to the weights of step 0/);
       deepStrictEqual(summary.collapses, 2);
+    });
+    await t.step("a phase that was rolled back resumes", async () => {
+      const selfTrain = {
+        threshold: 0,
+        guard: { ...guard, attempts: 9, answer: "rollback" },
+      };
+      const whole = await train({ ranks: 1, selfTrain });
+      ok(whole.model !== undefined);
+      await train({ ranks: 1, selfTrain, stopAfter: 3 });
+      const resumed = await train({ ranks: 1, selfTrain, resume: true });
+      deepStrictEqual(losses(resumed), losses(whole));
     });
     await t.step(
       "targets of a consistency loss are watched, and need more confidence then",

@@ -30,7 +30,7 @@ Deno.test("biasCorrections() equals 1 - beta^t over the steps that were taken", 
   }
 });
 
-Deno.test("Optimizer updates after skipped steps as if they had not been", async () => {
+Deno.test("Optimizer updates after skipped steps, and when it begins anew, as in its first step", async (t) => {
   using device = await Device.open();
   const segments = vitSegments({
     image: 8,
@@ -46,8 +46,14 @@ Deno.test("Optimizer updates after skipped steps as if they had not been", async
   const values = segments.map(({ length }) =>
     Float32Array.from({ length }, () => next() - 0.5)
   );
-  /** Weights after a step, with so many before it that overflow. */
-  const run = async (overflows: number) => {
+  /** Weights after a step, with so many before it that overflow or are forgotten. */
+  const run = async (
+    { wire, overflows = 0, forgotten = 0 }: {
+      wire: "f32" | "f16";
+      overflows?: number;
+      forgotten?: number;
+    },
+  ) => {
     using parameters = new ParameterSet(device, segments, "parameters");
     using gradients = new ParameterSet(device, segments, "gradients");
     using optimizer = new Optimizer(device, parameters, {
@@ -60,16 +66,22 @@ Deno.test("Optimizer updates after skipped steps as if they had not been", async
       clipNorm: 0,
       layerDecay: 1,
       ema: 0,
-      wire: "f16",
+      wire,
       // At the last step the scale is 1 whatever came before.
       lossScale: { initial: 2 ** overflows, growthInterval: 100 },
     });
     const step = new StepUniform(device);
-    parameters.tensors.forEach((tensor, i) => device.write(tensor, values[i]!));
-    for (let index = 0; index <= overflows; index++) {
+    const before = overflows + forgotten;
+    for (let index = 0; index <= before; index++) {
+      if (index === forgotten) {
+        parameters.tensors.forEach((tensor, i) =>
+          device.write(tensor, values[i]!)
+        );
+        if (forgotten > 0) optimizer.restart(index);
+      }
       gradients.tensors.forEach((tensor, i) => {
         const gradient = values[i]!.map((value) => value ** 2);
-        if (index < overflows) gradient[0] = Infinity;
+        if (index >= forgotten && index < before) gradient[0] = Infinity;
         device.write(tensor, gradient);
       });
       step.write({
@@ -91,7 +103,17 @@ Deno.test("Optimizer updates after skipped steps as if they had not been", async
     step.tensor.buffer.destroy();
     return result;
   };
-  const straight = await run(0);
-  deepStrictEqual(await run(3), straight);
-  ok(straight[0]!.some((value, i) => value !== values[0]![i]));
+  for (const wire of ["f32", "f16"] as const) {
+    await t.step(wire, async () => {
+      const straight = await run({ wire });
+      deepStrictEqual(await run({ wire, forgotten: 4 }), straight);
+      ok(straight[0]!.some((value, i) => value !== values[0]![i]));
+      if (wire === "f32") return;
+      deepStrictEqual(await run({ wire, overflows: 3 }), straight);
+      deepStrictEqual(
+        await run({ wire, overflows: 2, forgotten: 5 }),
+        straight,
+      );
+    });
+  }
 });
