@@ -11,6 +11,8 @@ export class SlurmCluster implements AsyncDisposable {
   readonly env: Record<string, string>;
   readonly #root: string;
   readonly #daemons = new Map<string, Deno.ChildProcess>();
+  /** Those of them that do not run. */
+  readonly #ended = new Set<string>();
 
   private constructor(folder: string, root: string) {
     this.folder = folder;
@@ -51,6 +53,7 @@ export class SlurmCluster implements AsyncDisposable {
       crypto.getRandomValues(new Uint8Array(128)),
       { mode: 0o600 },
     );
+    await Deno.symlink(this.#root, `${folder}/root`);
     await Deno.writeTextFile(`${folder}/slurm.conf`, this.#configuration());
     await Deno.writeTextFile(`${folder}/cgroup.conf`, CGROUPS);
     // deno-fmt-ignore
@@ -65,12 +68,16 @@ export class SlurmCluster implements AsyncDisposable {
     this.#daemon("controller", "slurmctld-wlm", ["-D"]);
     this.startNode("n1");
     this.startNode("n2");
-    await until(
-      "two idle nodes",
-      async () =>
-        (await this.run("sinfo", "-h", "-o", "%t %D").catch(() => "")) ===
-          "idle 2",
-    );
+    await this.#untilIdle();
+  }
+
+  async #untilIdle(): Promise<void> {
+    await until("two idle nodes", async () => {
+      ok(this.#ended.size === 0, `these have ended: ${[...this.#ended]}`);
+      const nodes = await this.run("sinfo", "-h", "-o", "%t %D")
+        .catch(() => "");
+      return nodes === "idle 2";
+    });
   }
 
   #configuration(): string {
@@ -85,7 +92,7 @@ SlurmUser=${user}
 SlurmdUser=${user}
 AuthType=auth/munge
 AuthInfo=socket=${folder}/munge.socket
-PluginDir=${this.#root}/usr/lib/x86_64-linux-gnu/slurm-wlm
+PluginDir=${folder}/root/usr/lib/x86_64-linux-gnu/slurm-wlm
 SlurmctldPort=${controller}
 StateSaveLocation=${folder}/ctld
 SlurmdSpoolDir=${folder}/%n
@@ -121,6 +128,8 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
       stderr: "null",
     }).spawn();
     this.#daemons.set(key, child);
+    this.#ended.delete(key);
+    child.status.then(() => this.#ended.add(key));
   }
 
   startNode(name: string): void {
@@ -134,11 +143,18 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
    * its end, which then ends the step on the other node too.
    */
   async killNode(name: string): Promise<void> {
+    await this.#kill(name);
+    await this.#daemons.get(name)!.status;
+    await Deno.remove(`${this.folder}/${name}`, { recursive: true });
+    await Deno.mkdir(`${this.folder}/${name}`);
+  }
+
+  /** Stops all processes of a node, or of the cluster, and then kills them. */
+  async #kill(node = ""): Promise<void> {
     const stopped = new Set<number>();
     let more = true;
     while (more) {
-      const { daemons, others } = await this.#processes(name);
-      const found = new Set([...daemons, ...others]).difference(stopped);
+      const found = new Set(await this.#processes(node)).difference(stopped);
       more = found.size > 0;
       for (const pid of found) {
         kill(pid, "SIGSTOP");
@@ -146,9 +162,15 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
       }
     }
     for (const pid of stopped) kill(pid, "SIGKILL");
-    await this.#daemons.get(name)!.status;
-    await Deno.remove(`${this.folder}/${name}`, { recursive: true });
-    await Deno.mkdir(`${this.folder}/${name}`);
+  }
+
+  /** Without jobs and with both nodes, whatever has happened. */
+  async recover(): Promise<void> {
+    await this.run("scancel", "--partition=main");
+    for (const node of ["n1", "n2"]) {
+      if (this.#ended.has(node)) this.startNode(node);
+    }
+    await this.#untilIdle();
   }
 
   /** As SLURM finds out by itself, minutes later. */
@@ -163,13 +185,11 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
   }
 
   /**
-   * Processes of this cluster, or of one of its nodes: the daemons of nodes and of
-   * their steps, known by the log that they write, and all that was started.
+   * Processes of this cluster, or of one of its nodes: all that was started, and the
+   * daemons of nodes and of their steps, known by the log that they write.
    */
-  async #processes(
-    node = "",
-  ): Promise<{ daemons: number[]; others: number[] }> {
-    const found = { daemons: [] as number[], others: [] as number[] };
+  async #processes(node = ""): Promise<number[]> {
+    const found: number[] = [];
     const log = `${this.folder}/log/slurmd-${node}`;
     for await (const { name } of Deno.readDir("/proc")) {
       if (!/^\d+$/.test(name)) continue;
@@ -177,12 +197,10 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
         .catch(() => "");
       const set = variables.split("\0");
       if (
-        set.includes(`SLURM_CONF=${this.env.SLURM_CONF}`) &&
-        (node === "" || set.includes(`SLURMD_NODENAME=${node}`))
-      ) found.others.push(Number(name));
-      else if ((await filesOf(name)).some((file) => file.startsWith(log))) {
-        found.daemons.push(Number(name));
-      }
+        (set.includes(`SLURM_CONF=${this.env.SLURM_CONF}`) &&
+          (node === "" || set.includes(`SLURMD_NODENAME=${node}`))) ||
+        (await filesOf(name)).some((file) => file.startsWith(log))
+      ) found.push(Number(name));
     }
     return found;
   }
@@ -221,18 +239,11 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const name of ["controller", "n1", "n2", "munge"]) {
-      const daemon = this.#daemons.get(name);
-      if (daemon === undefined) continue;
-      try {
-        daemon.kill("SIGKILL");
-      } catch {
-        // It has ended.
-      }
-      await daemon.status;
-    }
-    const { daemons, others } = await this.#processes();
-    for (const pid of [...daemons, ...others]) kill(pid, "SIGKILL");
+    await this.#kill();
+    await until(
+      "the end of all processes",
+      async () => (await this.#processes()).length === 0,
+    );
     await Deno.remove(this.folder, { recursive: true });
   }
 }
@@ -278,14 +289,22 @@ function kill(pid: number, signal: Deno.Signal): void {
   }
 }
 
+/**
+ * Ports that nobody listens on, below those that the system gives to connections and
+ * servers: they stay free until a daemon, which may start again, takes them.
+ */
 export function freePorts(count: number): number[] {
-  const listeners = Array.from(
-    { length: count },
-    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
-  );
-  const ports = listeners.map(({ addr }) => (addr as Deno.NetAddr).port);
-  for (const listener of listeners) listener.close();
-  return ports;
+  const found = new Set<number>();
+  while (found.size < count) {
+    const port = 10_000 + Math.floor(20_000 * Math.random());
+    try {
+      Deno.listen({ port }).close();
+      found.add(port);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  return [...found];
 }
 
 /** Folder of the unpacked packages. */
