@@ -54,13 +54,15 @@ export function decideShipped(phases: Summaries): Verdict {
     : chain;
 }
 
-/** Of ST-Class and what self-training made of it. */
+/** Of ST-Class, or what distillation made a classifier, and what self-training made of it. */
 function chooseOfChain(phases: Summaries): Verdict {
   const { classify, selfTrain, baseline } = phases;
   if (selfTrain === undefined) {
+    const phase = (["classify", "distill"] as const)
+      .find((name) => phases[name]?.test_accuracy !== undefined);
     return {
-      phase: classify ? "classify" : undefined,
-      reason: classify
+      phase,
+      reason: phase
         ? "no self-training in this run"
         : "no phase trained a classifier",
     };

@@ -17,9 +17,11 @@ Deno.test("decideShipped() chooses by validation and never by the test split", (
 
 Deno.test("decideShipped() never ships a model below the baseline on validation", () => {
   for (
-    const chain of [{ classify: CLASSIFY, selfTrain: SELF }, {
-      classify: CLASSIFY,
-    }]
+    const chain of [
+      { classify: CLASSIFY, selfTrain: SELF },
+      { classify: CLASSIFY },
+      { distill: CLASSIFY },
+    ]
   ) {
     const { phase, reason } = decideShipped({
       ...chain,
@@ -57,6 +59,14 @@ Deno.test("decideShipped() falls back to what the run trained", () => {
     [{ baseline: BASELINE }, "baseline", /no other phase/],
     [{ teacher: { test_accuracy: 0.9 } }, "teacher", /no self-training/],
     [{ distill: {} }, undefined, /no phase trained/],
+    [{ distill: {}, baseline: BASELINE }, "baseline", /no other phase/],
+    // Distillation alone, with a loss that trains the student's heads.
+    [
+      { teacher: { test_accuracy: 0.9 }, distill: CLASSIFY },
+      "distill",
+      /no self-training/,
+    ],
+    [{ distill: CLASSIFY, baseline: BASELINE }, "distill", /no self-training/],
   ] as const;
   for (const [phases, expected, why] of cases) {
     const { phase, reason } = decideShipped(phases);
