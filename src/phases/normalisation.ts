@@ -30,11 +30,9 @@ export function normalisationOf(
     { length: 3 },
     (_, c) => sums[channels === 1 ? 0 : c]! / count,
   );
+  // Of one colour alone rounding may leave less than nothing.
   const deviation = mean.map((m, c) =>
-    Math.max(
-      1e-3,
-      Math.sqrt(squares[channels === 1 ? 0 : c]! / count - m * m),
-    )
+    Math.sqrt(Math.max(1e-6, squares[channels === 1 ? 0 : c]! / count - m * m))
   );
   return { kind: "constant", mean, deviation };
 }
