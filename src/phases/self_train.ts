@@ -60,7 +60,7 @@ export async function selfTrainRecipe(
   const { ranges } = batch;
   const labeller = method.ownLabels ? model : evaluated;
   const unlabelled = new Unlabelled(context, method, [
-    { model: labeller, normalisation: context.studentInput, feature },
+    { model: evaluated, normalisation: context.studentInput, feature },
     ...voters,
   ]);
   const { rule } = unlabelled;

@@ -261,9 +261,17 @@ Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', 
       },
     );
     await t.step("a start below the bound is not trained", async () => {
-      const { summary, lines } = await run({
+      const pi = { method: "pi-model", emaDecay: 1 - 1e-7 };
+      const { summary, lines, table } = await run({
+        ...pi,
         guard: { ...guard, startAccuracy: 1 },
       });
+      // An average that hardly moves is shipped, so its labels are in the table,
+      // not those of the student that learned.
+      const trained = await run({ ...pi, guard: { ...guard, window: 99 } });
+      const labels = ({ table }: Pick<Trained, "table">) =>
+        table.slice(1).map((line) => line.split(",").slice(0, 5).join());
+      deepStrictEqual(labels(trained), labels({ table }));
       deepStrictEqual([summary.steps, summary.best_step, lines.length], [
         0,
         0,
