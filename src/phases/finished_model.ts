@@ -4,6 +4,7 @@ import { loadCheckpoint } from "../run/mod.ts";
 import { type Context, createModel } from "./context.ts";
 import type { PhaseName } from "./engine.ts";
 import { fromTensorMap } from "./stored_values.ts";
+import { sectionOf } from "./teachers.ts";
 
 /** The result of a finished phase, or first weights where it is made up. */
 export async function finishedModel(
@@ -23,7 +24,7 @@ export async function finishedModel(
   if (checkpoint === undefined) {
     throw new SignetError(
       `Cannot start from phase ${phase}: ${runFolder} has no checkpoint of it`,
-      { hint: `run with phases.${phase}.enabled=true` },
+      { hint: `run with phases.${sectionOf(phase)}.enabled=true` },
     );
   }
   const model = createModel(device, config, 0, precision);

@@ -2,6 +2,7 @@ import { SignetError } from "../env/mod.ts";
 import type { FinishedStep } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 import type { Recipe } from "./recipe.ts";
+import { sectionOf } from "./teachers.ts";
 
 /** Training met a value that is not finite. */
 export class NumericError extends SignetError {
@@ -38,8 +39,9 @@ export function guardStep(
       metrics.get("gradientNorm")
     }; the parameters are still those of step ${step}`,
     {
-      hint:
-        `lower phases.${phase}.optimizer.learningRate or set clipNorm, then --resume auto`,
+      hint: `lower phases.${
+        sectionOf(phase)
+      }.optimizer.learningRate or set clipNorm, then --resume auto`,
     },
   );
 }

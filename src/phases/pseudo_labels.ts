@@ -46,6 +46,8 @@ export class Unlabelled {
   readonly #provenance: Provenance;
   #sampler: Sampler;
   #table: RoundTable | undefined;
+  /** Share of the images that it keeps. */
+  #kept = 0;
   /** The table as a checkpoint holds it: made once, since a state is kept in every step. */
   #stored: StoredTable | undefined;
   /** Positions in the pool of the current global batch. */
@@ -123,7 +125,7 @@ export class Unlabelled {
     }
     if (table === undefined) return { indices };
     const labels = tableRows(table, rows, this.#classes);
-    const rate = new Set(table.kept).size / this.#pool.length;
+    const rate = this.#kept;
     this.#provenance.note(this.#place, this.#drawn, labels);
     this.guard.note(this.#place.step, labels, rate);
     const { accuracy } = this.#figures(labels);
@@ -185,7 +187,7 @@ export class Unlabelled {
     this.#useTable(table);
     this.#context.log("info", "pseudo-labels of a round", {
       round,
-      kept: new Set(table.kept).size,
+      kept: Math.round(this.#kept * this.#pool.length),
       of: this.#pool.length,
     });
     return true;
@@ -246,6 +248,7 @@ export class Unlabelled {
   #useTable(table: RoundTable): void {
     this.#table = table;
     this.#stored = storeTable(table);
+    this.#kept = new Set(table.kept).size / this.#pool.length;
     // Of an empty table nothing is drawn.
     if (table.kept.length === 0) return;
     this.#sampler = this.#samplerOf(table.kept.length, table.round);
