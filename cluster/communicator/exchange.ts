@@ -14,7 +14,7 @@ import { nameOf, type Operation } from "./operation.ts";
 import { PURPOSE } from "./purpose.ts";
 import { ScratchPool } from "./scratch_pool.ts";
 import { Transport, type TransportCounts } from "./transport.ts";
-import { ROOM, WaitingRoom } from "./waiting_room.ts";
+import { ROOM, type Spot, WaitingRoom } from "./waiting_room.ts";
 import { Watch } from "./watch.ts";
 
 export interface ExchangeOptions {
@@ -144,7 +144,7 @@ export class Exchange {
       post: (to, parcel) => this.#transport.post(to, parcel),
     });
     this.#contexts.set(id, context);
-    for (const { head, payload } of this.#room.take(`${id}`)) {
+    for (const { head, payload } of this.#room.take(messagesOf(id))) {
       context.onMessage(context.placeOf(head.from)!, head, payload);
     }
     return context;
@@ -157,6 +157,7 @@ export class Exchange {
       if (its === context) this.#running.delete(operation);
     }
     this.#contexts.delete(context.id);
+    this.#room.dropAll(`${context.id}:`);
     this.#released.set(context.id, context.entered);
     this.#watch.forget(context);
   }
@@ -170,13 +171,13 @@ export class Exchange {
   run<T>(context: Context, call: Call<T>): Promise<T> {
     const failure = this.#failure ?? context.failure;
     if (failure !== undefined) return Promise.reject(failure);
-    const key = `${context.id}:${context.entered + 1}:`;
+    const name = callName(context.id, context.entered + 1);
     const operation: Operation<T> = context.enter(call, {
       pool: this.#pool,
       alone: () => this.#running.size === 1,
       early: (from, step) => {
-        const name = nameOf(context.members[from]!, step);
-        const entries = this.#room.take(key + name);
+        const message = nameOf(context.members[from]!, step);
+        const entries = this.#room.take({ call: name, message });
         for (const { head } of entries) this.#transport.renewCredit(head.from);
         // What belongs to another call is of no use here.
         return entries.filter(({ head }) =>
@@ -185,6 +186,8 @@ export class Exchange {
       },
       finished: (operation) => {
         this.#running.delete(operation);
+        // Word that nobody had to wait for.
+        this.#room.drop(name);
         this.#watch.finished();
       },
       failed: (error) =>
@@ -246,7 +249,8 @@ export class Exchange {
     if (context?.failure !== undefined) return true;
     if (head.purpose !== PURPOSE.call && head.purpose !== PURPOSE.ready) {
       if (context === undefined) {
-        return this.#room.keep(`${head.context}`, head, payload, ROOM);
+        const messages = messagesOf(head.context);
+        return this.#room.keep(messages, { head, payload }, ROOM);
       }
       this.#attempt(() => context.onMessage(from!, head, payload));
       return true;
@@ -264,11 +268,13 @@ export class Exchange {
         if (taken !== false) return true;
       }
     }
-    const name = nameOf(head.from, isReady ? "ready" : head.step);
-    const key = `${head.context}:${head.operation}:`;
+    const spot = {
+      call: callName(head.context, head.operation),
+      message: nameOf(head.from, isReady ? "ready" : head.step),
+    };
     const isEarly = head.operation > (context?.entered ?? 0);
     const room = isEarly ? ROOM : ROOM_WITHIN_CALLS;
-    if (!this.#room.keep(key + name, head, payload, room)) return false;
+    if (!this.#room.keep(spot, { head, payload }, room)) return false;
     if (isEarly) this.#check.keep(head);
     return true;
   }
@@ -335,4 +341,17 @@ export class Exchange {
       this.#watch.checkMessages(context);
     }
   }
+}
+
+/** A call's name in the waiting room. */
+function callName(
+  context: number,
+  operation: number | "messages",
+): string {
+  return `${context}:${operation}`;
+}
+
+/** Where messages from rank to rank wait for their communicator. */
+function messagesOf(context: number): Spot {
+  return { call: callName(context, "messages"), message: "" };
 }

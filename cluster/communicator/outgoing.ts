@@ -21,7 +21,8 @@ interface Sending {
   movedAt: number;
   timeoutMs: number;
   end: PromiseWithResolvers<void>;
-  unarrived: number;
+  /** What the receiver does not have yet, once it has taken the message. */
+  readonly unarrived: Set<Parcel>;
 }
 
 /** Why a send did not end in time. */
@@ -70,7 +71,7 @@ export class Outgoing {
       movedAt: this.#options.now(),
       timeoutMs,
       end: Promise.withResolvers<void>(),
-      unarrived: 0,
+      unarrived: new Set(),
     };
     this.#moving.add(sending);
     if (isEager) {
@@ -144,24 +145,32 @@ export class Outgoing {
     segment: number,
     payload: Uint8Array,
   ): void {
-    sending.unarrived++;
-    this.#options.post(sending.to, {
+    const parcel: Parcel = {
       ...this.#head(sending, purpose, code),
       segment,
       payload,
       arrived: () => {
         sending.movedAt = this.#options.now();
-        if (--sending.unarrived > 0) return;
+        sending.unarrived.delete(parcel);
+        if (sending.unarrived.size > 0) return;
         this.#moving.delete(sending);
         sending.end.resolve();
       },
-    });
+    };
+    sending.unarrived.add(parcel);
+    this.#options.post(sending.to, parcel);
   }
 
-  /** The wait ends and the caller's memory is free; an offer still stands. */
+  /**
+   * The wait ends and the caller's memory is free; an offer still stands, and what
+   * is on its way still arrives.
+   */
   #giveUp(sending: Sending, error: unknown): void {
     if (this.#offered.has(keyOf(sending.to, sending.number))) {
       sending.bytes = new Uint8Array(sending.bytes);
+    }
+    for (const parcel of sending.unarrived) {
+      parcel.payload = new Uint8Array(parcel.payload);
     }
     this.#moving.delete(sending);
     sending.end.reject(error);

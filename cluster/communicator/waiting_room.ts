@@ -10,9 +10,15 @@ export interface Entry {
   payload: Uint8Array;
 }
 
+/** Where data waits: for a call, and for one of its messages. */
+export interface Spot {
+  call: string;
+  message: string;
+}
+
 /** Data that has come before this rank asked for it, under names of its owners' choice. */
 export class WaitingRoom {
-  readonly #entries = new Map<string, Entry[]>();
+  readonly #calls = new Map<string, Map<string, Entry[]>>();
   readonly #bytes: number[] = [];
 
   /** Bytes that wait here from one sender. */
@@ -22,31 +28,52 @@ export class WaitingRoom {
 
   /** Keeps a copy, unless the sender's would be more than `room` bytes then. */
   keep(
-    name: string,
-    head: FrameHead,
-    payload: Uint8Array,
+    { call, message }: Spot,
+    { head, payload }: Entry,
     room: number,
   ): boolean {
     const bytes = this.bytesFrom(head.from) + payload.length + ENTRY_BYTES;
     if (bytes > room) return false;
     this.#bytes[head.from] = bytes;
+    const messages = this.#calls.get(call) ?? new Map<string, Entry[]>();
+    this.#calls.set(call, messages);
     const entry = { head, payload: new Uint8Array(payload) };
-    const entries = this.#entries.get(name);
-    if (entries === undefined) this.#entries.set(name, [entry]);
+    const entries = messages.get(message);
+    if (entries === undefined) messages.set(message, [entry]);
     else entries.push(entry);
     return true;
   }
 
-  /** Takes out what waits under a name. */
-  take(name: string): readonly Entry[] {
-    const entries = this.#entries.get(name);
+  /** Takes out what waits of a message. */
+  take({ call, message }: Spot): readonly Entry[] {
+    const messages = this.#calls.get(call);
+    const entries = messages?.get(message);
     if (entries === undefined) return NONE;
-    this.#entries.delete(name);
+    messages!.delete(message);
+    if (messages!.size === 0) this.#calls.delete(call);
+    this.#leave(entries);
+    return entries;
+  }
+
+  /** Drops what waits for a call that is over. */
+  drop(call: string): void {
+    const messages = this.#calls.get(call);
+    this.#calls.delete(call);
+    for (const entries of messages?.values() ?? NONE) this.#leave(entries);
+  }
+
+  /** Drops what waits for all calls whose names begin so. */
+  dropAll(prefix: string): void {
+    for (const call of [...this.#calls.keys()]) {
+      if (call.startsWith(prefix)) this.drop(call);
+    }
+  }
+
+  #leave(entries: readonly Entry[]): void {
     for (const { head, payload } of entries) {
       this.#bytes[head.from]! -= payload.length + ENTRY_BYTES;
     }
-    return entries;
   }
 }
 
-const NONE: readonly Entry[] = [];
+const NONE: readonly never[] = [];

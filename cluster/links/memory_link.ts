@@ -13,8 +13,8 @@ export interface MemoryNetworkOptions {
   size: number;
   timers: Timers;
   maxFrame?: number;
-  /** Decides about a frame of `bytes` bytes; by default each arrives at once. */
-  fate?: (from: number, to: number, bytes: number) => Fate;
+  /** Decides about a frame; by default each arrives at once. */
+  fate?: (from: number, to: number, frame: Uint8Array) => Fate;
 }
 
 const PROMPT: Fate = { arrivals: [0] };
@@ -61,19 +61,19 @@ export class MemoryNetwork {
   }
 
   #send(from: number, to: number, head: Uint8Array, body: Uint8Array): void {
-    const bytes = new Uint8Array(head.length + body.length);
-    bytes.set(head);
-    bytes.set(body, head.length);
-    const { arrivals, flipBit } =
-      this.#options.fate?.(from, to, bytes.length) ?? PROMPT;
+    const frame = new Uint8Array(head.length + body.length);
+    frame.set(head);
+    frame.set(body, head.length);
+    const { arrivals, flipBit } = this.#options.fate?.(from, to, frame) ??
+      PROMPT;
     if (flipBit !== undefined) {
-      const at = (flipBit >>> 3) % bytes.length;
-      bytes[at]! ^= 1 << (flipBit & 7);
+      const at = (flipBit >>> 3) % frame.length;
+      frame[at]! ^= 1 << (flipBit & 7);
     }
     for (const delay of arrivals) {
       const cancel = this.#options.timers.after(delay, () => {
         this.#cancels.delete(cancel);
-        this.#receivers[to]?.onFrame(bytes);
+        this.#receivers[to]?.onFrame(frame);
       });
       this.#cancels.add(cancel);
     }

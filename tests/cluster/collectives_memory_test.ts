@@ -17,7 +17,7 @@ interface Options {
   late?: number;
   time?: VirtualTime;
   segmentBytes?: number;
-  fate?: (from: number, to: number, bytes: number) => Fate;
+  fate?: (from: number, to: number, frame: Uint8Array) => Fate;
   onWarning?: (rank: number, wait: Wait) => void;
 }
 
@@ -121,8 +121,8 @@ Deno.test("Communicator keeps at most 4 MB on the way when a rank is late", asyn
   let most = 0;
   const world = openWorld({
     size: 2,
-    fate: (from, _to, bytes) => {
-      if (from === 0) onTheWay += bytes;
+    fate: (from, _to, { length }) => {
+      if (from === 0) onTheWay += length;
       else onTheWay = 0;
       most = Math.max(most, onTheWay);
       return { arrivals: [1] };

@@ -152,6 +152,28 @@ Deno.test("Comm.send() of a long message fails when nobody receives it; a later 
   await world.close();
 });
 
+Deno.test("Comm.send() whose time ends on the way delivers what it was given, whatever its memory is used for then", async () => {
+  let cut = true;
+  const world = openMemoryWorld({
+    size: 2,
+    fate: (_from, _to, { length }) => ({
+      arrivals: cut && length > 100_000 ? [] : [1],
+    }),
+  });
+  const [a, b] = world.comms;
+  const data = f32(50_000).fill(3);
+  const receiving = b!.recv<Float32Array>();
+  await rejects(
+    world.until(a!.send(data, { to: 1, timeoutMs: 500 })),
+    /rank 1 has not received it/,
+  );
+  data.fill(0);
+  cut = false;
+  const { data: got } = await world.until(receiving);
+  ok(got.every((value) => value === 3));
+  await world.close();
+});
+
 Deno.test("Comm.send() lets collectives pass while a long message waits", async () => {
   const world = openMemoryWorld({ size: 2 });
   const [a, b] = world.comms;

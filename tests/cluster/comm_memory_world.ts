@@ -13,7 +13,7 @@ export interface MemoryWorldOptions {
   algorithm?: Algorithm;
   nodes?: number[];
   segmentBytes?: number | undefined;
-  fate?: (from: number, to: number, bytes: number) => Fate;
+  fate?: (from: number, to: number, frame: Uint8Array) => Fate;
   onWarning?: (rank: number, wait: Wait) => void;
 }
 
