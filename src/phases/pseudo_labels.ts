@@ -27,8 +27,8 @@ import type { Method } from "./self_train_method.ts";
 
 /** Labels and weights for the unlabelled images of a global batch. */
 export interface StepLabels extends PseudoLabels {
-  /** Weighted share of right labels among those used, where the truth is known. */
-  accuracy: number;
+  /** Weighted share of right labels among those used whose truth is known; absent where there are none. */
+  accuracy?: number;
   /** Mean weight. */
   rate: number;
 }
@@ -113,7 +113,7 @@ export class Unlabelled {
       this.guard.note(this.#place.step, none);
       return {
         indices: indices.fill(NO_IMAGE),
-        pseudoLabels: { ...none, accuracy: 0, rate: 0 },
+        pseudoLabels: { ...none, rate: 0 },
       };
     }
     const rows = new Int32Array(count);
@@ -128,8 +128,10 @@ export class Unlabelled {
     const rate = this.#kept;
     this.#provenance.note(this.#place, this.#drawn, labels);
     this.guard.note(this.#place.step, labels, rate);
-    const { accuracy } = this.#figures(labels);
-    return { indices, pseudoLabels: { ...labels, accuracy, rate } };
+    return {
+      indices,
+      pseudoLabels: { ...labels, ...this.#figures(labels), rate },
+    };
   }
 
   /** Applies the rule to the global batch's predictions and those of further models. */
@@ -279,7 +281,7 @@ export class Unlabelled {
     });
     return {
       rate: used / Math.max(1, labels.length),
-      accuracy: known > 0 ? right / known : 0,
+      ...(known > 0 ? { accuracy: right / known } : {}),
     };
   }
 }

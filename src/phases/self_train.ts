@@ -187,7 +187,6 @@ export async function selfTrainRecipe(
     labels: new Int32Array(unlearned),
     weights: new Float32Array(unlearned),
     confidence: new Float32Array(unlearned),
-    accuracy: 0,
     rate: 0,
   };
   return {
@@ -254,13 +253,14 @@ export async function selfTrainRecipe(
         method.fairness * metrics.get("fairness");
     },
     figures: () => ({}),
-    hostFigures: () =>
-      batch.used && method.labels.when !== "never"
-        ? {
-          mask_rate: batch.used.rate,
-          pseudo_label_accuracy: batch.used.accuracy,
-        }
-        : {},
+    hostFigures() {
+      if (!batch.used || method.labels.when === "never") return {};
+      const { rate, accuracy } = batch.used;
+      return {
+        mask_rate: rate,
+        ...(accuracy === undefined ? {} : { pseudo_label_accuracy: accuracy }),
+      };
+    },
     conclude: () => unlabelled.conclude(),
     save: () => unlabelled.save(),
     restore: (state) => unlabelled.restore(state),

@@ -29,6 +29,8 @@ export class Figures {
   /** Steps without an update, whose figures may not be finite. */
   #skipped = 0;
   #sums: Record<string, number> = {};
+  /** Steps that told each figure: some tell only what they know. */
+  #told: Record<string, number> = {};
   /** Steps in `#ranks`. */
   #rankCount = 0;
   /** Sums of each rank's times. */
@@ -59,6 +61,7 @@ export class Figures {
     };
     for (const [name, value] of Object.entries(figures)) {
       this.#sums[name] = (this.#sums[name] ?? 0) + value;
+      this.#told[name] = (this.#told[name] ?? 0) + 1;
     }
     if (finished.ranks === undefined) return;
     if (finished.ranks.length !== this.#ranks.length) {
@@ -90,7 +93,7 @@ export class Figures {
     }
     const means = Object.fromEntries(
       Object.entries(this.#sums)
-        .map(([name, sum]) => [name, sum / this.#count]),
+        .map(([name, sum]) => [name, sum / this.#told[name]!]),
     );
     const { imagesPerStep } = this.#recipe;
     return {
@@ -126,6 +129,7 @@ export class Figures {
     this.#count = 0;
     this.#skipped = 0;
     this.#sums = {};
+    this.#told = {};
     this.#rankCount = 0;
     this.#ranks = [];
   }
@@ -135,22 +139,25 @@ export class Figures {
       count: this.#count,
       skipped: this.#skipped,
       sums: this.#sums,
+      told: this.#told,
       rankCount: this.#rankCount,
       ranks: this.#ranks,
     };
   }
 
   restore(state: unknown): void {
-    const { count, skipped, sums, rankCount, ranks } = state as {
+    const { count, skipped, sums, told, rankCount, ranks } = state as {
       count: number;
       skipped: number;
       sums: Record<string, number>;
+      told: Record<string, number>;
       rankCount: number;
       ranks: RankTimes[];
     };
     this.#count = count;
     this.#skipped = skipped;
     this.#sums = { ...sums };
+    this.#told = { ...told };
     this.#rankCount = rankCount;
     this.#ranks = ranks;
   }

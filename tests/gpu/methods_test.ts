@@ -213,6 +213,9 @@ Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', 
       deepStrictEqual(summary.steps, 2);
       match(String(summary.stopped), /pseudo-labels/);
       match(warnings.join("\n"), /selfTrain, step 2: .*; the phase ends/);
+      const { lines: [unsure] } = await run({ threshold: 1, images: 24 });
+      deepStrictEqual(unsure!.mask_rate, 0);
+      ok(!Object.hasOwn(unsure!, "pseudo_label_accuracy"));
     });
     await t.step("rollback, then stop", async () => {
       const { summary, warnings } = await run({
