@@ -4,6 +4,7 @@ import {
   checkNoneLeft,
   command,
   CommandProcess,
+  linesOf,
   ranksOf,
   readJson,
   teacherOnly,
@@ -37,11 +38,13 @@ async function lossesOf(run: string): Promise<Map<number, number>> {
   return losses;
 }
 
-async function logOf(run: string, rank: number) {
-  const text = await Deno.readTextFile(`${run}/logs/rank-${rank}.jsonl`)
-    .catch(() => "");
-  return text.split("\n").filter((line) => line.endsWith("}"))
-    .map((line) => JSON.parse(line));
+interface LogLine {
+  message: string;
+  wire: { reconnects: number };
+}
+
+function logOf(run: string, rank: number): Promise<LogLine[]> {
+  return linesOf<LogLine>(`${run}/logs/rank-${rank}.jsonl`).catch(() => []);
 }
 
 /** Resolves when a rank has met others so often. */
@@ -94,7 +97,7 @@ Deno.test("train ends like an undisturbed run when its server is killed, or rank
       strictEqual(end.code, 0, end.stderr);
       match(end.stderr, /^wire {3}rank 0: \d+ reconnection/m);
       await checkLosses(run, calm);
-      const last = (await logOf(run, 1)).at(-1);
+      const last = (await logOf(run, 1)).at(-1)!;
       strictEqual(last.message, "leaves");
       ok(last.wire.reconnects > 0);
       await checkNoneLeft(run);

@@ -13,6 +13,9 @@ import { newLife, withServer, withWorkers } from "./comm_workers.ts";
 
 const subjects = subjectsOf("test");
 
+/** Longest time for an answer that takes none, in ms. */
+const PATIENCE_MS = 20_000;
+
 Deno.test("WorkerCommunicator runs all collectives in call order", async () => {
   await withWorkers({ size: 3 }, async ({ ranks }) => {
     const sums = ranks.map((rank, r) => rank.allocate(1000).fill(r + 1));
@@ -102,7 +105,7 @@ Deno.test("CommWorker carries control messages both ways", async () => {
       life: newLife(),
     });
     await rejects(
-      worker.request(subjects.report, {}, 1000),
+      worker.request(subjects.report, {}, PATIENCE_MS),
       (error) => error instanceof NoAnswerError && error.kind === "nobody",
     );
     control.respond(subjects.report, (message) => ({ got: message }));
@@ -112,15 +115,19 @@ Deno.test("CommWorker carries control messages both ways", async () => {
     const order = Promise.withResolvers<unknown>();
     worker.subscribe(subjects.command(0), order.resolve);
     await Promise.all([control.flush(), worker.flush()]);
-    deepStrictEqual(await worker.request(subjects.report, { a: 1 }, 1000), {
-      got: { a: 1 },
-    });
+    deepStrictEqual(
+      await worker.request(subjects.report, { a: 1 }, PATIENCE_MS),
+      { got: { a: 1 } },
+    );
     worker.publish(subjects.progress, { loss: null });
     deepStrictEqual(await progress, { loss: null });
     control.publish(subjects.command(0), { sequence: 1 });
     deepStrictEqual(await order.promise, { sequence: 1 });
     await worker.close();
-    await rejects(worker.request(subjects.report, {}, 1000), /is closed/);
+    await rejects(
+      worker.request(subjects.report, {}, PATIENCE_MS),
+      /is closed/,
+    );
   });
 });
 

@@ -6,9 +6,11 @@ import {
   type CommandEnd,
   CommandProcess,
   eventsOf,
+  lose,
   ranksOf,
   readJson,
   teacherOnly,
+  untilNoneLeft,
   withTraining,
 } from "./train_process.ts";
 
@@ -73,11 +75,7 @@ Deno.test("train names a rank that is stopped in mid-phase and ends the others",
 
 Deno.test("train names a rank that hangs while it still beats", async () => {
   await withTraining(STEPS, async (process, run) => {
-    // Writing to a pipe that nobody reads blocks as a lost file system does.
-    const { success } = await new Deno.Command("mkfifo", {
-      args: [`${run}/metrics.jsonl`],
-    }).output();
-    ok(success);
+    await lose(`${run}/metrics.jsonl`);
     const end = await process.end;
     strictEqual(end.code, 1, end.stderr);
     match(
@@ -94,12 +92,7 @@ Deno.test("train leaves no rank and no server when it is killed itself", async (
     await process.end;
     const pids = await ranksOf(run);
     strictEqual(pids.length, 2);
-    while (
-      (await Promise.all(
-        pids.map((pid) => Deno.stat(`/proc/${pid}`).catch(() => undefined)),
-      )).some((found) => found !== undefined)
-    ) await new Promise((resolve) => setTimeout(resolve, 50));
-    await checkNoneLeft(run);
+    await untilNoneLeft(run);
 
     // Its lock is stale: the run goes on.
     const resumed = new CommandProcess(["train", "--resume", run]);

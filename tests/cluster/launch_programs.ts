@@ -24,7 +24,7 @@ if (what === "fail") {
   await child.status;
 } else if (what === "daemon") {
   // In a session of its own, with the output of this rank.
-  const child = new Deno.Command("setsid", { args: ["sleep", "30"] }).spawn();
+  const child = new Deno.Command("setsid", { args: ["sleep", "600"] }).spawn();
   console.log(`pid ${child.pid}`);
   console.error("waiting");
   await world.recv({ timeoutMs: Infinity });

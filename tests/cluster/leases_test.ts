@@ -8,19 +8,16 @@ import { writeTinyCifar } from "../helpers/mod.ts";
 import {
   CommandProcess,
   eventsOf,
+  linesOf,
   ranksOf,
   withTinyRun,
 } from "./train_process.ts";
 
-/** Lines of a rank's log with a message. */
-async function linesOf(
-  run: string,
-  rank: number,
-  message: string,
-): Promise<Record<string, number>[]> {
-  const text = await Deno.readTextFile(`${run}/logs/rank-${rank}.jsonl`);
-  return text.trim().split("\n").map((line) => JSON.parse(line))
-    .filter((line) => line.message === message);
+/** Of a rank's log. */
+interface Lease {
+  message: string;
+  generation: number;
+  parts: number;
 }
 
 function modelOf(run: string, phase: string): Promise<Uint8Array> {
@@ -51,8 +48,9 @@ Deno.test("train has two teachers learn at once, and leases the labelling of a d
     await process.see(/^selfTrain |^distill +done/);
     /** From the labelling on: no other work has so many parts. */
     const leases = async () => {
-      const lines = await linesOf(run, 0, "leases work");
-      const first = lines.findIndex(({ parts }) => parts! > 10);
+      const log = await linesOf<Lease>(`${run}/logs/rank-0.jsonl`);
+      const lines = log.filter(({ message }) => message === "leases work");
+      const first = lines.findIndex(({ parts }) => parts > 10);
       return first < 0 ? [] : lines.slice(first);
     };
     let ended = false;
@@ -78,9 +76,9 @@ Deno.test("train has two teachers learn at once, and leases the labelling of a d
       1,
     );
     const [before, after] = await leases();
-    strictEqual(after!.generation, before!.generation! + 1);
+    strictEqual(after!.generation, before!.generation + 1);
     ok(
-      after!.parts! < before!.parts!,
+      after!.parts < before!.parts,
       `${after!.parts} of ${before!.parts} parts are left`,
     );
     const table = await Deno.readTextFile(`${run}/pseudo_labels.csv`);

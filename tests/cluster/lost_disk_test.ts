@@ -1,4 +1,4 @@
-import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
+import { deepStrictEqual, match, strictEqual } from "node:assert";
 import {
   chooseRun,
   type StartedRank,
@@ -7,6 +7,7 @@ import {
 import type { StopRequest } from "../../cluster/coordinator/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import {
+  lose,
   ranksOf,
   teacherOnly,
   untilNoneLeft,
@@ -15,14 +16,6 @@ import {
 } from "./train_process.ts";
 
 const STEPS = [...teacherOnly(4000), "onRankLoss=stop"];
-
-/** Opening a pipe that nobody reads hangs as a file of a lost disk does. */
-async function lose(path: string): Promise<void> {
-  await Deno.remove(path).catch(() => {});
-  const { success } = await new Deno.Command("mkfifo", { args: [path] })
-    .output();
-  ok(success);
-}
 
 Deno.test("train ends when it is interrupted twice although its journal hangs", async () => {
   await withTraining(STEPS, async (process, run) => {
@@ -89,15 +82,15 @@ Deno.test("trainRun() does not wait for a rank that SIGKILL does not end", async
   await withTinyRun(async ({ folder, config }) => {
     const warnings: string[] = [];
     const end = Promise.withResolvers<{ code: number; signal: null }>();
-    const rescue = setTimeout(
-      () => end.resolve({ code: 0, signal: null }),
-      30_000,
-    );
+    let rescue: ReturnType<typeof setTimeout> | undefined;
     const immortal: StartedRank = {
       rank: 0,
       pid: 7,
       exited: end.promise,
-      kill: () => {},
+      kill() {
+        const result = { code: 0, signal: null };
+        rescue = setTimeout(() => end.resolve(result), 30_000);
+      },
     };
     const { code } = await trainRun({
       env: realEnv,

@@ -16,6 +16,7 @@ import {
 } from "../../cluster/links/mod.ts";
 import { NatsWire } from "../../cluster/links/nats_wire.ts";
 import { subjectsOf } from "../../cluster/protocol.ts";
+import { isAlive } from "./train_process.ts";
 
 async function withServer(
   test: (server: NatsServer, folder: string) => Promise<void>,
@@ -33,20 +34,14 @@ async function withServer(
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    Deno.kill(pid, "SIGCONT");
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 async function untilDead(pid: number): Promise<void> {
   while (isAlive(pid)) await realEnv.timers.sleep(20);
 }
 
 const subjects = subjectsOf("test");
+
+/** Longest time for an answer that takes none, in ms. */
+const PATIENCE_MS = 20_000;
 
 Deno.test("startNatsServer() keeps configuration and credentials from other users", async () => {
   await withServer(async (server, folder) => {
@@ -269,9 +264,10 @@ Deno.test("a rank may report but not command", async () => {
     rank.subscribe(subjects.pulse, (message) => heard.push(message));
     coordinator.respond(subjects.report, (message) => ({ answer: message }));
     await Promise.all([rank.flush(), coordinator.flush()]);
-    deepStrictEqual(await rank.request(subjects.report, [1], 2000), {
-      answer: [1],
-    });
+    deepStrictEqual(
+      await rank.request(subjects.report, [1], PATIENCE_MS),
+      { answer: [1] },
+    );
     rank.publish(subjects.command(0), "forged");
     rank.publish(subjects.pulse, "forged");
     await rank.flush();
@@ -293,7 +289,7 @@ Deno.test("request() tells a subject without a listener from a silent one", asyn
       return true;
     };
     await rejects(
-      control.request(subjects.report, 1, 2000),
+      control.request(subjects.report, 1, PATIENCE_MS),
       kind("nobody"),
     );
     control.respond(subjects.report, () => undefined);

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { deepStrictEqual, strictEqual } from "node:assert";
 import { expandList, ownCores } from "../../cluster/launch/core_places.ts";
 import { assertClose } from "../helpers/mod.ts";
 import {
@@ -46,8 +46,9 @@ async function coresOf(pid: number | "self"): Promise<string> {
 Deno.test("ranks on a CPU have an even share of the cores each, and with --cores-per-rank 0 all of them", async () => {
   const all = await coresOf("self");
   const cores = expandList(all);
-  const ranks = [2, 3, 5, 7].find((size) => cores.length % size === 0);
-  ok(ranks, `${cores.length} cores are a number to divide`);
+  const ranks = [2, 3, 5, 7].find((size) => cores.length % size === 0) ?? 2;
+  // One core, or a number of them that nothing divides, is for all ranks.
+  const each = cores.length % ranks === 0 ? cores.length / ranks : cores.length;
   const endless = [...teacherOnly(4000), `--ranks=${ranks}`];
   const ofRanks = async (...options: string[]) => {
     let lists: string[] = [];
@@ -59,8 +60,8 @@ Deno.test("ranks on a CPU have an even share of the cores each, and with --cores
     return lists;
   };
   const own = (await ofRanks()).map(expandList);
-  deepStrictEqual(own.flat(), cores);
-  for (const of of own) strictEqual(of.length, cores.length / ranks);
+  deepStrictEqual([...new Set(own.flat())], cores);
+  for (const of of own) strictEqual(of.length, each);
   deepStrictEqual(
     await ofRanks("--cores-per-rank=0"),
     Array(ranks).fill(all),

@@ -18,12 +18,7 @@ import {
   readCredentials,
 } from "../../cluster/links/mod.ts";
 import { subjectsOf } from "../../cluster/protocol.ts";
-import {
-  CommandProcess,
-  eventsOf,
-  teacherOnly,
-  withTinyRun,
-} from "./train_process.ts";
+import { eventsOf, teacherOnly, withTraining } from "./train_process.ts";
 import { openNatsWorld } from "../helpers/nats_world.ts";
 
 async function withFolder(
@@ -253,16 +248,13 @@ Deno.test("makeCertificates() fails with exit code 3 and the way to openssl when
 });
 
 Deno.test("train journals a stranger at its server, and goes on", async () => {
-  await withTinyRun(async ({ folder, config }) => {
-    const run = `${folder}/run`;
-    const process = new CommandProcess(
-      ["train", config, "--run-dir", run, ...teacherOnly(60)],
-    );
-    await process.seeFile(`${run}/nats/rank.json`);
+  await withTraining(teacherOnly(4000), async (process, run) => {
     const rank = await readCredentials(`${run}/nats/rank.json`);
     await refused({ ...rank, user: "eve", password: "guess" });
+    await process.see(/the NATS server refused 127\.0\.0\.1: /);
+    process.signal("SIGTERM");
     const { code, stderr } = await process.end;
-    strictEqual(code, 0, stderr);
+    strictEqual(code, 75, stderr);
     const found = (await eventsOf(run)).filter(({ event }) =>
       event === "stranger"
     );
@@ -271,6 +263,5 @@ Deno.test("train journals a stranger at its server, and goes on", async () => {
       strictEqual(client, "127.0.0.1");
       match(reason as string, /authentication error - User "eve"/);
     }
-    match(stderr, /the NATS server refused 127\.0\.0\.1: /);
   });
 });

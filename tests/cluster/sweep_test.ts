@@ -3,6 +3,7 @@ import { parseCsv } from "../../src/run/mod.ts";
 import {
   CommandProcess,
   eventsOf,
+  ranksOf,
   readJson,
   teacherOnly,
   untilNoneLeft,
@@ -66,10 +67,17 @@ Deno.test("sweep trains every setting, keeps finished runs and refuses another s
 Deno.test("sweep stops the runs in progress with checkpoints when it is interrupted, and goes on with them", async () => {
   await withTinyRun(async (tiny) => {
     const { member, start } = sweepOf(tiny, 120);
-    const args = ["--seeds=2", "--at-once=2"];
+    const args = ["--seeds=2", "--at-once=2", "timeouts.heartbeatSeconds=60"];
     const first = start(...args);
     const runs = ["seed-5", "seed-6"].map(member);
-    for (const run of runs) await first.seeFile(`${run}/metrics.jsonl`);
+    // The one that is ahead waits, or it might be done before the other begins.
+    const pids = await Promise.all(runs.map(async (run) => {
+      await first.seeFile(`${run}/metrics.jsonl`);
+      const [pid] = await ranksOf(run);
+      Deno.kill(pid!, "SIGSTOP");
+      return pid!;
+    }));
+    for (const pid of pids) Deno.kill(pid, "SIGCONT");
     // Only the sweep itself, not what it has started.
     Deno.kill(first.pid, "SIGINT");
     const { code, stderr } = await first.end;

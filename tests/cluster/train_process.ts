@@ -140,10 +140,15 @@ export interface Event {
   [key: string]: unknown;
 }
 
+/** The lines of a file that are whole; another process may be writing one more. */
+export async function linesOf<T>(path: string): Promise<T[]> {
+  const text = await Deno.readTextFile(path);
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+}
+
 /** The journal of a run. */
-export async function eventsOf(run: string): Promise<Event[]> {
-  const text = await Deno.readTextFile(`${run}/events.jsonl`);
-  return text.trim().split("\n").map((line) => JSON.parse(line));
+export function eventsOf(run: string): Promise<Event[]> {
+  return linesOf(`${run}/events.jsonl`);
 }
 
 /** Process id of each rank, from the newest life of the run. */
@@ -159,13 +164,32 @@ export async function readJson(path: string): Promise<Record<string, unknown>> {
   return JSON.parse(await Deno.readTextFile(path));
 }
 
-/** Waits until none is left, for ten seconds. */
+/** Waits until none is left, for a minute: what ends by itself does so in its turn. */
 export async function untilNoneLeft(run: string): Promise<void> {
-  for (let i = 0; i < 500; i++) {
+  const end = Date.now() + 60_000;
+  while (Date.now() < end) {
     if (await checkNoneLeft(run).then(() => true, () => false)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   await checkNoneLeft(run);
+}
+
+/** Whether a process runs: one that has ended may wait for who has started it. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/\) Z /.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
+  } catch {
+    return false;
+  }
+}
+
+/** Puts a pipe there that nobody reads: opening it hangs as on a lost disk. */
+export async function lose(path: string): Promise<void> {
+  const { success } = await new Deno.Command("mkfifo", {
+    args: [`${path}.pipe`],
+  }).output();
+  ok(success);
+  await Deno.rename(`${path}.pipe`, path);
 }
 
 /** No process of the run is left: neither ranks nor their server. */

@@ -30,11 +30,11 @@ async function withWaiting(
 }
 
 Deno.test("workers may come later than a rank waits for another in an exchange", async () => {
-  const settings = [...teacherOnly(2), "timeouts.collectiveSeconds=2"];
+  const settings = [...teacherOnly(2), "timeouts.collectiveSeconds=12"];
   await withWaiting(settings, async ({ process }, worker) => {
     const first = worker();
     await process.see(/^join +rank 0 on .*: 1 of 2$/);
-    await new Promise((resolve) => setTimeout(resolve, 5000));
+    await new Promise((resolve) => setTimeout(resolve, 13_000));
     const second = worker();
     const end = await process.end;
     strictEqual(end.code, 0, end.stderr);
