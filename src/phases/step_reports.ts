@@ -19,14 +19,14 @@ export class StepReports {
   readonly #recipe: Recipe;
   readonly #metrics: PhaseMetrics;
   readonly #watch = new StragglerWatch();
-  #lastShown: number;
+  /** The first step of each life is shown. */
+  #lastShown = -Infinity;
 
   constructor(context: Context, recipe: Recipe, metrics: PhaseMetrics) {
     this.#context = context;
     this.#recipe = recipe;
     this.#metrics = metrics;
     this.figures = new Figures(recipe);
-    this.#lastShown = context.env.clock.now();
   }
 
   /**
@@ -47,8 +47,7 @@ export class StepReports {
     const now = env.clock.now();
     const due = step % Math.max(1, Math.ceil(steps / LINES)) === 0 ||
       step === steps;
-    const shown = now - this.#lastShown >= SHOWN_MS || step === steps ||
-      step === 1;
+    const shown = now - this.#lastShown >= SHOWN_MS || step === steps;
     if ((!due && !shown) || this.figures.empty) return;
     const means = this.figures.means(finished.timings);
     const epoch = step * imagesPerStep / epochImages;

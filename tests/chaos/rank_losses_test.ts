@@ -8,6 +8,8 @@ import { trainMortals } from "./mortal_ranks.ts";
 /** Each phase exchanges in a way of its own; what is learned changes smoothly. */
 const OVERRIDES = [
   "link=direct",
+  // A process may take longer to end than it is waited for, where many end.
+  "timeouts.heartbeatSeconds=60",
   "phases.teacher.images=32",
   "parallelPhases=always",
   "evaluation.everySteps=2",

@@ -128,7 +128,6 @@ Deno.test("train ends like an undisturbed run when its server is killed, or rank
           ...train(config, run),
           "--launcher=join",
           "--host=127.0.0.1",
-          "timeouts.heartbeatSeconds=3",
         ]);
         const token = `${run}/nats/token.json`;
         await process.seeFile(token);

@@ -14,12 +14,8 @@ import {
   withTraining,
 } from "./train_process.ts";
 
-/** Enough steps to be struck in the middle of; a loss ends the run, and is soon known. */
-const STEPS = [
-  ...teacherOnly(4000),
-  "onRankLoss=stop",
-  "timeouts.heartbeatSeconds=3",
-];
+/** Enough steps to be struck in the middle of; a loss ends the run. */
+const STEPS = [...teacherOnly(4000), "onRankLoss=stop"];
 
 async function strike(
   signal: Deno.Signal,
