@@ -1,5 +1,5 @@
 import type { Program, Tensor } from "../gpu/mod.ts";
-import { poolTokens, poolTokensBackward } from "../ops/mod.ts";
+import { poolTokens, poolTokensBackward, scaleBy } from "../ops/mod.ts";
 import type { Regularisation } from "./branch.ts";
 import { headBackward, headForward, type HeadPass } from "./head_layers.ts";
 import type { NamedTensors } from "./parameter_set.ts";
@@ -74,6 +74,23 @@ export function headsForward(
   return config.distilled
     ? { ...first, distillation: head(DISTILLATION_TOKEN, "head_dist") }
     : first;
+}
+
+/** Records what a model predicts: its logits, or the mean of both heads', as deployed DeiT does. */
+export function predictedLogits(
+  program: Program,
+  { logits, distillation }: HeadActivations,
+): Tensor {
+  if (distillation === undefined) return logits;
+  const output = program.scratch(logits.shape);
+  scaleBy(program, { input: logits, output, scale: 0.5 });
+  scaleBy(program, {
+    input: distillation.logits,
+    output,
+    scale: 0.5,
+    accumulate: true,
+  });
+  return output;
 }
 
 /** Gradients that {@linkcode headsBackward} starts from. */

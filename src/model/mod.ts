@@ -37,6 +37,7 @@ export {
   headsForward,
   headWeightGradients,
   type PoolWeights,
+  predictedLogits,
 } from "./heads.ts";
 export { toHuggingFaceNames, toTimmNames } from "./weight_names.ts";
 export { fitWeights, type WeightReport } from "./load_weights.ts";

@@ -2,6 +2,7 @@ import type { Tensor } from "../gpu/mod.ts";
 import {
   type FeatureKind,
   headsForward,
+  predictedLogits,
   type Vit,
   vitForward,
 } from "../model/mod.ts";
@@ -93,7 +94,7 @@ function recordLogits(
       });
       const heads = headsForward(program, labeller, activations, feature);
       copyRows(program, {
-        input: heads.logits,
+        input: predictedLogits(program, heads),
         output: logits,
         inputRow: 0,
         outputRow: ranges[index]!.first,

@@ -26,7 +26,7 @@ const HELD_BYTES = 256 << 20;
 const LARGEST_BYTES = 16 * 2 ** 30;
 
 /** Format of the files and of what the key covers. */
-const VERSION = 3;
+const VERSION = 4;
 
 /** Figures of a cache, for log and summary. */
 export interface CacheFigures {

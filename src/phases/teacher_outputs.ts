@@ -10,6 +10,7 @@ import {
   type FeatureKind,
   gridOf,
   headsForward,
+  predictedLogits,
   tokensOf,
   type Vit,
   vitForward,
@@ -62,7 +63,7 @@ export function recordTeacher(
   const kept = reads.tokens ? asF32(program, activations.tokens) : undefined;
   if (kept !== activations.tokens) program.release(activations.tokens);
   return {
-    logits: heads.logits,
+    logits: predictedLogits(program, heads),
     feature: heads.feature,
     ...(kept ? { tokens: kept } : {}),
     ...(classAttention ? { attention: classAttention.map } : {}),

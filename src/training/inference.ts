@@ -5,11 +5,12 @@ import {
   DeviceLimitError,
   Program,
   Readback,
-  type Tensor,
+  tensorBytes,
 } from "../gpu/mod.ts";
 import {
   type FeatureKind,
   headsForward,
+  predictedLogits,
   type Vit,
   vitForward,
 } from "../model/mod.ts";
@@ -46,8 +47,7 @@ const BATCH = 128;
 
 /**
  * Logits or features of a fixed list of images without augmentation: every rank
- * computes some, all ranks end with all rows. The logits of a distilled
- * model are the mean of its two heads, as deployed DeiT does.
+ * computes some, all ranks end with all rows.
  */
 export class Inference {
   readonly #options: InferenceOptions;
@@ -56,11 +56,10 @@ export class Inference {
   readonly #views: Views;
   readonly #readback: Readback;
   readonly #rows: SharedRows;
-  readonly #heads: number;
   /** Values of one image. */
   readonly #width: number;
   readonly #chosen: Uint32Array<ArrayBuffer>;
-  /** Of a batch, the heads behind each other. */
+  /** Of a batch. */
   readonly #outputs: Float32Array<ArrayBuffer>;
   #ready = false;
 
@@ -77,15 +76,12 @@ export class Inference {
     this.#program = pass.program;
     this.#batch = pass.batch;
     this.#views = pass.views;
-    this.#heads = pass.outputs.length;
-    const bytes = pass.outputs[0]!.length * 4;
-    this.#readback = new Readback(device, bytes * this.#heads);
-    pass.outputs.forEach((logits, i) => {
-      this.#program.copy(logits, this.#readback, i * bytes);
-    });
-    this.#width = pass.outputs[0]!.length / size;
+    const { output } = pass;
+    this.#readback = new Readback(device, tensorBytes(output));
+    this.#program.copy(output, this.#readback);
+    this.#width = output.length / size;
     this.#chosen = new Uint32Array(size);
-    this.#outputs = new Float32Array(this.#heads * size * this.#width);
+    this.#outputs = new Float32Array(output.length);
     this.#rows = new SharedRows({
       communicator,
       division,
@@ -124,21 +120,16 @@ export class Inference {
   /** Rows `first` to `end - 1`, at most a batch. */
   #compute(first: number, end: number): void {
     const { indices, onBatch } = this.#options;
-    const { size } = this.#batch;
     const width = this.#width;
-    const outputs = this.#outputs;
     this.#chosen.fill(NO_IMAGE);
     this.#chosen.set(indices.subarray(first, end));
     this.#batch.writeIndices(this.#chosen);
     this.#program.submit();
-    this.#readback.read(new Uint8Array(outputs.buffer));
-    for (let i = 0; i < (end - first) * width; i++) {
-      let sum = 0;
-      for (let head = 0; head < this.#heads; head++) {
-        sum += outputs[head * size * width + i]!;
-      }
-      this.#rows.values[first * width + i] = sum / this.#heads;
-    }
+    this.#readback.read(new Uint8Array(this.#outputs.buffer));
+    this.#rows.values.set(
+      this.#outputs.subarray(0, (end - first) * width),
+      first * width,
+    );
     onBatch?.();
   }
 
@@ -184,7 +175,7 @@ function fittingBatch(options: InferenceOptions): number {
   }
 }
 
-/** Records the forward pass on plain views; `outputs` are the feature, or the logits of each head. */
+/** Records the forward pass on plain views; `output` is the feature or the logits. */
 function recordPass(
   device: Device,
   { model, input, feature, store, output }: InferenceOptions,
@@ -212,11 +203,12 @@ function recordPass(
     keep: false,
   });
   const heads = headsForward(program, model, activations, feature);
-  const outputs: Tensor[] = [
-    output === "feature" ? heads.feature : heads.logits,
-  ];
-  if (heads.distillation && output !== "feature") {
-    outputs.push(heads.distillation.logits);
-  }
-  return { batch, program, views, outputs };
+  return {
+    batch,
+    program,
+    views,
+    output: output === "feature"
+      ? heads.feature
+      : predictedLogits(program, heads),
+  };
 }

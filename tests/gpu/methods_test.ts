@@ -285,6 +285,41 @@ Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', 
   });
 });
 
+Deno.test("runPhase() labels by both heads, of which distillation may have trained one", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-" });
+  try {
+    const data = `${folder}/data`;
+    await writeTinyCifar(data, { train: 12, test: 4 });
+    const { metrics } = await runTiny({
+      ranks: 1,
+      folder: `${folder}/run`,
+      data,
+      phases: ["teacher", "distill", "selfTrain"],
+      config: {
+        student: { distilled: true },
+        phases: {
+          teacher: { images: 480 },
+          distill: {
+            images: 240,
+            hard: 1,
+            relationalDistance: 0,
+            relationalAngle: 0,
+          },
+          classify: { enabled: false },
+          selfTrain: { images: 24, threshold: 0.105 },
+        },
+      },
+    });
+    const line = metrics.find(({ phase, split }) =>
+      phase === "selfTrain" && split === "train"
+    );
+    // The class head has learned nothing: by itself it finds all classes alike.
+    ok(Number(line?.mask_rate) > 0, `used ${line?.mask_rate}`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("runPhase() distils three teachers alike on 1 rank from caches and on 3 where they run", async () => {
   const folder = await Deno.makeTempDir({ prefix: "signet-" });
   try {

@@ -9,17 +9,21 @@ import {
   createModel,
   teacherConfig,
 } from "../../src/phases/context.ts";
+import { TeacherRun } from "../../src/phases/teacher_outputs.ts";
 import {
   TeacherCache,
   type TeacherCacheOptions,
 } from "../../src/phases/teacher_cache.ts";
 import {
   CONSTANTS,
+  Inference,
   type Leases,
+  PatchInput,
   soloCommunicator,
 } from "../../src/training/mod.ts";
 import {
   assertClose,
+  gaussian,
   leasesInMemory,
   linkRanks,
   runTiny,
@@ -302,5 +306,60 @@ Deno.test("TeacherCache.open() gives up on all ranks when one that leases chunks
       leases: leasesInMemory(2),
     });
     deepStrictEqual(caches, [undefined, undefined]);
+  });
+});
+
+Deno.test("TeacherRun.evaluate() predicts as the model does elsewhere: by both heads of a distilled one", async () => {
+  await withFolder(async (folder) => {
+    const { train } = await loadDataSet(realEnv.disk, {
+      ...parseConfig({ data: { kind: "cifar10" } }).data,
+      path: `${folder}/data`,
+      seed: 1,
+    });
+    using device = await Device.open({ form: "register" });
+    using store = ImageStore.create(device, train);
+    const config = {
+      image: 32,
+      patch: 8,
+      dim: 32,
+      depth: 1,
+      heads: 2,
+      classes: 10,
+      distilled: true,
+      epsilon: 1e-6,
+    };
+    const model = createModel(device, config, 1);
+    for (const [seed, name] of ["head.weight", "head_dist.weight"].entries()) {
+      // They are 0 until they learn.
+      device.write(
+        model.parameters.get(name),
+        gaussian(10 * config.dim, { seed }),
+      );
+    }
+    const common = { device, model, store, feature: "both" } as const;
+    using run = await TeacherRun.open({
+      ...common,
+      normalisation: CONSTANTS.half,
+      reads: { tokens: false, attention: false },
+      batch: 4,
+    });
+    const rows = new Float32Array(4 * (10 + config.dim));
+    run.evaluate(0, 4, rows);
+    using input = new PatchInput(device, CONSTANTS.half);
+    using inference = new Inference({
+      ...common,
+      communicator: soloCommunicator(),
+      input,
+      indices: Int32Array.of(0, 1, 2, 3),
+    });
+    const logits = await inference.run();
+    for (let i = 0; i < 4; i++) {
+      deepStrictEqual(
+        [...rows.subarray(i * (10 + config.dim)).subarray(0, 10)],
+        [...logits.subarray(10 * i, 10 * i + 10)],
+      );
+    }
+    ok(new Set(logits).size === 40);
+    model.parameters[Symbol.dispose]();
   });
 });
