@@ -193,7 +193,9 @@ export async function selfTrainRecipe(
     phase: "selfTrain",
     steps,
     imagesPerStep: config.globalBatch,
-    epochImages: split.unlabelled.length,
+    // Each unlabelled image once, and the labelled ones beside them.
+    epochImages: split.unlabelled.length * config.globalBatch /
+      rows.globalUnlabelled,
     model,
     evaluated,
     gradients,
