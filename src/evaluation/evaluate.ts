@@ -27,8 +27,8 @@ export interface Confidences {
   reliability: ReliabilityBin[];
 }
 
-/** Everything that logits and labels of a split say about a model. */
-export interface Evaluation extends ConfusionFigures, Confidences {
+/** What logits and labels of a split say about a model, but for what takes long. */
+export interface Scores extends ConfusionFigures, Confidences {
   /** Images. */
   count: number;
   classes: number;
@@ -36,6 +36,10 @@ export interface Evaluation extends ConfusionFigures, Confidences {
   confusion: Int32Array<ArrayBuffer>;
   /** `topK[k]`: share of images whose class is among the k first; equal logits rank by class. */
   topK: Float64Array<ArrayBuffer>;
+}
+
+/** Everything that logits and labels of a split say about a model. */
+export interface Evaluation extends Scores {
   auc: AucFigures;
 }
 
@@ -51,10 +55,23 @@ export function evaluateLogits(
   labels: ArrayLike<number>,
   classes: number,
 ): Evaluation {
+  const scores = scoreLogits(logits, labels, classes);
+  return { ...scores, auc: aucFigures(scores.probabilities, labels, classes) };
+}
+
+/**
+ * The part of {@linkcode evaluateLogits} that sorts nothing: half of its time.
+ *
+ * @throws {RangeError} If there are no rows or a label is no class.
+ */
+export function scoreLogits(
+  logits: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  classes: number,
+): Scores {
   const count = checkedRows(logits, labels, classes);
   const confidences = confidencesOf(logits, labels, classes);
-  const { predictions, probabilities } = confidences;
-  const confusion = confusionMatrix(labels, predictions, classes);
+  const confusion = confusionMatrix(labels, confidences.predictions, classes);
   return {
     count,
     classes,
@@ -62,7 +79,6 @@ export function evaluateLogits(
     ...confidences,
     ...confusionFigures(confusion, classes),
     topK: topK(logits, labels, classes),
-    auc: aucFigures(probabilities, labels, classes),
   };
 }
 

@@ -3,6 +3,8 @@ export {
   evaluateConfidences,
   evaluateLogits,
   type Evaluation,
+  scoreLogits,
+  type Scores,
 } from "./evaluate.ts";
 export {
   type Averaged,
@@ -11,7 +13,7 @@ export {
   confusionMatrix,
 } from "./confusion.ts";
 export { argmaxRows, softmaxRows, totalVariation } from "./probabilities.ts";
-export { areaUnderRoc, type AucFigures } from "./auc.ts";
+export { areaUnderRoc, type AucFigures, aucFigures } from "./auc.ts";
 export { percent, percentDigits } from "./percent.ts";
 export { calibrate, type Calibration, fitTemperature } from "./temperature.ts";
 export { ROC_GRID, rocCurve, type RocCurves, rocCurves } from "./roc.ts";

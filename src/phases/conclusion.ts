@@ -1,8 +1,9 @@
 import { calibrated } from "../classifier/mod.ts";
 import {
+  type AucFigures,
+  aucFigures,
   calibrate,
   evaluateConfidences,
-  type Evaluation,
 } from "../evaluation/mod.ts";
 import type { Context } from "./context.ts";
 import type { PhaseSummary } from "./engine.ts";
@@ -140,6 +141,8 @@ async function test(
   const { communicator } = context;
   const { phase } = recipe;
   const result = await testOnce(context, recipe, onBatch);
+  const { probabilities, labels, classes } = result;
+  const auc = aucFigures(probabilities, labels, classes);
   await metrics.add(evaluationLine(recipe, { step, split: "test", result }));
   const after = temperature === undefined ? undefined : evaluateConfidences(
     calibrated(result.logits, temperature),
@@ -149,6 +152,7 @@ async function test(
   const comparison = communicator.rank === 0
     ? await writeResults(context, recipe, {
       result,
+      auc,
       calibrated: after,
       onBatch,
     })
@@ -166,7 +170,7 @@ async function test(
     test_top5: result.topK[Math.min(5, result.classes)],
     test_macro_f1: result.f1.macro,
     test_loss: result.nll,
-    ...areas(result),
+    ...areas(auc),
     test_ece: result.ece15,
     reliability: result.reliability,
     ...(after === undefined ? {} : {
@@ -179,7 +183,7 @@ async function test(
 }
 
 /** Areas under the ROC curves, where they are defined: JSON has no NaN. */
-function areas({ auc: { macro, micro } }: Evaluation): Record<string, number> {
+function areas({ macro, micro }: AucFigures): Record<string, number> {
   return {
     ...(Number.isNaN(macro) ? {} : { test_auc_macro: macro }),
     ...(Number.isNaN(micro) ? {} : { test_auc_micro: micro }),

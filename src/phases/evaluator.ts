@@ -1,10 +1,10 @@
-import { evaluateLogits, type Evaluation } from "../evaluation/mod.ts";
+import { scoreLogits, type Scores } from "../evaluation/mod.ts";
 import type { FeatureKind, Vit } from "../model/mod.ts";
 import { Inference, type PatchInput } from "../training/mod.ts";
 import type { Context } from "./context.ts";
 
 /** Figures of a model on labelled images. */
-export interface EvaluationResult extends Evaluation {
+export interface EvaluationResult extends Scores {
   labels: Int32Array;
   /** `[count, classes]` */
   logits: Float32Array;
@@ -54,7 +54,7 @@ export class Evaluator {
     const rows = await this.#inference.run();
     this.#context.device.check();
     return {
-      ...evaluateLogits(rows, this.#labels, this.#classes),
+      ...scoreLogits(rows, this.#labels, this.#classes),
       labels: this.#labels,
       logits: Float32Array.from(rows),
     };

@@ -1,5 +1,6 @@
 import {
   argmaxRows,
+  type AucFigures,
   type Confidences,
   ROC_GRID,
   rocCurves,
@@ -30,8 +31,9 @@ import type { Recipe } from "./recipe.ts";
 export async function writeResults(
   context: Context,
   { phase }: Recipe,
-  { result, calibrated, onBatch }: {
+  { result, auc, calibrated, onBatch }: {
     result: EvaluationResult;
+    auc: AucFigures;
     /** Its confidences, calibrated. */
     calibrated: Confidences | undefined;
     /** Called now and then: rank 0 is at work. */
@@ -64,7 +66,7 @@ export async function writeResults(
     macro: rounded(curves.macro),
     classes: classNames.map((name, c) => ({
       name,
-      auc: Number.isNaN(result.auc.class[c]) ? null : result.auc.class[c],
+      auc: Number.isNaN(auc.class[c]) ? null : auc.class[c],
       tpr: rounded(curves.class[c]),
     })),
   });
