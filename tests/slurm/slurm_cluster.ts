@@ -154,11 +154,12 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
     const stopped = new Set<number>();
     let more = true;
     while (more) {
-      const found = new Set(await this.#processes(node)).difference(stopped);
-      more = found.size > 0;
-      for (const pid of found) {
+      more = false;
+      for await (const pid of this.#processes(node)) {
+        if (stopped.has(pid)) continue;
         kill(pid, "SIGSTOP");
         stopped.add(pid);
+        more = true;
       }
     }
     for (const pid of stopped) kill(pid, "SIGKILL");
@@ -186,13 +187,16 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
 
   /**
    * Processes of this cluster, or of one of its nodes: all that was started, and the
-   * daemons of nodes and of their steps, known by the log that they write.
+   * daemons of nodes and of their steps, known by the log that they write. The newest
+   * come first, which may be done before all others have been looked at.
    */
-  async #processes(node = ""): Promise<number[]> {
-    const found: number[] = [];
+  async *#processes(node = ""): AsyncGenerator<number> {
     const log = `${this.folder}/log/slurmd-${node}`;
-    for await (const { name } of Deno.readDir("/proc")) {
-      if (!/^\d+$/.test(name)) continue;
+    const entries = await Array.fromAsync(Deno.readDir("/proc"));
+    const names = entries.map(({ name }) => name)
+      .filter((name) => /^\d+$/.test(name))
+      .sort((a, b) => Number(b) - Number(a));
+    for (const name of names) {
       const variables = await Deno.readTextFile(`/proc/${name}/environ`)
         .catch(() => "");
       const set = variables.split("\0");
@@ -200,9 +204,8 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
         (set.includes(`SLURM_CONF=${this.env.SLURM_CONF}`) &&
           (node === "" || set.includes(`SLURMD_NODENAME=${node}`))) ||
         (await filesOf(name)).some((file) => file.startsWith(log))
-      ) found.push(Number(name));
+      ) yield Number(name);
     }
-    return found;
   }
 
   /** Runs a program with this SLURM on its path; fails with what it said. */
@@ -222,12 +225,15 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
     return /\bJobState=(\S+)/.exec(facts)![1]!;
   }
 
-  /** Waits until a job is in one of the states. */
+  /** Waits until a job is in one of the states; fails when it ends in another one. */
   async untilState(job: string, states: readonly string[]): Promise<string> {
+    const wish = `job ${job} ${states.join(" or ")}`;
     let state = "";
-    await until(`job ${job} ${states.join(" or ")}`, async () => {
+    await until(wish, async () => {
       state = await this.state(job);
-      return states.includes(state);
+      const found = states.includes(state);
+      ok(found || !ENDS.includes(state), `${wish}: it is ${state}`);
+      return found;
     });
     return state;
   }
@@ -242,11 +248,14 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=60 State=UP
     await this.#kill();
     await until(
       "the end of all processes",
-      async () => (await this.#processes()).length === 0,
+      async () => (await this.#processes().next()).done,
     );
     await Deno.remove(this.folder, { recursive: true });
   }
 }
+
+/** States that a job leaves only when it is put back. */
+const ENDS = ["COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"];
 
 const CGROUPS = `CgroupPlugin=cgroup/v1
 CgroupAutomount=no

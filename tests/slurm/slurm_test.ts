@@ -205,10 +205,7 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
         await steps(run, 10);
         await cluster.killNode("n1");
         await cluster.markDown("n1");
-        await until(
-          `job ${job} to be requeued`,
-          async () => await cluster.state(job!) === "PENDING",
-        );
+        await cluster.untilState(job!, ["PENDING"]);
         match(
           await Deno.readTextFile(`${run}/logs/rank-1.stderr`),
           RegExp(`job ${job} has lost its coordinator: scontrol requeue$`, "m"),

@@ -10,11 +10,11 @@ import {
 } from "../../cluster/launch/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import {
-  checkNoneLeft,
   command,
   CommandProcess,
   eventsOf,
   teacherOnly,
+  untilNoneLeft,
   withTinyRun,
 } from "../cluster/train_process.ts";
 import { SshServer } from "./ssh_server.ts";
@@ -50,15 +50,7 @@ Deno.test("train starts ranks through ssh, a server on each host, and ends them 
     train.signal("SIGKILL");
     await train.end;
     // The far ends of the pipes learn of it through sshd.
-    for (let tries = 0;; tries++) {
-      try {
-        await checkNoneLeft(killed);
-        break;
-      } catch (error) {
-        if (tries === 200) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    }
+    await untilNoneLeft(killed);
   });
 });
 
@@ -72,6 +64,8 @@ Deno.test("train waits for workers that join with a token, and turns away those 
       "--ranks=2",
       "--host=127.0.0.1",
       `--run-dir=${run}`,
+      "timeouts.heartbeatSeconds=60",
+      "timeouts.progressSeconds=60",
       ...teacherOnly(40),
     ]);
     await train.seeFile(`${run}/nats/token.json`);
@@ -140,11 +134,14 @@ Deno.test("train waits for workers that join with a token, and turns away those 
       },
     });
     await train.see(/^ready /);
+    // The run is not to end before the next one comes.
+    first.signal("SIGSTOP");
     const variables = await Deno.readTextFile(`/proc/${second.pid}/environ`);
     ok(variables.split("\0").includes("SIGNET_TEST=behind"));
     const late = await worker().end;
     strictEqual(late.code, 2);
     match(late.stderr, /all 2 places are taken/);
+    first.signal("SIGCONT");
     const ends = await Promise.all([train.end, first.end, second.exited]);
     deepStrictEqual(ends.map(({ code }) => code), [0, 0, 0], ends[0].stderr);
     deepStrictEqual(await ranksJoined(run), [0, 0, 1]);
