@@ -3,7 +3,7 @@ import type { NamedValues } from "./parameter_set.ts";
 import { resizePositions } from "./resize_positions.ts";
 import type { Segment } from "./segments.ts";
 import { gridOf, prefixTokens, type VitConfig } from "./vit_config.ts";
-import { toTimmNames } from "./weight_names.ts";
+import { type NamedShapes, toTimmNames, toTimmShapes } from "./weight_names.ts";
 
 /** What became of one tensor of a weights file or one parameter of the model. */
 export interface WeightReport {
@@ -17,6 +17,63 @@ export interface WeightReport {
   detail?: string;
 }
 
+/** The model that weights are for. */
+interface WeightsModel {
+  config: VitConfig;
+  segments: readonly Segment[];
+}
+
+/**
+ * What {@linkcode fitWeights} would do with tensors of these shapes.
+ *
+ * @throws {ConfigError} If a tensor of the backbone is missing or has another shape.
+ */
+export function matchWeights(
+  file: NamedShapes,
+  { config, segments }: WeightsModel,
+): WeightReport[] {
+  const found = toTimmShapes(file);
+  const report: WeightReport[] = [];
+  const used = new Set<string>();
+  for (const { name, shape } of segments.flatMap((s) => s.parameters)) {
+    const source = found.get(name);
+    used.add(name);
+    if (source !== undefined && sameShape(source.shape, shape)) {
+      report.push({ name, action: "loaded" });
+    } else if (name === "pos_embed" && source !== undefined) {
+      prefixOf(source.shape, config);
+      report.push({
+        name,
+        action: "resized",
+        detail: `[${source.shape}] to [${shape}]`,
+      });
+    } else if (name === "dist_token" && found.has("cls_token")) {
+      report.push({ name, action: "copied", detail: "from cls_token" });
+    } else if (name.startsWith("head")) {
+      report.push({
+        name,
+        action: "initialised",
+        detail: source === undefined
+          ? "not in the file"
+          : `[${source.shape}] in the file, [${shape}] here`,
+      });
+    } else {
+      throw new ConfigError(
+        source === undefined
+          ? `Cannot load weights: the file has no ${name}`
+          : `Cannot load weights: ${name} is [${source.shape}] in the file, [${shape}] in the model`,
+        {
+          hint: "check patch, dim, depth and heads against the weights file",
+        },
+      );
+    }
+  }
+  for (const name of found.keys()) {
+    if (!used.has(name)) report.push({ name, action: "ignored" });
+  }
+  return report;
+}
+
 /**
  * Fits the tensors of a timm or Hugging Face checkpoint to a model.
  *
@@ -28,56 +85,27 @@ export interface WeightReport {
  */
 export function fitWeights(
   file: NamedValues,
-  model: {
-    config: VitConfig;
-    segments: readonly Segment[];
-    initial: NamedValues;
-  },
+  model: WeightsModel & { initial: NamedValues },
 ): { values: NamedValues; report: WeightReport[] } {
+  const report = matchWeights(file, model);
+  const actions = new Map(report.map(({ name, action }) => [name, action]));
   const found = toTimmNames(file);
-  const { config, segments, initial } = model;
-  const values: NamedValues = new Map(initial);
-  const report: WeightReport[] = [];
-  const used = new Set<string>();
-  for (const { parameters } of segments) {
-    for (const { name, shape } of parameters) {
-      const source = found.get(name);
-      used.add(name);
-      if (source !== undefined && sameShape(source.shape, shape)) {
-        values.set(name, { shape, data: source.data });
-        report.push({ name, action: "loaded" });
-      } else if (name === "pos_embed" && source !== undefined) {
-        values.set(name, { shape, data: fitPositions(source, config) });
-        report.push({
-          name,
-          action: "resized",
-          detail: `[${source.shape}] to [${shape}]`,
+  const values: NamedValues = new Map(model.initial);
+  for (const { name, shape } of model.segments.flatMap((s) => s.parameters)) {
+    switch (actions.get(name)) {
+      case "loaded":
+        values.set(name, { shape, data: found.get(name)!.data });
+        break;
+      case "resized":
+        values.set(name, {
+          shape,
+          data: fitPositions(found.get(name)!, model.config),
         });
-      } else if (name === "dist_token" && found.has("cls_token")) {
+        break;
+      case "copied":
         values.set(name, { shape, data: found.get("cls_token")!.data });
-        report.push({ name, action: "copied", detail: "from cls_token" });
-      } else if (name.startsWith("head")) {
-        report.push({
-          name,
-          action: "initialised",
-          detail: source === undefined
-            ? "not in the file"
-            : `[${source.shape}] in the file, [${shape}] here`,
-        });
-      } else {
-        throw new ConfigError(
-          source === undefined
-            ? `Cannot load weights: the file has no ${name}`
-            : `Cannot load weights: ${name} is [${source.shape}] in the file, [${shape}] in the model`,
-          {
-            hint: "check patch, dim, depth and heads against the weights file",
-          },
-        );
-      }
+        break;
     }
-  }
-  for (const name of found.keys()) {
-    if (!used.has(name)) report.push({ name, action: "ignored" });
   }
   return { values, report };
 }
@@ -87,19 +115,10 @@ function fitPositions(
   source: { shape: readonly number[]; data: Float32Array<ArrayBuffer> },
   config: VitConfig,
 ): Float32Array<ArrayBuffer> {
-  const dim = config.dim;
-  const rows = source.data.length / dim;
+  const { dim } = config;
   const wanted = prefixTokens(config);
-  // The file's own prefix: whichever leaves a square grid.
-  const prefix = [wanted, 1, 2].find((p) =>
-    Number.isInteger(Math.sqrt(rows - p))
-  );
-  if (source.shape.at(-1) !== dim || prefix === undefined) {
-    throw new ConfigError(
-      `Cannot resize position embeddings [${source.shape}]: no square grid of width ${dim}`,
-    );
-  }
-  const oldGrid = Math.sqrt(rows - prefix);
+  const prefix = prefixOf(source.shape, config);
+  const oldGrid = Math.sqrt(source.data.length / dim - prefix);
   const newGrid = gridOf(config);
   const resized = resizePositions(source.data, {
     prefix,
@@ -116,6 +135,20 @@ function fitPositions(
   }
   result.set(grid, wanted * dim);
   return result;
+}
+
+/** Rows before the grid: whichever of the usual ones leaves a square. */
+function prefixOf(shape: readonly number[], config: VitConfig): number {
+  const rows = shape.reduce((product, size) => product * size, 1) / config.dim;
+  const prefix = [prefixTokens(config), 1, 2].find((p) =>
+    Number.isInteger(Math.sqrt(rows - p))
+  );
+  if (shape.at(-1) !== config.dim || prefix === undefined) {
+    throw new ConfigError(
+      `Cannot resize position embeddings [${shape}]: no square grid of width ${config.dim}`,
+    );
+  }
+  return prefix;
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {

@@ -39,6 +39,10 @@ export {
   type PoolWeights,
   predictedLogits,
 } from "./heads.ts";
-export { toHuggingFaceNames, toTimmNames } from "./weight_names.ts";
-export { fitWeights, type WeightReport } from "./load_weights.ts";
+export {
+  type NamedShapes,
+  toHuggingFaceNames,
+  toTimmNames,
+} from "./weight_names.ts";
+export { fitWeights, matchWeights, type WeightReport } from "./load_weights.ts";
 export { resizePositions } from "./resize_positions.ts";

@@ -1,5 +1,11 @@
 import type { NamedValues } from "./parameter_set.ts";
 
+/** What has a shape, by its name. */
+export type NamedShapes = ReadonlyMap<
+  string,
+  { readonly shape: readonly number[] }
+>;
+
 /**
  * Renames Hugging Face ViT and DeiT parameters to timm's and joins
  * query, key and value; timm names pass unchanged. Prefixes such as `vit.`,
@@ -7,38 +13,73 @@ import type { NamedValues } from "./parameter_set.ts";
  */
 export function toTimmNames(values: NamedValues): NamedValues {
   const result: NamedValues = new Map();
-  const parts = new Map<string, Map<string, NamedValue>>();
-  for (const [name, value] of values) {
+  for (const [name, sources] of timmSources(values.keys())) {
+    const parts = sources.map((source) => values.get(source)!);
+    result.set(name, parts.length === 1 ? parts[0]! : joined(parts));
+  }
+  return result;
+}
+
+/** The shapes of what {@linkcode toTimmNames} makes. */
+export function toTimmShapes(shapes: NamedShapes): NamedShapes {
+  return new Map(
+    [...timmSources(shapes.keys())].map(([name, sources]) => [
+      name,
+      { shape: joinedShape(sources.map((source) => shapes.get(source)!)) },
+    ]),
+  );
+}
+
+/** Of each timm name the names that it is made of: one, or query, key and value. */
+function timmSources(names: Iterable<string>): Map<string, readonly string[]> {
+  const sources = new Map<string, readonly string[]>();
+  const groups = new Map<string, Map<string, string>>();
+  for (const name of names) {
     const timm = timmName(name);
     const split = /^(.*\.attn)\.(query|key|value)\.(weight|bias)$/.exec(timm);
     if (split === null) {
-      result.set(timm, value);
+      sources.set(timm, [name]);
       continue;
     }
     const [, attention, part, kind] = split;
-    const joined = `${attention}.qkv.${kind}`;
-    const group = parts.get(joined) ?? new Map<string, NamedValue>();
-    parts.set(joined, group.set(part!, value));
+    const whole = `${attention}.qkv.${kind}`;
+    const group = groups.get(whole) ?? new Map<string, string>();
+    groups.set(whole, group.set(part!, name));
   }
-  for (const [name, group] of parts) {
-    const [query, key, value] = ["query", "key", "value"].map((part) =>
-      group.get(part)
-    );
-    if (query === undefined || key === undefined || value === undefined) {
-      for (const [part, single] of group) {
-        result.set(name.replace("qkv", part), single);
-      }
+  for (const [whole, group] of groups) {
+    const parts = ["query", "key", "value"]
+      .flatMap((part) => group.get(part) ?? []);
+    if (parts.length === 3) {
+      sources.set(whole, parts);
       continue;
     }
-    const lengths = [query, key, value].map(({ data }) => data.length);
-    const data = new Float32Array(lengths[0]! + lengths[1]! + lengths[2]!);
-    data.set(query.data);
-    data.set(key.data, lengths[0]!);
-    data.set(value.data, lengths[0]! + lengths[1]!);
-    const [rows = 0, ...rest] = query.shape;
-    result.set(name, { shape: [3 * rows, ...rest], data });
+    for (const [part, name] of group) {
+      sources.set(whole.replace("qkv", part), [name]);
+    }
   }
-  return result;
+  return sources;
+}
+
+/** The rows of all parts behind each other. */
+function joined(parts: readonly NamedValue[]): NamedValue {
+  const data = new Float32Array(
+    parts.reduce((sum, part) => sum + part.data.length, 0),
+  );
+  let at = 0;
+  for (const part of parts) {
+    data.set(part.data, at);
+    at += part.data.length;
+  }
+  return { shape: joinedShape(parts), data };
+}
+
+function joinedShape(
+  parts: readonly { readonly shape: readonly number[] }[],
+): readonly number[] {
+  const [first, ...others] = parts.map(({ shape }) => shape);
+  if (others.length === 0) return first!;
+  const [rows = 0, ...rest] = first!;
+  return [others.reduce((sum, [more = 0]) => sum + more, rows), ...rest];
 }
 
 /**

@@ -1,13 +1,13 @@
 import type { Config } from "../config/mod.ts";
 import { ConfigError, type Disk } from "../env/mod.ts";
-import { fitWeights, type VitConfig, vitSegments } from "../model/mod.ts";
+import { matchWeights, type VitConfig, vitSegments } from "../model/mod.ts";
 import {
   furtherConfig,
   type Sized,
   studentConfig,
   teacherConfig,
 } from "./context.ts";
-import { readWeights } from "./read_weights.ts";
+import { readWeightShapes } from "./read_weights.ts";
 
 /**
  * Looks whether the weights that a configuration names are there and fit the
@@ -28,13 +28,9 @@ export async function checkWeights(disk: Disk, config: Config): Promise<void> {
         },
       );
     }
-    const file = await readWeights(disk, role, path);
+    const shapes = await readWeightShapes(disk, role, path);
     try {
-      fitWeights(file, {
-        config: size,
-        segments: vitSegments(size),
-        initial: new Map(),
-      });
+      matchWeights(shapes, { config: size, segments: vitSegments(size) });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       throw new ConfigError(

@@ -1,3 +1,5 @@
+import { ConfigError } from "../env/mod.ts";
+
 /** Bytes per element of every safetensors type. */
 export const DTYPE_BYTES = {
   F64: 8,
@@ -68,11 +70,16 @@ function readBfloat16(view: DataView, offset: number): number {
   return word.getFloat32(0);
 }
 
+/** Whether {@linkcode toFloat32} knows the type: not the 8-bit floats. */
+export function isReadable(dtype: Dtype): boolean {
+  return READERS[dtype] !== undefined;
+}
+
 /**
  * A copy of the values as f32. Exact for f16, bf16 and small integers; f64 and
  * wide integers are rounded to the nearest f32.
  *
- * @throws {TypeError} For the 8-bit float types.
+ * @throws {ConfigError} For the 8-bit float types.
  */
 export function toFloat32(tensor: StoredTensor): Float32Array<ArrayBuffer> {
   const { dtype, data } = tensor;
@@ -82,7 +89,11 @@ export function toFloat32(tensor: StoredTensor): Float32Array<ArrayBuffer> {
     return values;
   }
   const read = READERS[dtype];
-  if (!read) throw new TypeError(`Cannot widen ${dtype} to F32`);
+  if (!read) {
+    throw new ConfigError(`Cannot read numbers of type ${dtype}`, {
+      hint: "convert the file to F32, F16 or BF16",
+    });
+  }
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   for (let i = 0; i < values.length; i++) {
     values[i] = read(view, i * DTYPE_BYTES[dtype]);

@@ -2,6 +2,7 @@ export {
   type Dtype,
   DTYPE_BYTES,
   float32Tensor,
+  isReadable,
   type StoredTensor,
   type TensorMap,
   toFloat32,
@@ -9,6 +10,7 @@ export {
 export {
   readSafetensors,
   readSafetensorsFile,
+  readSafetensorsShapes,
   type Safetensors,
   writeSafetensors,
 } from "./safetensors.ts";

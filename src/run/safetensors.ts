@@ -33,37 +33,13 @@ export function readSafetensors(
   bytes: Uint8Array,
   name = "safetensors",
 ): Safetensors {
-  function refuse(reason: string): never {
-    throw new ConfigError(`Cannot read ${name}: ${reason}`);
-  }
-  const { header, start } = readHeader(bytes, refuse);
-  const { __metadata__: metadata = {}, ...entries } = header;
-  const names = Object.keys(entries);
-  if (names.length > MAX_TENSORS) {
-    refuse(`${names.length} tensors, more than ${MAX_TENSORS}`);
-  }
+  const { entries, metadata, start } = readLayout(bytes, bytes.length, name);
   const body = bytes.subarray(start);
-  const found = names.map((key) => readEntry(key, entries[key], refuse));
-  const inOrder = [...found].sort((a, b) => a.begin - b.begin || a.end - b.end);
-  let end = 0;
-  for (const entry of inOrder) {
-    if (entry.begin !== end) {
-      refuse(
-        `tensor ${entry.name} begins at ${entry.begin}, expected ${end}: ${
-          entry.begin < end ? "tensors overlap" : "there is a gap"
-        }`,
-      );
-    }
-    end = entry.end;
-  }
-  if (end !== body.length) {
-    refuse(`tensors end at ${end}, but the data has ${body.length} bytes`);
-  }
   const tensors: TensorMap = new Map();
-  for (const { name, dtype, shape, begin, end } of found) {
+  for (const { name, dtype, shape, begin, end } of entries) {
     tensors.set(name, { dtype, shape, data: body.subarray(begin, end) });
   }
-  return { tensors, metadata: readMetadata(metadata, refuse) };
+  return { tensors, metadata };
 }
 
 /** Reads a file from disk. */
@@ -75,6 +51,25 @@ export async function readSafetensorsFile(
     throw new ConfigError(`Cannot read ${path}: there is no such file`);
   }
   return readSafetensors(await disk.read(path), path);
+}
+
+/** Type and shape of each tensor of a file, of which only the header is read. */
+export async function readSafetensorsShapes(
+  disk: Disk,
+  path: string,
+): Promise<Map<string, Pick<StoredTensor, "dtype" | "shape">>> {
+  const info = await disk.stat(path);
+  if (info?.kind !== "file") {
+    throw new ConfigError(`Cannot read ${path}: there is no such file`);
+  }
+  const first = await disk.readRange(path, 0, 8);
+  const claimed = first.length < 8 ? 0 : Number(headerLength(first));
+  const length = Math.min(claimed, MAX_HEADER_BYTES, info.size);
+  const head = await disk.readRange(path, 0, 8 + length);
+  const { entries } = readLayout(head, info.size, path);
+  return new Map(
+    entries.map(({ name, dtype, shape }) => [name, { dtype, shape }]),
+  );
 }
 
 /** Writes tensors, widest type first and then by name, so that all are aligned. */
@@ -117,17 +112,57 @@ export function writeSafetensors(
 
 type Refuse = (reason: string) => never;
 
+/** What the header says of a file of `size` bytes, which begins with `bytes`. */
+function readLayout(
+  bytes: Uint8Array,
+  size: number,
+  name: string,
+): { entries: Entry[]; metadata: Record<string, string>; start: number } {
+  function refuse(reason: string): never {
+    throw new ConfigError(`Cannot read ${name}: ${reason}`);
+  }
+  const { header, start } = readHeader(bytes, size, refuse);
+  const { __metadata__: metadata = {}, ...tensors } = header;
+  const names = Object.keys(tensors);
+  if (names.length > MAX_TENSORS) {
+    refuse(`${names.length} tensors, more than ${MAX_TENSORS}`);
+  }
+  const entries = names.map((key) => readEntry(key, tensors[key], refuse));
+  const inOrder = [...entries].sort((a, b) =>
+    a.begin - b.begin || a.end - b.end
+  );
+  let end = 0;
+  for (const entry of inOrder) {
+    if (entry.begin !== end) {
+      refuse(
+        `tensor ${entry.name} begins at ${entry.begin}, expected ${end}: ${
+          entry.begin < end ? "tensors overlap" : "there is a gap"
+        }`,
+      );
+    }
+    end = entry.end;
+  }
+  if (end !== size - start) {
+    refuse(`tensors end at ${end}, but the data has ${size - start} bytes`);
+  }
+  return { entries, metadata: readMetadata(metadata, refuse), start };
+}
+
+function headerLength(bytes: Uint8Array): bigint {
+  return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+}
+
 function readHeader(
   bytes: Uint8Array,
+  size: number,
   refuse: Refuse,
 ): { header: Record<string, unknown>; start: number } {
   if (bytes.length < 8) refuse(`${bytes.length} bytes are no header length`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset)
-    .getBigUint64(0, true);
-  if (length > MAX_HEADER_BYTES || Number(length) > bytes.length - 8) {
+  const length = headerLength(bytes);
+  if (length > MAX_HEADER_BYTES || Number(length) > size - 8) {
     refuse(
       `it is no safetensors file, or damaged: its header claims ${length} bytes, the file has ${
-        bytes.length - 8
+        size - 8
       } and the limit is ${MAX_HEADER_BYTES}`,
     );
   }

@@ -1,10 +1,11 @@
-import { deepStrictEqual, ok, strictEqual, throws } from "node:assert";
+import { deepStrictEqual, ok, rejects, strictEqual, throws } from "node:assert";
 import fc from "fast-check";
-import { ConfigError } from "../../src/env/mod.ts";
+import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import {
   DTYPE_BYTES,
   float32Tensor,
   readSafetensors,
+  readSafetensorsShapes,
   toFloat32,
   writeSafetensors,
 } from "../../src/run/mod.ts";
@@ -78,7 +79,7 @@ Deno.test("toFloat32() widens special values and unaligned views", () => {
   );
   throws(
     () => toFloat32({ dtype: "F8_E4M3", shape: [1], data: odd.subarray(7) }),
-    TypeError,
+    ConfigError,
   );
 });
 
@@ -246,13 +247,21 @@ const HOSTILE: [string, Uint8Array, RegExp][] = [
 ];
 
 for (const [name, bytes, reason] of HOSTILE) {
-  Deno.test(`readSafetensors() refuses ${name}`, () => {
-    throws(() => readSafetensors(bytes, "x"), (error: unknown) => {
+  Deno.test(`readSafetensors() refuses ${name}, as its header alone does`, async () => {
+    const refused = (path: string) => (error: unknown) => {
       ok(error instanceof ConfigError, String(error));
-      ok(error.message.startsWith("Cannot read x: "), error.message);
+      ok(error.message.startsWith(`Cannot read ${path}: `), error.message);
       ok(reason.test(error.message), error.message);
       return true;
-    });
+    };
+    throws(() => readSafetensors(bytes, "x"), refused("x"));
+    const path = await Deno.makeTempFile({ prefix: "signet-" });
+    try {
+      await Deno.writeFile(path, bytes);
+      await rejects(readSafetensorsShapes(realEnv.disk, path), refused(path));
+    } finally {
+      await Deno.remove(path);
+    }
   });
 }
 

@@ -1,5 +1,8 @@
-import { deepStrictEqual, ok, throws } from "node:assert";
-import { ConfigError } from "../../src/env/mod.ts";
+import { deepStrictEqual, ok, rejects, throws } from "node:assert";
+import { parseConfig } from "../../src/config/mod.ts";
+import { ConfigError, type Disk, realEnv } from "../../src/env/mod.ts";
+import { checkWeights } from "../../src/phases/mod.ts";
+import { type StoredTensor, writeSafetensors } from "../../src/run/mod.ts";
 import {
   fitWeights,
   initialValues,
@@ -117,6 +120,54 @@ Deno.test("fitWeights() refuses a file whose backbone lacks a tensor or has anot
     () => fit(valuesOf({ ...SMALL, dim: 8 }, 1), SMALL),
     (error: Error) => error instanceof ConfigError,
   );
+});
+
+Deno.test("checkWeights() reads names and shapes of a file and no tensor", async () => {
+  const path = "tests/fixtures/deit.hf.safetensors";
+  const { size } = await realEnv.disk.stat(path) ?? { size: 0 };
+  let bytes = 0;
+  const disk = new Proxy(realEnv.disk, {
+    get(target, key: keyof Disk) {
+      if (key === "read") throw new Error("Cannot read a whole file");
+      if (key !== "readRange") return target[key];
+      return async (...place: Parameters<Disk["readRange"]>) => {
+        const found = await target.readRange(...place);
+        bytes += found.length;
+        return found;
+      };
+    },
+  });
+  const config = parseConfig({
+    student: {
+      patch: 8,
+      dim: 48,
+      depth: 2,
+      heads: 3,
+      distilled: true,
+      weights: path,
+    },
+    phases: {
+      teacher: { enabled: false },
+      distill: { enabled: false },
+    },
+  });
+  await checkWeights(disk, config);
+  ok(bytes > 0 && bytes < size / 2, `${bytes} of ${size} bytes`);
+  const narrow = await Deno.makeTempFile({ suffix: ".safetensors" });
+  try {
+    const tensor = { dtype: "F8_E5M2", shape: [1], data: new Uint8Array(1) };
+    await Deno.writeFile(
+      narrow,
+      writeSafetensors(new Map([["cls_token", tensor as StoredTensor]])),
+    );
+    config.student.weights = narrow;
+    await rejects(
+      checkWeights(disk, config),
+      /Cannot load student.weights .*: cls_token is F8_E5M2/,
+    );
+  } finally {
+    await Deno.remove(narrow);
+  }
 });
 
 Deno.test("initialValues() differ by seed and have the deviation of their layer", () => {
