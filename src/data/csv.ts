@@ -115,7 +115,7 @@ export async function openCsv(
   if (classNames.length === 0) {
     throw new ConfigError(
       `Cannot read ${trainFile}: none of its ${train.length} lines has a label`,
-      { hint: "A line is path,label with a comma, not a semicolon or a tab" },
+      { hint: "A line is path,label with a comma or a semicolon, not a tab" },
     );
   }
   const test = hasTest ? await readTable(disk, testFile) : undefined;

@@ -29,7 +29,7 @@ export function readHandLabels(
     throw new ConfigError(
       `Cannot read data.labels ${path}: it needs the columns name and label`,
       {
-        hint: `commas part columns; its first line has ${
+        hint: `commas or semicolons part columns; its first line has ${
           header.slice(0, 5).join(" and ").slice(0, 80) || "none"
         }`,
       },

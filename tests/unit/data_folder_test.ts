@@ -268,6 +268,8 @@ Deno.test("loadDataSet() reads tables of paths and labels", async () => {
     "img/3.png": picture(3),
     "img/4.png": picture(4),
     "one.csv": "File_name,Class\nimg/1.png,x\nimg/3.png,x\n",
+    "excel.csv":
+      '\ufeffpath;score;label\r\nimg/1.png;0,93;dog, wet\r\nimg/4.png;0,5;"x;y"\r\nimg/3.png;1;dog, wet\r\n',
     "more.csv":
       ',label,id,path\r\n0,dog,7,img/1.png\r\n1,"a\nb",8,"img/3.png"\r\n',
   }, async (path) => {
@@ -286,6 +288,15 @@ Deno.test("loadDataSet() reads tables of paths and labels", async () => {
       testFraction: 0.5,
     });
     deepStrictEqual([one.train.count, one.test.count], [1, 1]);
+    // As Excel writes it where numbers have a comma.
+    const again = await loadDataSet(disk, {
+      ...OPTIONS,
+      kind: "csv",
+      path: `${path}/excel.csv`,
+      testFraction: 0.5,
+    });
+    deepStrictEqual(again.classNames, ["dog, wet", "x;y"]);
+    deepStrictEqual(again.train.count + again.test.count, 3);
     const { part, classNames } = await openLabelled(disk, {
       path: `${path}/more.csv`,
     });
@@ -301,7 +312,7 @@ Deno.test("loadDataSet() refuses tables with lines it cannot read", async () => 
     ["a.png,x,y\n", good, /line 1 is not path,label/],
     ['a.png,x\n"b.png,x\n', good, /line 2 is not path,label/],
     ["a.png,\n", good, /none of its 1 lines has a label/],
-    ["a.png;x\n", good, /with a comma, not a semicolon/],
+    ["a.png\tx\n", good, /with a comma or a semicolon, not a tab/],
     [good, "a.png,y\n", /a\.png has class y, which no training picture has/],
     [good, "a.png\n", /a\.png has no label, a test needs one/],
   ];

@@ -28,12 +28,12 @@ Deno.test("a run goes on with the labels by hand that it began with", async () =
       load(),
       /Cannot read data.labels .*labels.csv: it is no file/,
     );
-    await disk.write(table, "name;label\ndata_batch_1.bin[3];square_7\n");
+    await disk.write(table, "name:label\ndata_batch_1.bin[3]:square_7\n");
     await rejects(load(), {
       message: /it needs the columns name and label/,
-      hint: "commas part columns; its first line has name;label",
+      hint: "commas or semicolons part columns; its first line has name:label",
     });
-    await disk.write(table, "name,label\ndata_batch_1.bin[3],square_7\n");
+    await disk.write(table, "name;label\ndata_batch_1.bin[3];square_7\n");
     const first = await load();
     deepStrictEqual([...first.byHand], [[3, 7]]);
     await disk.makeFolder(`${folder}/run`);

@@ -138,6 +138,11 @@ Deno.test("toCsv() and parseCsv() are inverse for odd cells", () => {
   ];
   deepStrictEqual(parseCsv(toCsv(rows)), rows);
   deepStrictEqual(parseCsv("\ufeffa,b\r\n1,2"), [["a", "b"], ["1", "2"]]);
+  // The first line tells the separator.
+  const decimal = '"a,1";b\n1,5;"2;\n3"\n';
+  deepStrictEqual(parseCsv(decimal), [["a,1", "b"], ["1,5", "2;\n3"]]);
+  deepStrictEqual(parseCsv("a;b,c\n1;2\n"), [["a;b", "c"], ["1;2"]]);
+  deepStrictEqual(parseCsv(toCsv([["a;b"], ["c"]])), [["a;b"], ["c"]]);
 });
 
 Deno.test("RunFolder.writeConfusion() writes a row per true class", async () => {
