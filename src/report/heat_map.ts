@@ -5,7 +5,8 @@ import { round } from "./scale.ts";
 /** Counts `[true, predicted]` with the names of the classes. */
 export interface Confusion {
   names: readonly string[];
-  matrix: readonly (readonly number[])[];
+  /** Of each true class the counts by predicted class, but for those that are 0. */
+  matrix: readonly ReadonlyMap<number, number>[];
 }
 
 /** More classes than this are smaller than a dot of the screen. */
@@ -29,9 +30,8 @@ export function heatMap(id: string, confusion: Confusion): Html {
   const every = named ? 1 : Math.ceil(size / 10);
   const cells: Html[] = [];
   matrix.forEach((row, t) => {
-    const sum = row.reduce((a, b) => a + b, 0);
+    const sum = sumOf(row);
     row.forEach((count, p) => {
-      if (!(count > 0)) return;
       const share = count / sum;
       const x = round(left + p * cell);
       const y = round(top + t * cell);
@@ -100,13 +100,16 @@ export function worstPairs(
   limit: number,
 ): { from: string; to: string; count: number; share: number }[] {
   return matrix.flatMap((row, t) => {
-    const sum = row.reduce((a, b) => a + b, 0);
-    // Most cells of many classes are empty.
-    return row.keys().filter((p) => p !== t && row[p]! > 0).map((p) => ({
+    const sum = sumOf(row);
+    return [...row].filter(([p]) => p !== t).map(([p, count]) => ({
       from: names[t]!,
       to: names[p]!,
-      count: row[p]!,
-      share: row[p]! / sum,
-    })).toArray();
+      count,
+      share: count / sum,
+    }));
   }).sort((a, b) => b.count - a.count || b.share - a.share).slice(0, limit);
+}
+
+function sumOf(row: ReadonlyMap<number, number>): number {
+  return row.values().reduce((sum, count) => sum + count, 0);
 }

@@ -95,7 +95,7 @@ export async function readRun(disk: Disk, folder: string): Promise<RunData> {
   );
   const confusion = table === undefined ? undefined : readConfusion(table);
   if (table !== undefined && !confusion) {
-    notes.push("confusion.csv is no square table of counts");
+    notes.push("confusion.csv is no square table of counts, and no list");
   }
   const metrics = await readLines(disk, folder, notes);
   const shipped = textAt(summary, "shipped", "phase") ?? "";
@@ -181,13 +181,43 @@ function readConfusion(text: string): Confusion | undefined {
   const [header, ...rows] = parseCsv(text);
   const names = header?.slice(1) ?? [];
   const size = names.length;
-  if (size === 0 || rows.length !== size) return undefined;
-  const matrix = rows.map((row) => row.slice(1).map(Number));
-  const valid = matrix.every((row) =>
-    row.length === size &&
-    row.every((count) => Number.isSafeInteger(count) && count >= 0)
+  if (size === 0) return undefined;
+  if (rows.length !== size || rows.some((row) => row.length !== size + 1)) {
+    return header!.join() === "true,predicted,count"
+      ? readPairs(rows)
+      : undefined;
+  }
+  const matrix = rows.map((row) =>
+    new Map(
+      row.slice(1).map((count, p) => [p, Number(count)] as const)
+        .filter(([, count]) => count !== 0),
+    )
   );
-  return valid ? { names, matrix } : undefined;
+  return matrix.every((row) => row.values().every(isCount))
+    ? { names, matrix }
+    : undefined;
+}
+
+/** Lines of true class, predicted class and count, as many classes have them. */
+function readPairs(rows: readonly string[][]): Confusion | undefined {
+  const indices = new Map<string, number>();
+  const matrix: Map<number, number>[] = [];
+  const indexOf = (name: string) => {
+    const known = indices.get(name);
+    if (known !== undefined) return known;
+    matrix.push(new Map());
+    indices.set(name, matrix.length - 1);
+    return matrix.length - 1;
+  };
+  for (const [from = "", to = "", count] of rows) {
+    if (!isCount(Number(count))) return undefined;
+    matrix[indexOf(from)]!.set(indexOf(to), Number(count));
+  }
+  return { names: [...indices.keys()], matrix };
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 function isGroup(value: unknown): value is Json {

@@ -67,7 +67,7 @@ export function confusionSection(data: RunData): Html | undefined {
     <p
       class="hint">The matrix of ${groupDigits(
         classes,
-      )} classes is too fine to draw; it is in <code>confusion.csv</code>.</p>
+      )} classes is too fine to draw; its counts are in <code>confusion.csv</code>.</p>
   `;
   return html`${model}<div class="split">${matrix}<div>
 <h3>Mixed up most</h3>

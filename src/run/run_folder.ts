@@ -4,6 +4,9 @@ import { type MetricsLine, readMetrics } from "./metrics.ts";
 
 type Json = Record<string, unknown>;
 
+/** Classes up to which a confusion matrix is written as a square. */
+const MOST_SQUARE = 400;
+
 /**
  * The files of one run. Reading needs nothing else: a copied folder is a
  * complete run.
@@ -150,21 +153,34 @@ export class RunFolder {
     await this.#disk.write(`${this.path}/${name}`, toCsv([header, ...rows]));
   }
 
-  /** Writes a confusion matrix: a row per true class, a column per prediction. */
+  /**
+   * Writes a confusion matrix: a row per true class, a column per prediction. With
+   * more classes than anyone looks at as a square, a line per pair that occurs.
+   */
   async writeConfusion(
     classNames: readonly string[],
     matrix: ArrayLike<number>,
     name = "confusion.csv",
   ): Promise<void> {
     const size = classNames.length;
-    await this.writeTable(
-      name,
-      ["true", ...classNames],
-      classNames.map((name, row) => [
+    if (size <= MOST_SQUARE) {
+      return await this.writeTable(
         name,
-        ...Array.from({ length: size }, (_, i) => matrix[row * size + i]!),
-      ]),
-    );
+        ["true", ...classNames],
+        classNames.map((name, row) => [
+          name,
+          ...Array.from({ length: size }, (_, i) => matrix[row * size + i]!),
+        ]),
+      );
+    }
+    const pairs: [string, string, number][] = [];
+    for (let at = 0; at < size * size; at++) {
+      const count = matrix[at]!;
+      if (count === 0) continue;
+      const row = Math.floor(at / size);
+      pairs.push([classNames[row]!, classNames[at - row * size]!, count]);
+    }
+    await this.writeTable(name, ["true", "predicted", "count"], pairs);
   }
 }
 

@@ -84,23 +84,37 @@ Deno.test("writeReport() shows the worst of all classes, however many", async ()
   const counts = classes.map((_, t) =>
     classes.map((_, p) => t === 7 && p === 3 ? 2 : Number(t === p))
   );
-  const page = await report({
-    "confusion.csv": toCsv([
-      ["true", ...classes.map(({ name }) => name)],
-      ...counts.map((row, t) => [classes[t]!.name, ...row]),
-    ]),
-    "summary.json": '{"phases":{"classify":{}},"shipped":{"phase":"classify"}}',
-    "roc_classify.json": JSON.stringify({
-      fpr: [0, 1],
-      micro: [0, 1],
-      macro: [0, 1],
-      classes,
-    }),
-  });
-  match(page, /class 1199: area 50\.0/);
-  match(page, /told apart worst, of 1200/);
-  match(page, /matrix of 1\u202f200 classes is too fine to draw/);
-  match(page, /<td>class 7<\/td>\s*<td>class 3<\/td>\s*<td class="n">2</);
+  const square = toCsv([
+    ["true", ...classes.map(({ name }) => name)],
+    ...counts.map((row, t) => [classes[t]!.name, ...row]),
+  ]);
+  const pairs = toCsv([
+    ["true", "predicted", "count"],
+    ...counts.flatMap((row, t) =>
+      row.flatMap((count, p) =>
+        count > 0 ? [[classes[t]!.name, classes[p]!.name, count]] : []
+      )
+    ),
+  ]);
+  for (const confusion of [square, pairs]) await shows(confusion);
+
+  async function shows(confusion: string) {
+    const page = await report({
+      "confusion.csv": confusion,
+      "summary.json":
+        '{"phases":{"classify":{}},"shipped":{"phase":"classify"}}',
+      "roc_classify.json": JSON.stringify({
+        fpr: [0, 1],
+        micro: [0, 1],
+        macro: [0, 1],
+        classes,
+      }),
+    });
+    match(page, /class 1199: area 50\.0/);
+    match(page, /told apart worst, of 1200/);
+    match(page, /matrix of 1\u202f200 classes is too fine to draw/);
+    match(page, /<td>class 7<\/td>\s*<td>class 3<\/td>\s*<td class="n">2</);
+  }
 });
 
 Deno.test("writeReport() survives values of any type", async () => {

@@ -152,6 +152,16 @@ Deno.test("RunFolder.writeConfusion() writes a row per true class", async () => 
       parseCsv(await disk.readText(`${run.path}/confusion.csv`)),
       [["true", "a,b", "c"], ["a,b", "1", "2"], ["c", "3", "4"]],
     );
+    // Of many classes most pairs do not occur.
+    const names = Array.from({ length: 401 }, (_, c) => `c${c}`);
+    const matrix = new Int32Array(401 * 401);
+    matrix[400 * 401 + 2] = 7;
+    matrix[3 * 401 + 3] = 5;
+    await run.writeConfusion(names, matrix);
+    deepStrictEqual(
+      parseCsv(await disk.readText(`${run.path}/confusion.csv`)),
+      [["true", "predicted", "count"], ["c3", "c3", "5"], ["c400", "c2", "7"]],
+    );
   });
 });
 
