@@ -23,8 +23,13 @@ export const MAX_RANKS = 1024;
 export const HEARTBEAT_MS = 1000;
 /** Silence after which a rank counts as dead. */
 export const DEAD_AFTER_MS = 5000;
-/** Silence of the coordinator after which a rank ends itself. */
+/** Silence of the coordinator after which a rank ends itself, at least. */
 export const COORDINATOR_LOST_MS = 15_000;
+
+/** The same when ranks may be silent for longer: the network comes back to both. */
+export function coordinatorLostMs(deadAfterMs: number): number {
+  return COORDINATOR_LOST_MS + Math.max(0, deadAfterMs - DEAD_AFTER_MS);
+}
 
 /** Exit code of a rank that could go on: it asks to be started again. */
 export const AGAIN = 75;
@@ -254,12 +259,21 @@ export const answer = z.discriminatedUnion("kind", [
     end: count,
     over: z.boolean(),
   }),
-  z.strictObject({ kind: z.literal("refused"), reason: text }),
+  z.strictObject({
+    kind: z.literal("refused"),
+    reason: text,
+    /** The process is no rank of the run: what it says is said of none. */
+    outside: z.literal(true).exactOptional(),
+  }),
 ]);
 export type Answer = z.output<typeof answer>;
 
 /** A worker that came by itself asks which rank it is. */
-export const placeRequest = z.strictObject({ host: word, pid: count });
+export const placeRequest = z.strictObject({
+  host: word,
+  /** Another one for each process: containers of one host share its name and pids. */
+  id: word,
+});
 export type PlaceRequest = z.output<typeof placeRequest>;
 
 /** Answer to it; without a rank there is no place. */

@@ -17,7 +17,7 @@ import {
 import { surveyGpus } from "../gpus/mod.ts";
 import { readCredentials } from "../links/mod.ts";
 import { accept, type Gpu, gpu as gpuSchema } from "../protocol.ts";
-import { type RankSession, startRank } from "../rank/mod.ts";
+import { type RankSession, type Reason, startRank } from "../rank/mod.ts";
 import { GPU_OPTIONS, gpuWishOf } from "./gpu_options.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { endOfInput } from "./end_of_input.ts";
@@ -95,6 +95,10 @@ export async function rank(args: readonly string[]): Promise<number> {
     localRank,
     folder: `${runFolder}/gpus`,
   });
+  const tell = ({ message, hint }: Reason) => {
+    terminal.urgent(`error: ${message}`);
+    if (hint !== undefined) terminal.urgent(`hint: ${hint}`);
+  };
   // Nobody reads the output of a worker but the one who has started it.
   const isWorker = options.string("token-file") !== undefined;
   const session = placement?.before !== undefined
@@ -111,13 +115,9 @@ export async function rank(args: readonly string[]): Promise<number> {
       host: Deno.hostname(),
       pid: Deno.pid,
       deno: Deno.version.deno,
-      onFailure({ message, hint }) {
-        if (!isWorker) return;
-        terminal.urgent(`error: ${message}`);
-        if (hint !== undefined) terminal.urgent(`hint: ${hint}`);
-      },
+      onFailure: (reason) => isWorker && tell(reason),
       exit(code, reason) {
-        terminal.urgent(`error: ${reason}`);
+        tell(reason);
         realEnv.exit(code);
       },
     });
@@ -170,7 +170,6 @@ async function findRun(options: Options): Promise<Found> {
       ...(folder === undefined ? {} : { runFolder: folder }),
       join,
       host: Deno.hostname(),
-      pid: Deno.pid,
       timeoutMs: JOIN_MS,
     });
     return { ...place, url: join, credentials: tokenFile };

@@ -1,9 +1,17 @@
-import { type Heartbeat, HEARTBEAT_MS } from "../protocol.ts";
+import { DEAD_AFTER_MS, type Heartbeat, HEARTBEAT_MS } from "../protocol.ts";
 import type { Failure, RankState, State } from "./state.ts";
 import { isGone, teamOf } from "./turn.ts";
 
 /** Step times that the median is taken over. */
 const WINDOW = 21;
+
+/**
+ * Whether a rank is silent for so long as only a run bears that sets a longer limit:
+ * nobody knows whether it moves, and connections end because nothing passes.
+ */
+export function isUnheard({ heard }: RankState, at: number): boolean {
+  return at - heard > DEAD_AFTER_MS;
+}
 
 /** Whether the rank waits for others in a collective. */
 function waits(rank: RankState): boolean {
@@ -29,8 +37,12 @@ export function progressLimit(state: State, index: number): number {
 }
 
 /** Takes a heartbeat into the rank's clocks. */
-export function hear(rank: RankState, beat: Heartbeat, at: number): void {
+export function hear(state: State, beat: Heartbeat, at: number): void {
+  const rank = state.ranks[beat.rank]!;
   const before = rank.beat;
+  // Of another process that was started as this rank, and is being refused.
+  if (before !== undefined && beat.seen < before.seen) return;
+  if (isUnheard(rank, at)) excuse(state, beat.rank, at);
   rank.heard = at;
   // What was on its way when the connection ended is no sign of a new one.
   if (beat.connection !== rank.disconnected?.connection) {
@@ -54,6 +66,16 @@ export function hear(rank: RankState, beat: Heartbeat, at: number): void {
   rank.unseen = rank.unseen.filter((command) => command.sequence > beat.seen);
 }
 
+/** A rank is heard again: its team could not move without it. */
+function excuse(state: State, index: number, at: number): void {
+  const silence = at - state.ranks[index]!.heard;
+  for (const member of teamOf(state, index)?.members ?? []) {
+    const rank = state.ranks[member]!;
+    rank.moved = Math.min(at, rank.moved + silence);
+    rank.stepped = Math.min(at, rank.stepped + silence);
+  }
+}
+
 /** Notes the end of a connection, unless the rank has been heard over a newer one. */
 export function disconnect(
   rank: RankState,
@@ -61,6 +83,7 @@ export function disconnect(
   at: number,
 ): void {
   if ((rank.beat?.connection ?? connection) !== connection) return;
+  if (isUnheard(rank, at)) return;
   rank.disconnected ??= { connection, at };
 }
 
@@ -69,7 +92,7 @@ function seconds(ms: number): string {
 }
 
 /** What is found about a rank; without one the server is to blame. */
-export type Finding = Pick<Failure, "kind" | "rank" | "cause">;
+export type Finding = Pick<Failure, "kind" | "rank" | "cause" | "hint">;
 
 /** The rank whose heart has stopped, if any: the one silent for longest. */
 export function silentRank(state: State, at: number): Finding | undefined {
@@ -103,6 +126,7 @@ export function silentRank(state: State, at: number): Finding | undefined {
     cause: `no sign of life for ${
       seconds(worst.silence)
     }: the process is stopped or its machine is unreachable`,
+    hint: "timeouts.heartbeatSeconds bears longer silence",
   };
 }
 
@@ -132,9 +156,17 @@ export function stuckRank(
   state: State,
   at: number,
 ): Finding | undefined {
+  // Those who wait for one that is silent are not to blame, and it has a limit of its own.
+  const silent = new Set(
+    state.ranks.flatMap((rank, index) =>
+      !isGone(rank) && isUnheard(rank, at) ? [teamOf(state, index)] : []
+    ),
+  );
   const busy = state.ranks
     .map((rank, index) => ({ rank, index, team: teamOf(state, index) }))
-    .filter(({ rank, team }) => team && !isGone(rank) && !rank.outcome);
+    .filter(({ rank, team }) =>
+      team && !silent.has(team) && !isGone(rank) && !rank.outcome
+    );
   const late = busy.filter(({ rank, index }) =>
     at - rank.moved > progressLimit(state, index)
   );

@@ -97,7 +97,7 @@ function handle(turn: Turn, event: ClusterEvent): void {
     case "heartbeat": {
       const rank = rankOf(turn, event.heartbeat.rank);
       if (rank?.hello === undefined) return;
-      hear(rank, event.heartbeat, at);
+      hear(state, event.heartbeat, at);
       if (state.stage === "over") return;
       for (const command of rank.unseen) {
         turn.actions.push({

@@ -1,5 +1,6 @@
+import { isUnheard } from "./clocks.ts";
 import { fail } from "./ending.ts";
-import { AGAIN, COORDINATOR_LOST_MS } from "../protocol.ts";
+import { AGAIN, coordinatorLostMs } from "../protocol.ts";
 import type { Failure, State } from "./state.ts";
 import { blame, ended, isGone, journal, rankOf, type Turn } from "./turn.ts";
 
@@ -41,19 +42,20 @@ export function onExit(
     ...blame(turn, event.rank),
     ...status(event),
     kind: "exit",
-    ...causeOf(event),
+    ...causeOf(state, event),
     exitCode: code === 2 || code === 3 ? code : 1,
   });
 }
 
 function causeOf(
+  { limits }: State,
   { code, signal }: { code: number; signal: string | null },
 ): Pick<Failure, "cause" | "hint"> {
   if (signal === null && code === AGAIN) {
     return {
       cause:
         `exited with code ${AGAIN}, as ranks do that hear nothing of this process for ${
-          COORDINATOR_LOST_MS / 1000
+          coordinatorLostMs(limits.dead) / 1000
         } s`,
       hint: "was this process paused (Ctrl-Z), its machine, or the network?",
     };
@@ -69,11 +71,12 @@ function causeOf(
 
 /** A process that nobody watches has ended, as far as its connections tell. */
 export function onVanished(turn: Turn, rank: number): void {
-  const { state } = turn;
+  const { state, at } = turn;
   const known = rankOf(turn, rank);
   if (known?.hello === undefined || isGone(known) || isDone(state, rank)) {
     return;
   }
+  if (isUnheard(known, at)) return;
   if (state.suspicion?.from === rank) return;
   fail(turn, {
     ...blame(turn, rank),

@@ -1,5 +1,6 @@
 import type { Hello, Ready } from "../protocol.ts";
 import { fail } from "./ending.ts";
+import { LEFT_OUT } from "./losing.ts";
 import { nextPhases } from "./schedule.ts";
 import type { State } from "./state.ts";
 import {
@@ -17,26 +18,34 @@ import {
 export function onHello(turn: Turn, hello: Hello): void {
   const { state, at } = turn;
   const rank = rankOf(turn, hello.rank);
-  const refuse = (reason: string) => answer(turn, { kind: "refused", reason });
+  const stayOutside = (reason: string) =>
+    answer(turn, { kind: "refused", reason, outside: true });
   if (rank === undefined) {
-    return refuse(
+    return stayOutside(
       `rank ${hello.rank} is not in this run of ${state.ranks.length} ranks`,
     );
   }
   if (rank.hello !== undefined) {
     const { host, pid } = rank.hello;
-    return host === hello.host && pid === hello.pid
-      ? welcome(turn, hello.rank)
-      : refuse(`rank ${hello.rank} is process ${pid} on ${host} already`);
+    if (host === hello.host && pid === hello.pid) {
+      return welcome(turn, hello.rank);
+    }
+    return stayOutside(
+      rank.lost
+        ? LEFT_OUT
+        : `rank ${hello.rank} is process ${pid} on ${host} already: each is started once`,
+    );
   }
-  if (state.stage !== "joining") return refuse(`the run is ${state.stage}`);
+  if (state.stage !== "joining") {
+    return stayOutside(`the run is ${state.stage}`);
+  }
   const fault = faultOf(state, hello);
   rank.heard = rank.moved = rank.stepped = at;
   if (fault !== undefined) {
     const { what, hint, exitCode } = fault;
     const reason = `rank ${hello.rank} on ${hello.host} ${what}`;
     journal(turn, { event: "refused", rank: hello.rank, reason });
-    refuse(reason);
+    answer(turn, { kind: "refused", reason });
     // The place is kept until it says itself that it ends.
     if (state.waits) return;
     return fail(turn, {

@@ -10,8 +10,9 @@ import {
   type Turn,
 } from "./turn.ts";
 
-/** What a rank learns that is lost and lives. */
-export const LEFT_OUT = "the other ranks go on without this one";
+/** What a rank learns that is lost and lives, or is started again. */
+export const LEFT_OUT =
+  "the other ranks go on without this one, until the run is resumed";
 
 /** What may befall one rank and leave the others as they are. */
 const KINDS: readonly Failure["kind"][] = [

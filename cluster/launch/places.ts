@@ -43,11 +43,11 @@ export class Places {
    * none will.
    */
   ask(
-    { host, pid }: PlaceRequest,
+    { host, id }: PlaceRequest,
     now: number,
   ): { rank: number; localRank: number } | "wait" | "full" {
     const own = this.#holders.findIndex((one) =>
-      one?.host === host && one.pid === pid
+      one?.host === host && one.id === id
     );
     const rank = own >= 0
       ? own
@@ -59,7 +59,7 @@ export class Places {
     }
     if (own < 0) {
       const localRank = this.#freeOn(host, rank);
-      this.#holders[rank] = { host, pid, localRank, heard: now, joined: false };
+      this.#holders[rank] = { host, id, localRank, heard: now, joined: false };
     }
     return { rank, localRank: this.#holders[rank]!.localRank };
   }

@@ -91,13 +91,12 @@ export interface WorkerPlace {
  */
 export async function takePlace(
   env: Env,
-  { tokenFile, join, pid, host, timeoutMs, ...own }: {
+  { tokenFile, join, host, timeoutMs, ...own }: {
     tokenFile: string;
     /** Where the run folder is on this machine; left out, as the token says. */
     runFolder?: string;
     /** Address of the server. */
     join: string;
-    pid: number;
     host: string;
     timeoutMs: number;
   },
@@ -112,12 +111,13 @@ export async function takePlace(
   }
   await using control = await connectControl(
     { ...credentials, url: join },
-    { name: `worker-${host}-${pid}` },
+    { name: `worker-${host}` },
   );
+  const request = { host, id: env.randomBytes(8).toHex() };
   const { place } = subjectsOf(credentials.run);
   const since = env.clock.now();
   while (env.clock.now() - since < timeoutMs) {
-    const reply = await control.request(place, { host, pid }, REPORT_RETRY_MS)
+    const reply = await control.request(place, request, REPORT_RETRY_MS)
       .catch(() => undefined);
     const answer = accept(placeAnswer, reply);
     if (answer !== undefined) {
@@ -125,6 +125,10 @@ export async function takePlace(
       if (rank !== undefined) return { rank, localRank, size, runFolder };
       throw new ConfigError(
         `Cannot join the run: all ${size} places are taken`,
+        {
+          hint:
+            "the place of a rank that was lost is free again when the run is resumed",
+        },
       );
     }
     await env.timers.sleep(REPORT_RETRY_MS / 4);

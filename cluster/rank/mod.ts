@@ -1,1 +1,6 @@
-export { type RankOptions, type RankSession, startRank } from "./rank.ts";
+export {
+  type RankOptions,
+  type RankSession,
+  type Reason,
+  startRank,
+} from "./rank.ts";

@@ -12,6 +12,7 @@ import { recogniseFailure } from "../gpus/mod.ts";
 import { type Credentials, readCredentials } from "../links/mod.ts";
 import {
   AGAIN,
+  coordinatorLostMs,
   type Failed,
   type Gpu,
   type ProgressMessage,
@@ -28,7 +29,7 @@ import { Orders } from "./orders.ts";
 import { RankLog } from "./rank_log.ts";
 import { clip, Reporter } from "./reporter.ts";
 import { Warnings } from "./warnings.ts";
-import { watchCoordinator } from "./watchdog.ts";
+import { watchCoordinator, type Watchdog } from "./watchdog.ts";
 
 /** How long a failed rank waits for the coordinator, in ms. */
 const VERDICT_MS = 10_000;
@@ -55,10 +56,13 @@ export interface RankOptions {
   /** The device that whoever placed this rank has seen in its environment. */
   gpu: Gpu;
   /** This rank cannot go on; the coordinator is told too. */
-  onFailure?: (failure: Pick<Failed, "message" | "hint">) => void;
+  onFailure?: (reason: Reason) => void;
   /** Ends the process, after the log is written. */
-  exit(code: number, reason: string): void;
+  exit(code: number, reason: Reason): void;
 }
+
+/** Why a rank ends, and what to do. */
+export type Reason = Pick<Failed, "message" | "hint">;
 
 /** A rank that is connected to its run. */
 interface Session extends RankOptions {
@@ -75,8 +79,9 @@ interface Session extends RankOptions {
   version: string;
   /** Begun before the rank joined. */
   early: EarlyStart | undefined;
+  watchdog: Watchdog;
   /** Logs why, and ends the process. */
-  leave(message: string): void;
+  leave(reason: Reason, code?: number): void;
 }
 
 /** What the process around a rank may tell it. */
@@ -93,13 +98,15 @@ export interface RankSession {
 export async function startRank(options: RankOptions): Promise<RankSession> {
   const { env, rank, runFolder } = options;
   const log = new RankLog(env, runFolder, rank);
-  const credentials = await readCredentials(options.credentials);
+  const known = await readCredentials(options.credentials);
+  const credentials = { ...known, url: options.join ?? known.url };
   const life = new Life();
-  const leave = (message: string, code = 1) => {
-    log.write("error", message);
+  const leave: Session["leave"] = (reason, code = 1) => {
+    const { message, ...more } = reason;
+    log.write("error", message, more);
     // On a lost disk nobody can write, and a rank that goes on holds its GPU.
     Promise.race([log.flush(), env.timers.sleep(LAST_WORDS_MS)])
-      .then(() => options.exit(code, message));
+      .then(() => options.exit(code, reason));
   };
   const warnings = new Warnings(rank);
   const say: Session["say"] = (level, message, fields) => {
@@ -117,15 +124,24 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
   const membership = new Membership({ ...options, worker, life });
   const orders = new Orders(worker, subjects.command(rank), {
     life,
-    onAbort: (reason) => leave(`aborted: ${reason}`),
+    onAbort: (reason) => leave({ message: `aborted: ${reason}` }),
     onRegroup(order) {
       log.write("info", order.reason);
       membership.order(order);
     },
   });
-  const onCoordinatorLost = () => leave("the coordinator is gone", AGAIN);
-  watchCoordinator(env, worker, { subjects, onLost: onCoordinatorLost });
-  const session = {
+  const watchdog = watchCoordinator(env, worker, {
+    subjects,
+    onLost: (silenceMs) =>
+      leave({
+        message: `no word from the coordinator at ${credentials.url} for ${
+          Math.round(silenceMs / 1000)
+        } s`,
+        hint:
+          "has it ended, or is the network to it cut? If the others go on, they do so without this rank until the run is resumed; timeouts.heartbeatSeconds bears longer cuts",
+      }, AGAIN),
+  });
+  const session: Session = {
     ...options,
     worker,
     subjects,
@@ -137,6 +153,7 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
     membership,
     version,
     early,
+    watchdog,
     leave,
   };
   const never = new AbortController().signal;
@@ -145,7 +162,8 @@ export async function startRank(options: RankOptions): Promise<RankSession> {
       log.write("warn", `got ${signal}`);
       reporter.report({ kind: "stop", rank, signal }, never);
     },
-    onCoordinatorLost,
+    onCoordinatorLost: () =>
+      leave({ message: "the coordinator is gone" }, AGAIN),
     done: serve(session).catch((error) => fail(session, error)),
   };
 }
@@ -156,19 +174,16 @@ function openWorker(
     credentials: Credentials;
     log: RankLog;
     life: Life;
-    leave: (message: string) => void;
+    leave: Session["leave"];
   },
 ): Promise<CommWorker> {
-  const { rank, join } = options;
   return CommWorker.open({
-    credentials: join === undefined
-      ? credentials
-      : { ...credentials, url: join },
-    rank,
+    credentials,
+    rank: options.rank,
     life: life.words,
     onWarning: (wait) => log.write("warn", "waits in a collective", { wait }),
     onNote: (message) => log.write("warn", message),
-    onError: ({ message }) => leave(message),
+    onError: ({ message }) => leave({ message }),
   });
 }
 
@@ -189,9 +204,15 @@ async function serve(session: Session): Promise<number> {
     config: await hashOf(text),
   }, never);
   if (answer.kind === "refused") {
-    throw new SignetError(`Cannot join the run: ${answer.reason}`);
+    const message = `Cannot join the run: ${answer.reason}`;
+    if (!answer.outside) throw new SignetError(message);
+    const hint = "start each rank once, and as many as the run has";
+    session.leave({ message, hint }, 2);
+    await Promise.withResolvers<never>().promise;
   }
   const config = parseConfig(JSON.parse(text), path);
+  const deadMs = config.timeouts.heartbeatSeconds * 1000;
+  session.watchdog.patienceMs = coordinatorLostMs(deadMs);
   const meeting: Meeting = {
     link: config.link,
     tuning: session.tuningFolder,
@@ -209,11 +230,11 @@ async function serve(session: Session): Promise<number> {
   log.write("info", "joined", { ...worker.link });
   const disk = fence(env.disk, {
     clock: env.clock,
-    leaseMs: config.timeouts.heartbeatSeconds * 1000 / 2,
+    leaseMs: deadMs / 2,
     async ask() {
       const answer = await reporter.report({ kind: "present", rank }, never);
       if (answer.kind !== "refused") return;
-      session.leave(answer.reason);
+      session.leave({ message: answer.reason });
       await Promise.withResolvers<never>().promise;
     },
   });

@@ -1,5 +1,8 @@
-import { match, ok, strictEqual } from "node:assert";
+import { match, ok, rejects, strictEqual } from "node:assert";
+import { realEnv } from "../../src/env/mod.ts";
+import { takePlace } from "../../cluster/launch/mod.ts";
 import {
+  command,
   CommandProcess,
   eventsOf,
   teacherOnly,
@@ -10,7 +13,12 @@ import {
 async function withWaiting(
   settings: readonly string[],
   use: (
-    run: { process: CommandProcess; folder: string },
+    run: {
+      process: CommandProcess;
+      folder: string;
+      url: string;
+      tokenFile: string;
+    },
     worker: () => CommandProcess,
   ) => Promise<void>,
 ): Promise<void> {
@@ -21,11 +29,11 @@ async function withWaiting(
       ...settings,
     ]);
     await process.see(/^start .* ranks that join with the token/);
-    const token = `${run}/nats/token.json`;
-    const { url } = JSON.parse(await Deno.readTextFile(token));
+    const tokenFile = `${run}/nats/token.json`;
+    const { url } = JSON.parse(await Deno.readTextFile(tokenFile));
     const worker = () =>
-      new CommandProcess(["rank", "--join", url, "--token-file", token]);
-    await use({ process, folder: run }, worker);
+      new CommandProcess(["rank", "--join", url, "--token-file", tokenFile]);
+    await use({ process, folder: run, url, tokenFile }, worker);
   });
 }
 
@@ -44,9 +52,22 @@ Deno.test("workers may come later than a rank waits for another in an exchange",
 });
 
 Deno.test("a worker that waits for others leaves in order when the run is interrupted", async () => {
-  await withWaiting(teacherOnly(2), async ({ process, folder }, worker) => {
+  await withWaiting(teacherOnly(2), async (about, worker) => {
+    const { process, folder, url: join, tokenFile } = about;
     const waiting = worker();
     await process.see(/^join +rank 0 on .*: 1 of 2$/);
+    // By hand, as the rank that has come already.
+    const twin = await command([
+      ...["rank", "--run-dir", folder, "--rank", "0", "--size", "2"],
+    ]);
+    strictEqual(twin.code, 2, twin.stderr);
+    const reason = `rank 0 is process ${waiting.pid} on ${Deno.hostname()}`;
+    match(twin.stderr, new RegExp(`^error: Cannot join the run: ${reason}`));
+    // In containers that share the name of their host processes are numbered alike.
+    const ask = () =>
+      takePlace(realEnv, { tokenFile, join, host: "here", timeoutMs: 1500 });
+    strictEqual((await ask()).rank, 1);
+    await rejects(ask(), /no coordinator answered/);
     process.signal("SIGINT");
     const end = await process.end;
     strictEqual(end.code, 130, end.stderr);

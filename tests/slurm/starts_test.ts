@@ -119,7 +119,6 @@ Deno.test("train waits for workers that join with a token, and turns away those 
       tokenFile,
       join: url,
       host: Deno.hostname(),
-      pid: Deno.pid,
       timeoutMs: 60_000,
     });
     const second = rankBehind({
