@@ -60,7 +60,7 @@ export function simulate(simulation: Simulation): Predicted[] {
         ranks,
         transport,
         link: linkRate(transport, bits),
-        local: linkRate("direct", LOCAL_BITS),
+        local: linkRate(transport, LOCAL_BITS),
         ranksPerNode,
       };
       const step = (overlap: boolean) =>

@@ -40,7 +40,7 @@ within 5 %. Images are read, since their number and size decide; nothing is writ
                       take longer, and wait for the network a smaller part of it
   --link RATE         network of a node, for the prediction (default: 10Gbit)
   --transport NAME    direct (rank to rank), nats (a server on every node) or
-                      central (one server for all, on a machine of its own);
+                      central (one server for all, on the first ranks' node);
                       default direct
   --ranks-per-node N  ranks that share a node's network, and on a CPU its cores
                       (default: 1; with --measure and no --link all, here)

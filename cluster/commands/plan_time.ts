@@ -151,7 +151,7 @@ async function paceOf(
     ranks: plan.ranks,
     transport,
     link: linkRate(transport, parseBitRate(link)),
-    local: linkRate("direct", LOCAL_BITS),
+    local: linkRate(transport, LOCAL_BITS),
     ranksPerNode,
   };
   const measured = measure

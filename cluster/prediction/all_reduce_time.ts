@@ -7,7 +7,7 @@ export interface World {
   readonly link: LinkRate;
   /** Ranks of a node, which share its network; 1: each has its own. */
   readonly ranksPerNode: number;
-  /** Between ranks of one node. */
+  /** Between ranks of one node: with one server for all, what that moves. */
   readonly local: LinkRate;
 }
 
@@ -32,11 +32,13 @@ export function allReduceTime(
   world: World,
   inFlight = 1,
 ): AllReduceTime {
-  const { ranks, ranksPerNode } = world;
+  const { ranks, ranksPerNode, transport } = world;
   if (ranks === 1) return { algorithm: "none", latencyMs: 0, transferMs: 0 };
   const flat = { ...world, link: linkOf(world) };
   const candidates = [ring(bytes, flat), tree(bytes, flat)];
-  if (ranksPerNode > 1 && ranks % ranksPerNode === 0 && ranks > ranksPerNode) {
+  // Through one server for all, a message within another node leaves it twice.
+  const saves = transport !== "central" && ranksPerNode > 1;
+  if (saves && ranks % ranksPerNode === 0 && ranks > ranksPerNode) {
     candidates.push(hierarchical(bytes, world));
   }
   const cost = ({ latencyMs, transferMs }: AllReduceTime) =>
@@ -49,12 +51,26 @@ export function allReduceTime(
  * messages (Bruck et al. 1997) that carry what all others gave.
  */
 export function allGatherTime(bytes: number, world: World): number {
-  const { ranks, transport } = world;
+  const { ranks } = world;
   if (ranks === 1) return 0;
-  const { alphaMs, bytesPerMs } = linkOf(world);
-  const streams = transport === "central" ? ranks : 1;
-  return Math.ceil(Math.log2(ranks)) * alphaMs +
-    (ranks - 1) * streams * bytes / bytesPerMs;
+  const flat = { ...world, link: linkOf(world) };
+  return Math.ceil(Math.log2(ranks)) * flat.link.alphaMs +
+    (ranks - 1) * bytes * msPerByte(flat, ranks);
+}
+
+/**
+ * Of messages of `senders` ranks that are on their way at once. Ranks follow each
+ * other node by node, so one stream enters and one leaves a node. One server for all
+ * carries every stream, but only those of other nodes through the network of its own,
+ * which is that of the first ranks.
+ */
+function msPerByte(
+  { ranks, transport, ranksPerNode, link, local }: World,
+  senders: number,
+): number {
+  if (transport !== "central") return 1 / link.bytesPerMs;
+  const outside = senders * Math.max(0, ranks - ranksPerNode) / ranks;
+  return Math.max(senders / local.bytesPerMs, outside / link.bytesPerMs);
 }
 
 /** What ranks that follow each other node by node wait for. */
@@ -62,50 +78,43 @@ function linkOf({ ranks, ranksPerNode, link, local }: World): LinkRate {
   return ranks <= ranksPerNode ? local : link;
 }
 
-/**
- * 2 (n - 1) steps of a chunk each. Ranks follow each other node by node, so one
- * stream enters and one leaves a node; one server for all carries every stream.
- */
-function ring(
-  bytes: number,
-  { ranks, transport, link }: World,
-): AllReduceTime {
+/** 2 (n - 1) steps of a chunk each, from all ranks at once. */
+function ring(bytes: number, world: World): AllReduceTime {
+  const { ranks, link } = world;
   const steps = 2 * (ranks - 1);
-  const streams = transport === "central" ? ranks : 1;
   return {
     algorithm: "ring",
     latencyMs: steps * link.alphaMs,
-    transferMs: steps * streams * bytes / ranks / link.bytesPerMs,
+    transferMs: steps * bytes / ranks * msPerByte(world, ranks),
   };
 }
 
 /** Reduced to the root and handed out again: a whole message a level. */
-function tree(
-  bytes: number,
-  { ranks, transport, link }: World,
-): AllReduceTime {
+function tree(bytes: number, world: World): AllReduceTime {
+  const { ranks, link } = world;
   const levels = 2 * Math.ceil(Math.log2(ranks));
   // On the widest level half of the ranks send at once.
-  const streams = transport === "central" ? Math.max(1, ranks / 2) : 1;
+  const senders = Math.max(1, ranks / 2);
   return {
     algorithm: "tree",
     latencyMs: levels * link.alphaMs,
-    transferMs: levels * streams * bytes / link.bytesPerMs,
+    transferMs: levels * bytes * msPerByte(world, senders),
   };
 }
 
-/** Ring within a node, rings of equal places over the nodes, ring within again. */
+/**
+ * Ring within a node, rings of equal places over the nodes, ring within again. All
+ * ranks of a node send at once through its network.
+ */
 function hierarchical(bytes: number, world: World): AllReduceTime {
-  const { ranks, ranksPerNode, local, link, transport } = world;
+  const { ranks, ranksPerNode, local, link } = world;
   const nodes = ranks / ranksPerNode;
   const within = 2 * (ranksPerNode - 1);
   const between = 2 * (nodes - 1);
-  // All ranks of a node send at once through its network.
-  const streams = transport === "central" ? nodes : 1;
   return {
     algorithm: "hierarchical",
     latencyMs: within * local.alphaMs + between * link.alphaMs,
     transferMs: within * bytes / ranksPerNode / local.bytesPerMs +
-      between * streams * bytes / nodes / link.bytesPerMs,
+      between * bytes / nodes / link.bytesPerMs,
   };
 }

@@ -4,7 +4,8 @@ import { ConfigError } from "../../src/env/mod.ts";
 export const TRANSPORTS = ["direct", "nats", "central"] as const;
 /**
  * `direct`: a connection from rank to rank. `nats`: a server on every node, so
- * that a message crosses one route. `central`: one server for all.
+ * that a message crosses one route. `central`: one server for all, on the node of
+ * the first ranks, as launchers start it.
  */
 export type Transport = typeof TRANSPORTS[number];
 

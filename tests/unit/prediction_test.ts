@@ -84,6 +84,24 @@ Deno.test("one server for all carries every stream", () => {
   strictEqual(central.transferMs, 4 * direct.transferMs);
 });
 
+Deno.test("one server for all is on the node of some ranks, whose messages do not pass its network", () => {
+  const at = (ranks: number, ranksPerNode: number) =>
+    allReduceTime(
+      160_000,
+      world(ranks, {
+        transport: "central",
+        ranksPerNode,
+        local: { alphaMs: 0.5, bytesPerMs: 10_000 },
+      }),
+    );
+  // Of each rank 2 (n - 1) chunks; those of the others enter and leave the node.
+  const { algorithm, transferMs } = at(4, 1);
+  deepStrictEqual([algorithm, transferMs], ["ring", 6 * 3 * 40_000 / 1000]);
+  strictEqual(at(8, 4).transferMs, 14 * 4 * 20_000 / 1000);
+  // Within one node the server alone counts.
+  strictEqual(at(8, 8).transferMs, 14 * 8 * 20_000 / 10_000);
+});
+
 Deno.test("stepTime() alone is the computation", () => {
   deepStrictEqual(stepTime({ ...SHAPE, accumulate: 3 }, world(1)), {
     stepMs: 300,
