@@ -104,29 +104,21 @@ async function resumeRun(
     await run.readJson("config.json"),
     `${folder}/config.json`,
   );
-  const { path, overrides, fastSteps } = request;
-  const onlyRanks = overrides.every((text) => text.startsWith("ranks="));
-  if (path === undefined && fastSteps === undefined && onlyRanks) {
-    const config = overrides.length === 0
-      ? stored
-      : await loadConfig(disk, `${folder}/config.json`, overrides);
-    return { folder, config, resumed: true };
-  }
-  const config = await requestedConfig(disk, request);
-  // Without CONFIG, what was asked for is told from what it would be without that.
-  const own = path === undefined && fastSteps === undefined
-    ? await loadConfig(disk, `${folder}/config.json`, overrides)
-    : config;
-  const changed =
-    [own, config].map((asked) =>
-      differences(stored, asked).filter((key) => key !== "ranks")
-    ).find((keys) => keys.length > 0) ?? [];
+  // Without CONFIG, the run's own configuration is what is asked for.
+  const { path = `${folder}/config.json`, overrides, fastSteps } = request;
+  const config = await requestedConfig(disk, { ...request, path });
+  const changed = differences(stored, config).filter((key) => key !== "ranks");
   if (changed.length > 0) {
+    const asked = [
+      ...(request.path === undefined ? [] : ["CONFIG"]),
+      ...(overrides.length === 0 ? [] : ["overrides"]),
+      ...(fastSteps === undefined ? [] : ["--fast-dev-run"]),
+    ];
     throw new ConfigError(
       `Cannot go on with ${folder}: its configuration differs in ${
         changed.slice(0, 5).join(", ")
       }${changed.length > 5 ? ` and ${changed.length - 5} more` : ""}`,
-      { hint: "resume without CONFIG and overrides, or start a new run" },
+      { hint: `resume without ${asked.join(" and ")}, or start a new run` },
     );
   }
   return { folder, config, resumed: true };

@@ -56,8 +56,31 @@ Deno.test("chooseRun() goes on with the stored configuration, on other ranks too
     await rejects(
       chooseRun(realEnv, { overrides: ["seed=8"], resume: folder }),
       // Not all in which it differs from the default configuration.
-      /configuration differs in seed$/,
+      {
+        message: /configuration differs in seed$/,
+        hint: "resume without overrides, or start a new run",
+      },
     );
+    // What it has anyway is no change.
+    const same = { overrides: ["seed=7", "ranks=4"], resume: folder };
+    strictEqual((await chooseRun(realEnv, same)).config.ranks, 4);
+    await rejects(
+      chooseRun(realEnv, { overrides: [], resume: folder, fastSteps: 2 }),
+      {
+        message:
+          /differs in data\.testPerClass, (phases\.\w+\.images,? ){4}and 1 more$/,
+        hint: "resume without --fast-dev-run, or start a new run",
+      },
+    );
+    const { config } = await chooseRun(realEnv, {
+      overrides: ["seed=7", "globalBatch=32"],
+      fastSteps: 2,
+    });
+    const fast = `${folder}/fast`;
+    await Deno.mkdir(fast);
+    await Deno.writeTextFile(`${fast}/config.json`, JSON.stringify(config));
+    const again = { overrides: [], resume: fast, fastSteps: 2 };
+    strictEqual((await chooseRun(realEnv, again)).config.seed, 7);
   });
 });
 
