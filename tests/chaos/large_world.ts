@@ -12,8 +12,8 @@ import {
   startNatsServer,
 } from "../../cluster/launch/nats_server.ts";
 import { connectControl } from "../../cluster/links/mod.ts";
-import { STEP_DEADLINE_MS, subjectsOf } from "../../cluster/protocol.ts";
-import { RUN, StubRank } from "./stub_rank.ts";
+import { subjectsOf } from "../../cluster/protocol.ts";
+import { PATIENCE_MS, RUN, StubRank } from "./stub_rank.ts";
 
 /** What a world did, and what it cost. */
 export interface WorldReport {
@@ -102,8 +102,9 @@ export async function runLargeWorld(
       version: "v",
       config: "c",
       onRankLoss: "continue",
-      // One thread does the steps of all, and none while it learns who is left.
-      limits: { step: 6 * STEP_DEADLINE_MS },
+      // One thread does the steps of all, and none while it learns who is left: it
+      // is late with their heartbeats, and those that vanish are seen without.
+      limits: { step: PATIENCE_MS, dead: PATIENCE_MS },
     }),
   });
   const verdict = coordinator.run();

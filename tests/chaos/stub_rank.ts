@@ -20,6 +20,8 @@ import { Reporter } from "../../cluster/rank/reporter.ts";
 /** Id of the run that the ranks are of. */
 export const RUN = "large";
 const subjects: Subjects = subjectsOf(RUN);
+/** Longest wait for what one thread does for all ranks, in ms. */
+export const PATIENCE_MS = 600_000;
 const never = new AbortController().signal;
 
 /** Floats that a step sums. */
@@ -200,7 +202,7 @@ async function openCommunicator(
     world: { run: runHash(RUN), generation },
     env: realEnv,
     warnAfterMs: 60_000,
-    deadlineMs: 120_000,
+    deadlineMs: PATIENCE_MS,
     onWarning: () => {},
   });
 }
