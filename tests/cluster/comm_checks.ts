@@ -22,17 +22,27 @@ export const ARRAYS = {
   i64: BigInt64Array,
 };
 
+/** By call and rank: every rank compares with the values of all. */
+const known = new WeakMap<Given, Map<number, TypedArray>>();
+
 /** Small whole numbers: exact in every type, in any order of combination. */
 export function valuesOf(
   given: Given,
   rank: number,
   length = given.length,
 ): TypedArray {
-  const next = uniform(given.seed + rank * 7919);
-  const whole = Array.from({ length }, () => Math.floor(next() * 3));
-  return given.type === "i64"
-    ? BigInt64Array.from(whole, BigInt)
-    : ARRAYS[given.type].from(whole) as TypedArray;
+  const ofRanks = known.get(given) ?? new Map<number, TypedArray>();
+  known.set(given, ofRanks);
+  let values = ofRanks.get(rank);
+  if (values === undefined || values.length < length) {
+    const next = uniform(given.seed + rank * 7919);
+    const whole = Array.from({ length }, () => Math.floor(next() * 3));
+    values = given.type === "i64"
+      ? BigInt64Array.from(whole, BigInt)
+      : ARRAYS[given.type].from(whole) as TypedArray;
+    ofRanks.set(rank, values);
+  }
+  return values.slice(0, length);
 }
 
 const FOLDS: Record<ReduceOp, (a: number, b: number) => number> = {

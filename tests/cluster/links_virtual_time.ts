@@ -1,18 +1,13 @@
 import type { Clock, Timers } from "../../src/env/mod.ts";
-
-interface Entry {
-  at: number;
-  order: number;
-  action: () => void;
-}
+import { Agenda } from "../simulation/agenda.ts";
 
 /** A clock that jumps from timer to timer, so that minutes pass in no time. */
 export class VirtualTime {
   readonly clock: Clock;
   readonly timers: Timers;
   #now = 0;
-  #order = 0;
-  readonly #entries = new Set<Entry>();
+  readonly #agenda = new Agenda();
+  readonly #cancelled = new Set<() => void>();
 
   constructor() {
     this.clock = { now: () => this.#now, wall: () => this.#now };
@@ -46,24 +41,26 @@ export class VirtualTime {
     while (true) {
       for (let turn = 0; turn < 12 && !settled; turn++) await Promise.resolve();
       if (settled) return promise;
-      let next: Entry | undefined;
-      for (const entry of this.#entries) {
-        if (
-          next === undefined || entry.at < next.at ||
-          (entry.at === next.at && entry.order < next.order)
-        ) next = entry;
-      }
+      const next = this.#agenda.pop();
       if (next === undefined) throw new Error("Nothing is left to wait for");
-      if (next.at > 3_600_000) throw new Error("Nothing happened for an hour");
-      this.#entries.delete(next);
-      this.#now = next.at;
+      if (this.#cancelled.delete(next.action)) continue;
+      if (next.time > 3_600_000) {
+        throw new Error("Nothing happened for an hour");
+      }
+      this.#now = next.time;
       next.action();
     }
   }
 
   #add(ms: number, action: () => void): () => void {
-    const entry = { at: this.#now + ms, order: this.#order++, action };
-    this.#entries.add(entry);
-    return () => this.#entries.delete(entry);
+    let done = false;
+    const entry = () => {
+      done = true;
+      action();
+    };
+    this.#agenda.push(this.#now + ms, entry);
+    return () => {
+      if (!done) this.#cancelled.add(entry);
+    };
   }
 }

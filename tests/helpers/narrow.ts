@@ -18,7 +18,11 @@ export function toBfloat16(value: number): number {
   return sign | (isUp ? high : low);
 }
 
+const word = new Uint32Array(1);
+const float = new Float32Array(word.buffer);
+
 /** The value of bf16 bits. */
 export function fromBfloat16(bits: number): number {
-  return new Float32Array(new Uint32Array([bits << 16]).buffer)[0]!;
+  word[0] = bits << 16;
+  return float[0]!;
 }
