@@ -1,14 +1,14 @@
-import { timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Env } from "../../src/env/mod.ts";
 
-/** Where a rank listens, and the secrets by which it knows those who dial. */
+/** Where a rank listens, and the secret by which it knows those who dial. */
 export interface DirectAddress {
   /** Id of the machine: its other ranks use loopback. */
   machine: string;
   addresses: string[];
   port: number;
-  /** One token in hexadecimal for each rank that may dial. */
-  tokens: string[];
+  /** Known to the ranks of the run alone: each makes its token of it. */
+  secret: string;
 }
 
 export interface DirectOptions {
@@ -36,8 +36,8 @@ const LOOPBACK = "127.0.0.1";
  * Connects every pair of ranks by TCP. Entry r of the result is the connection
  * to rank r, absent where none came about in time.
  *
- * The higher rank dials and shows its token, 32 random bytes that only the ranks
- * of the run have been told and that counts once. Who shows another is refused.
+ * The higher rank dials and shows its token, 32 bytes that only the ranks of the run
+ * can know and that count once. Who shows others is refused.
  */
 export async function connectPeers(
   options: DirectOptions,
@@ -51,10 +51,7 @@ export async function connectPeers(
       : "0.0.0.0",
     port: 0,
   });
-  const tokens = Array.from(
-    { length: size },
-    () => env.randomBytes(TOKEN_BYTES).toHex(),
-  );
+  const secret = env.randomBytes(TOKEN_BYTES).toHex();
   const peers: (Deno.Conn | undefined)[] = new Array(size).fill(undefined);
   const complete = Promise.withResolvers<void>();
   const cancel = { late: () => {} };
@@ -64,7 +61,7 @@ export async function connectPeers(
       machine,
       addresses: [...addresses],
       port: listener.addr.port,
-      tokens: tokens,
+      secret,
     });
     cancel.late = env.timers.after(timeoutMs, complete.resolve);
     signal?.addEventListener("abort", () => complete.resolve());
@@ -76,7 +73,7 @@ export async function connectPeers(
         complete.resolve();
       }
     };
-    accept(listener, options, tokens, took);
+    accept(listener, options, secret, took);
     for (let to = 0; to < rank; to++) {
       dial(all[to]!, options).then((socket) => socket && took(to, socket));
     }
@@ -92,9 +89,11 @@ export async function connectPeers(
 async function accept(
   listener: Deno.TcpListener,
   options: DirectOptions,
-  tokens: string[],
+  secret: string,
   took: (from: number, socket: Deno.Conn) => void,
 ): Promise<void> {
+  /** Ranks whose tokens have been shown. */
+  const known = new Set<number>();
   try {
     for await (const socket of listener) {
       // Or the kernel holds the end of a frame back until an acknowledgement, 40 ms.
@@ -106,7 +105,7 @@ async function accept(
   }
 
   async function welcome(socket: Deno.Conn): Promise<void> {
-    const from = await readHello(socket, options, tokens);
+    const from = await readHello(socket, options, { secret, known });
     if (from !== undefined) return took(from, socket);
     const { hostname } = socket.remoteAddr as Deno.NetAddr;
     options.onWarning(`refused a stranger from ${hostname} at the direct link`);
@@ -114,24 +113,21 @@ async function accept(
   }
 }
 
-/** The rank that dials, if its token is the one made for it and not used before. */
+/** The rank that dials, if it shows its own token, and for the first time. */
 async function readHello(
   socket: Deno.Conn,
   { env, rank, size, timeoutMs }: DirectOptions,
-  tokens: string[],
+  { secret, known }: { secret: string; known: Set<number> },
 ): Promise<number | undefined> {
   const late = env.timers.after(timeoutMs, () => shut(socket));
   try {
     const hello = new Uint8Array(HELLO_BYTES);
     if (!await fill(socket, hello)) return undefined;
     const from = new DataView(hello.buffer).getUint32(TOKEN_BYTES);
-    if (from <= rank || from >= size) return undefined;
-    const expected = Uint8Array.fromHex(tokens[from]!);
-    if (expected.length !== TOKEN_BYTES) return undefined;
-    if (!timingSafeEqual(hello.subarray(0, TOKEN_BYTES), expected)) {
-      return undefined;
-    }
-    tokens[from] = "";
+    if (from <= rank || from >= size || known.has(from)) return undefined;
+    const token = hello.subarray(0, TOKEN_BYTES);
+    if (!timingSafeEqual(token, tokenOf(secret, from))) return undefined;
+    known.add(from);
     await socket.write(WELCOME);
     return from;
   } catch {
@@ -147,7 +143,7 @@ async function dial(
   { env, rank, machine, timeoutMs }: DirectOptions,
 ): Promise<Deno.Conn | undefined> {
   const hello = new Uint8Array(HELLO_BYTES);
-  hello.setFromHex(to.tokens[rank]!);
+  hello.set(tokenOf(to.secret, rank));
   new DataView(hello.buffer).setUint32(TOKEN_BYTES, rank);
   const addresses = to.machine === machine ? [LOOPBACK] : to.addresses;
   for (const hostname of addresses) {
@@ -175,6 +171,11 @@ async function dial(
     if (socket) shut(socket);
   }
   return undefined;
+}
+
+/** What a rank shows: whoever sees it on the way learns no other's. */
+function tokenOf(secret: string, rank: number): Uint8Array {
+  return createHmac("sha256", secret).update(`${rank}`).digest();
 }
 
 async function fill(socket: Deno.Conn, into: Uint8Array): Promise<boolean> {

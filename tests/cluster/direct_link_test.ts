@@ -1,4 +1,5 @@
 import { deepStrictEqual, ok, strictEqual } from "node:assert";
+import { createHmac } from "node:crypto";
 import { realEnv } from "../../src/env/mod.ts";
 import { startNatsServer } from "../../cluster/launch/nats_server.ts";
 import { chooseLink } from "../../cluster/communicator/choose_link.ts";
@@ -222,13 +223,15 @@ Deno.test("DirectLink goes on through NATS, with a warning, when a connection br
 
 Deno.test("connectPeers() refuses a stranger, a wrong token and a token that was used", async () => {
   const warnings: string[] = [];
+  const giveUp = new AbortController();
   const shown = Promise.withResolvers<DirectAddress>();
   const options = {
     env: realEnv,
-    size: 2,
+    size: 64,
     machine: "here",
     addresses: [],
-    timeoutMs: 3000,
+    timeoutMs: 20_000,
+    signal: giveUp.signal,
     onWarning: (message: string) => warnings.push(message),
   };
   const zero = Promise.withResolvers<DirectAddress[]>();
@@ -241,7 +244,10 @@ Deno.test("connectPeers() refuses a stranger, a wrong token and a token that was
     },
   });
   const address = await shown.promise;
-  zero.resolve([address, address]);
+  zero.resolve([address]);
+  // All ranks learn those of all.
+  ok(JSON.stringify(address).length < 200, "grows with the ranks");
+  const token = createHmac("sha256", address.secret).update("1").digest();
   const attempt = async (token: Uint8Array, rank: number) => {
     const socket = await Deno.connect({
       hostname: "127.0.0.1",
@@ -256,20 +262,27 @@ Deno.test("connectPeers() refuses a stranger, a wrong token and a token that was
   };
   const wrong = await attempt(new Uint8Array(32), 1);
   strictEqual(wrong.answer, null);
-  const outside = await attempt(Uint8Array.fromHex(address.tokens[1]!), 7);
+  const outside = await attempt(token, 64);
   strictEqual(outside.answer, null);
-  const right = await attempt(Uint8Array.fromHex(address.tokens[1]!), 1);
+  const other = await attempt(token, 2);
+  strictEqual(other.answer, null);
+  const right = await attempt(token, 1);
   strictEqual(right.answer, 1);
+  const again = await attempt(token, 1);
+  strictEqual(again.answer, null);
+  giveUp.abort();
   const peers = await listening;
   ok(peers[1] !== undefined);
-  strictEqual(warnings.length, 2);
+  strictEqual(warnings.length, 4);
   ok(warnings.every((text) => /refused a stranger/.test(text)));
   // The listener is gone: nobody can come later.
   await Deno.connect({ hostname: "127.0.0.1", port: address.port }).then(
     () => ok(false, "the listener is still there"),
     () => {},
   );
-  for (const { socket } of [wrong, outside, right]) socket.close();
+  for (const { socket } of [wrong, outside, other, right, again]) {
+    socket.close();
+  }
   peers[1].close();
 });
 
@@ -278,7 +291,7 @@ Deno.test("connectPeers() closes connections that come when it has given up", as
   const giveUp = new AbortController();
   const machine = "here";
   const { port } = listener.addr;
-  const token = "00".repeat(32);
+  const secret = "00".repeat(32);
   const connecting = connectPeers({
     env: realEnv,
     rank: 1,
@@ -290,7 +303,7 @@ Deno.test("connectPeers() closes connections that come when it has given up", as
     onWarning: () => {},
     exchange: (own) =>
       Promise.resolve([
-        { machine, addresses: [], port, tokens: [token, token] },
+        { machine, addresses: [], port, secret },
         own,
       ]),
   });
