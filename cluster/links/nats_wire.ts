@@ -161,8 +161,6 @@ export class NatsWire {
       }
       this.#reader = reader;
       this.maxPayload = info.max_payload;
-      const writer = new SocketWriter(this.#socket, QUEUE_BYTES);
-      this.#writer = writer;
       const authenticate = await authenticatorOf(credentials);
       const hello = JSON.stringify({
         verbose: false,
@@ -175,7 +173,9 @@ export class NatsWire {
         echo: false,
         tls_required: info.tls_required === true,
       });
-      writer.push(
+      // Nothing may be published before.
+      this.#writer = new SocketWriter(this.#socket, QUEUE_BYTES);
+      this.#writer.push(
         encoder.encode(`CONNECT ${hello}\r\nSUB ${subject} 1\r\nPING\r\n`),
       );
       for (;;) {

@@ -1,4 +1,4 @@
-import { match, rejects, strictEqual } from "node:assert";
+import { deepStrictEqual, match, rejects, strictEqual } from "node:assert";
 import { realEnv } from "../../src/env/mod.ts";
 import {
   Comm,
@@ -9,6 +9,7 @@ import { findNatsServer } from "../../cluster/launch/nats_binary.ts";
 import { startNatsProcess } from "../../cluster/launch/nats_process.ts";
 import { startNatsServer } from "../../cluster/launch/nats_server.ts";
 import {
+  APART,
   type Credentials,
   openNatsLink,
   runHash,
@@ -75,6 +76,50 @@ Deno.test("openNatsLink() leaves no connection behind when one of several is ref
     await link.close();
     await server.stop();
   });
+});
+
+Deno.test("openNatsLink() tells the server who it is before anything else, also when it connects again", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const say = (text: string) => new TextEncoder().encode(`${text}\r\n`);
+  const firstWords: string[] = [];
+  const back = Promise.withResolvers<void>();
+  const serve = async (socket: Deno.Conn) => {
+    using _socket = socket;
+    await socket.write(say('INFO {"max_payload":1048576}'));
+    const bytes = new Uint8Array(7);
+    await socket.read(bytes);
+    firstWords.push(new TextDecoder().decode(bytes));
+    await socket.write(say("PONG"));
+    // The first two are lost, the next two stay.
+    if (firstWords.length === 4) back.resolve();
+    if (firstWords.length > 2) { while (await socket.read(bytes)); }
+  };
+  const serving = (async () => {
+    const served: Promise<void>[] = [];
+    for await (const socket of listener) served.push(serve(socket));
+    await Promise.all(served);
+  })();
+  const link: { send?: () => void } = {};
+  const opened = await openLink({
+    url: `nats://127.0.0.1:${listener.addr.port}`,
+    run: "test",
+    // Frames are sent all the time, also at this one.
+    get user() {
+      link.send?.();
+      return "me";
+    },
+    password: "",
+    inbox: "_INBOX.test",
+  }, { rank: 0, lanes: 1 });
+  const nothing = new Uint8Array(0);
+  link.send = () => {
+    for (const lane of [0, APART]) opened.send(1, lane, nothing, nothing);
+  };
+  await back.promise;
+  await opened.close();
+  listener.close();
+  await serving;
+  deepStrictEqual(firstWords, new Array(4).fill("CONNECT"));
 });
 
 Deno.test("init() lets the process end when the ranks do not agree on a link", async () => {
