@@ -17,7 +17,7 @@ exec </dev/null
 guard=$!
 exec 3<&-
 wait "$server"; code=$?
-kill "$guard" 2>/dev/null
+kill -KILL "$guard" 2>/dev/null; wait "$guard"
 [ ! -e "$3/orphaned" ] || rm -rf "$3"
 exit "$code"`;
 

@@ -91,6 +91,28 @@ Deno.test("stop() leaves no process behind", async () => {
   ok(!isAlive(pid));
 });
 
+Deno.test("a server that ends leaves no guard behind, however slow that is", async () => {
+  await withServer(async (server, folder) => {
+    const guards: number[] = [];
+    for await (const { name } of Deno.readDir("/proc")) {
+      const line = await Deno.readTextFile(`/proc/${name}/cmdline`)
+        .catch(() => "");
+      if (line.includes(`${folder}/nats`) && line.includes("nats-guard")) {
+        guards.push(Number(name));
+      }
+    }
+    // The shell, and what it has made of itself to wait for the end of a pipe.
+    const waiting = guards.find((pid) => {
+      const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+      return guards.includes(Number(/\) \w (\d+)/.exec(stat)![1]));
+    });
+    Deno.kill(waiting!, "SIGSTOP");
+    Deno.kill(server.pid, "SIGKILL");
+    await server.ended;
+    ok(!guards.some(isAlive));
+  });
+});
+
 Deno.test("stop() ends a server that was stopped by a signal", async () => {
   await withServer(async (server) => {
     Deno.kill(server.pid, "SIGSTOP");
