@@ -1,4 +1,4 @@
-import type { Config } from "../../src/config/mod.ts";
+import { type Config, mostRanks } from "../../src/config/mod.ts";
 import { ConfigError } from "../../src/env/mod.ts";
 import {
   type Component,
@@ -105,11 +105,18 @@ export function checkSize(config: Config, size: number): void {
       { hint: "ranks=auto takes all" },
     );
   }
-  if (size > config.globalBatch) {
-    throw new ConfigError(
-      `Cannot train on ${size} ranks: each needs an image of globalBatch=${config.globalBatch}`,
-    );
-  }
+  checkBatch(config, size);
+}
+
+/** Each rank must have images of a batch. */
+export function checkBatch(config: Config, size: number): void {
+  if (size <= mostRanks(config)) return;
+  const needs = config.phases.selfTrain.enabled
+    ? "a labelled and an unlabelled image"
+    : "an image";
+  throw new ConfigError(
+    `Cannot train on ${size} ranks: each needs ${needs} of globalBatch=${config.globalBatch}`,
+  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Config } from "../../src/config/mod.ts";
+import { type Config, mostRanks } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { checkPlaces, type Survey, surveyGpus } from "../gpus/mod.ts";
 import {
@@ -22,6 +22,7 @@ import {
   timeBudget,
 } from "../slurm/mod.ts";
 import type { Options } from "./options.ts";
+import { checkBatch } from "./slurm_layout.ts";
 
 const LAUNCHERS = ["auto", "local", "slurm", "ssh", "join"] as const;
 
@@ -211,14 +212,14 @@ function hostOf(options: Options): string | undefined {
   );
 }
 
-/** How many ranks this machine takes. */
+/** How many ranks this machine takes: one for each GPU; on a CPU adapter two, which share it. */
 async function sizeHere(
   survey: Survey,
   config: Config,
   gpus: GpuWish,
 ): Promise<number> {
   const size = config.ranks === "auto"
-    ? autoSize(survey.usable.length, config.globalBatch)
+    ? Math.min(survey.usable.length || 2, mostRanks(config))
     : config.ranks;
   await checkPlaces(realEnv.disk, survey, {
     ...gpus,
@@ -226,11 +227,6 @@ async function sizeHere(
     startsBehind: true,
   });
   return size;
-}
-
-/** A rank for each GPU; on a CPU adapter two, which share it. */
-function autoSize(usable: number, globalBatch: number): number {
-  return Math.min(usable === 0 ? 2 : usable, globalBatch);
 }
 
 /** The launcher's number of ranks, which the configuration must not contradict. */
@@ -241,11 +237,7 @@ function agreed(config: Config, size: number, launcher: string): number {
       { hint: "ranks=auto takes what is given" },
     );
   }
-  if (size > config.globalBatch) {
-    throw new ConfigError(
-      `Cannot train on ${size} ranks: each needs an image of globalBatch=${config.globalBatch}`,
-    );
-  }
+  checkBatch(config, size);
   return size;
 }
 

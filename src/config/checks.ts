@@ -193,16 +193,26 @@ function checkPhases(
   return problems;
 }
 
+/** Ranks that a batch has images for: in self-training one of each kind. */
+export function mostRanks(
+  { globalBatch, phases }: Pick<Config, "globalBatch" | "phases">,
+): number {
+  return Math.floor(globalBatch / (phases.selfTrain.enabled ? 2 : 1));
+}
+
 function checkRanks({ ranks, globalBatch, phases }: Config): Problem[] {
   const problems: Problem[] = [];
-  if (ranks !== "auto" && globalBatch < ranks) {
+  const { distill, selfTrain } = phases;
+  const least = ranks === "auto" ? 1 : ranks;
+  if (mostRanks({ globalBatch, phases }) < least) {
     problems.push({
       path: ["globalBatch"],
-      message: `${globalBatch} images cannot be divided over ${ranks} ranks`,
+      message: `${globalBatch} images cannot be divided over ${least} ranks${
+        selfTrain.enabled ? ", a labelled and an unlabelled one each" : ""
+      }`,
       cause: ["ranks"],
     });
   }
-  const { distill } = phases;
   const smallest = usesLoss(distill, "relationalAngle")
     ? 3
     : usesLoss(distill, "relationalDistance")

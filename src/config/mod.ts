@@ -1,3 +1,4 @@
+export { mostRanks } from "./checks.ts";
 export { type Config, configJsonSchema } from "./schema.ts";
 export { loadConfig, parseConfig } from "./load.ts";
 export { type ConfigKey, configKeys } from "./keys.ts";

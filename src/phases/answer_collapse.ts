@@ -36,7 +36,11 @@ export function answerCollapse(
   // A higher threshold gives no more labels, and neither do older weights for ever.
   const helpless = collapse.kind === "unused" && answer === "raise";
   if (answer === "stop" || helpless || guard.answers > attempts) {
-    say("the phase ends with its best model");
+    say(
+      best === undefined
+        ? "the phase ends, and no validation chooses an earlier model"
+        : "the phase ends with its best model",
+    );
     return collapse.message;
   }
   const { threshold } = config.phases.selfTrain;

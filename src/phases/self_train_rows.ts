@@ -14,16 +14,20 @@ export interface SelfTrainRows {
 
 /** The share of a rank in both kinds of rows, by `phases.selfTrain.unlabelledRatio`. */
 export function selfTrainRows(
-  { config, communicator, division }: Context,
+  { config, communicator, division, log }: Context,
 ): SelfTrainRows {
   const { globalBatch } = config;
   const { unlabelledRatio } = config.phases.selfTrain;
   const { size } = communicator;
-  const globalLabelled = Math.min(
-    globalBatch - size,
-    Math.max(size, Math.round(globalBatch / (1 + unlabelledRatio))),
-  );
+  const wanted = Math.round(globalBatch / (1 + unlabelledRatio));
+  const globalLabelled = Math.min(globalBatch - size, Math.max(size, wanted));
   const globalUnlabelled = globalBatch - globalLabelled;
+  if (globalLabelled !== wanted) {
+    log(
+      "warn",
+      `a step of self-training has ${globalLabelled} labelled and ${globalUnlabelled} unlabelled images, not as phases.selfTrain.unlabelledRatio says: each of ${size} ranks needs one of both kinds, so that fewer ranks learn otherwise`,
+    );
+  }
   const [firstLabelled, endLabelled] = division.own(globalLabelled);
   const [firstUnlabelled, endUnlabelled] = division.own(globalUnlabelled);
   return {

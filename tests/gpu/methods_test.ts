@@ -196,6 +196,17 @@ Deno.test("runPhase() gives the same losses on 1 and 3 ranks with every method o
   });
 });
 
+Deno.test('runPhase("selfTrain") says when ranks have too few images of one kind', async () => {
+  await withStart(async (train) => {
+    // 2 of 24 images.
+    const selfTrain = { unlabelledRatio: 11, images: 24 };
+    const one = await train({ ranks: 1, selfTrain });
+    deepStrictEqual(one.warnings, []);
+    const { warnings } = await train({ ranks: 3, selfTrain });
+    match(warnings[0]!, /has 3 labelled and 21 unlabelled .* each of 3 ranks/);
+  });
+});
+
 Deno.test('runPhase("selfTrain") answers a collapse as the configuration says', async (t) => {
   await withStart(async (train) => {
     /** Any labels count as collapsed after 2 steps. */

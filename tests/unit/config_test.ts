@@ -146,7 +146,15 @@ Deno.test("loadConfig() names file, key and the nearest key", async () => {
 Deno.test("loadConfig() refuses impossible pairs and says why", async () => {
   const cases: [string[], RegExp][] = [
     [["student.dim=66"], /override: student.heads: 4 heads do not divide dim/],
-    [["globalBatch=2", "ranks=3"], /globalBatch: 2 images .* 3 ranks/],
+    [
+      ["globalBatch=2", "ranks=3", "phases.selfTrain.enabled=false"],
+      /globalBatch: 2 images .* 3 ranks(?!,)/,
+    ],
+    [
+      ["globalBatch=5", "ranks=3"],
+      /globalBatch: 5 images .* 3 ranks, a labelled and an unlabelled one each/,
+    ],
+    [["globalBatch=1"], /globalBatch: 1 images .* 1 ranks, a labelled/],
     [["data.trainPerClass=20"], /data.labelsPerClass: 4 .* 20 validation/],
     [["data.kind=folder"], /data.path: needed/],
     [["data.testFraction=0.2"], /data.testFraction: only for folder/],
