@@ -11,6 +11,8 @@ import {
 } from "./connection.ts";
 import type { Credentials } from "./credentials.ts";
 
+const encoder = new TextEncoder();
+
 /** A client that the server lost. */
 export interface DisconnectNotice {
   /** Name that the client connected with. */
@@ -88,7 +90,7 @@ export interface Control extends Messenger, AsyncDisposable {
   readonly connection: string;
   /** Messages that were too large or no JSON, and dropped. */
   readonly dropped: number;
-  /** Answers requests; `undefined` leaves one unanswered. */
+  /** Answers requests; `undefined`, or an error of the handler's, leaves one unanswered. */
   respond(
     subject: string,
     handler: (message: unknown) => unknown | Promise<unknown>,
@@ -154,7 +156,7 @@ class NatsControl implements Control {
 
   publish(subject: string, message: unknown): void {
     if (this.#connection.isClosed()) return;
-    this.#connection.publish(subject, toText(subject, message));
+    this.#connection.publish(subject, encode(subject, message));
   }
 
   async request(
@@ -162,9 +164,9 @@ class NatsControl implements Control {
     message: unknown,
     timeoutMs: number,
   ): Promise<unknown> {
-    const text = toText(subject, message);
+    const bytes = encode(subject, message);
     try {
-      const reply = await this.#connection.request(subject, text, {
+      const reply = await this.#connection.request(subject, bytes, {
         timeout: timeoutMs,
       });
       return this.#parse(reply);
@@ -196,8 +198,12 @@ class NatsControl implements Control {
     return this.#listen(this.#connection, subject, async (message) => {
       const parsed = this.#parse(message);
       if (parsed === undefined || message.reply === undefined) return;
-      const answer = await handler(parsed);
-      if (answer !== undefined) message.respond(toText(subject, answer));
+      try {
+        const answer = await handler(parsed);
+        if (answer !== undefined) message.respond(encode(subject, answer));
+      } catch {
+        // Unanswered: whoever failed knows why.
+      }
     });
   }
 
@@ -280,12 +286,12 @@ function reasonOf({ reason = "unknown" }: Record<string, unknown>): string {
   return String(reason);
 }
 
-function toText(subject: string, message: unknown): string {
-  const text = JSON.stringify(message);
-  if (text.length > MAX_CONTROL_BYTES) {
+function encode(subject: string, message: unknown): Uint8Array {
+  const bytes = encoder.encode(JSON.stringify(message));
+  if (bytes.length > MAX_CONTROL_BYTES) {
     throw new RangeError(
-      `Cannot send ${text.length} characters to ${subject}: at most ${MAX_CONTROL_BYTES} are allowed`,
+      `Cannot send ${bytes.length} bytes to ${subject}: at most ${MAX_CONTROL_BYTES} are allowed`,
     );
   }
-  return text;
+  return bytes;
 }

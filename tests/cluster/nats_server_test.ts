@@ -15,7 +15,7 @@ import {
   readCredentials,
 } from "../../cluster/links/mod.ts";
 import { NatsWire } from "../../cluster/links/nats_wire.ts";
-import { subjectsOf } from "../../cluster/protocol.ts";
+import { MAX_CONTROL_BYTES, subjectsOf } from "../../cluster/protocol.ts";
 import { isAlive } from "./train_process.ts";
 
 async function withServer(
@@ -314,8 +314,14 @@ Deno.test("request() tells a subject without a listener from a silent one", asyn
       control.request(subjects.report, 1, PATIENCE_MS),
       kind("nobody"),
     );
-    control.respond(subjects.report, () => undefined);
+    const end = control.respond(subjects.report, () => undefined);
     await rejects(control.request(subjects.report, 1, 50), kind("silent"));
+    end();
+    control.respond(subjects.report, () => Promise.reject(new Error("full")));
+    await rejects(control.request(subjects.report, 1, 50), kind("silent"));
+    // Two bytes each: the receiver would drop it.
+    const long = "é".repeat(MAX_CONTROL_BYTES / 2);
+    await rejects(control.request(subjects.report, long, 50), RangeError);
   });
 });
 
