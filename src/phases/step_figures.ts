@@ -150,14 +150,17 @@ export class Figures {
       count: number;
       skipped: number;
       sums: Record<string, number>;
-      told: Record<string, number>;
+      told?: Record<string, number>;
       rankCount: number;
       ranks: RankTimes[];
     };
     this.#count = count;
     this.#skipped = skipped;
     this.#sums = { ...sums };
-    this.#told = { ...told };
+    // Older checkpoints knew figures that all steps tell.
+    this.#told = told === undefined
+      ? Object.fromEntries(Object.keys(sums).map((name) => [name, count]))
+      : { ...told };
     this.#rankCount = rankCount;
     this.#ranks = ranks;
   }

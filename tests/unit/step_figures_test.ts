@@ -43,6 +43,9 @@ Deno.test("Figures are means over the steps that tell them, also once restored",
     [2.5, 0.25, 0.5],
   );
   deepStrictEqual(resumed.means([]), means);
+  const { told: _told, ...older } = straight.save() as Record<string, unknown>;
+  resumed.restore(older);
+  deepStrictEqual(resumed.means([]).loss, means.loss);
   straight.reset();
   straight.add(finished(0), { mask_rate: 0 });
   // Nothing was used, so nothing was right or wrong.
