@@ -206,8 +206,7 @@ async function serve(session: Session): Promise<number> {
   if (answer.kind === "refused") {
     const message = `Cannot join the run: ${answer.reason}`;
     if (!answer.outside) throw new SignetError(message);
-    const hint = "start each rank once, and as many as the run has";
-    session.leave({ message, hint }, 2);
+    session.leave({ message }, 2);
     await Promise.withResolvers<never>().promise;
   }
   const config = parseConfig(JSON.parse(text), path);
