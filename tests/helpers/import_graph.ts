@@ -1,4 +1,5 @@
 import { strictEqual } from "node:assert";
+import { pathToFileURL } from "node:url";
 
 /** An import of one product file by another; `type` when it is erased. */
 export interface Import {
@@ -34,7 +35,7 @@ interface ModuleInfo {
 
 /** Every import in the product, from the graph that Deno itself builds. */
 export async function importGraph(): Promise<Import[]> {
-  const base = `file://${Deno.cwd()}/`;
+  const base = pathToFileURL(`${Deno.cwd()}/`).href;
   const roots = (await productFiles()).map((file) =>
     `import "${base}${file}";`
   );
