@@ -67,11 +67,18 @@ Deno.test("sweep trains every setting, keeps finished runs and refuses another s
 Deno.test("sweep stops the runs in progress with checkpoints when it is interrupted, and goes on with them", async () => {
   await withTinyRun(async (tiny) => {
     const { member, start } = sweepOf(tiny, 120);
-    const args = ["--seeds=2", "--at-once=2", "timeouts.heartbeatSeconds=60"];
+    // One core is no room for two.
+    const atOnce = Math.min(2, navigator.hardwareConcurrency);
+    const args = [
+      "--seeds=2",
+      `--at-once=${atOnce}`,
+      "timeouts.heartbeatSeconds=60",
+    ];
     const first = start(...args);
     const runs = ["seed-5", "seed-6"].map(member);
     // The one that is ahead waits, or it might be done before the other begins.
-    const pids = await Promise.all(runs.map(async (run) => {
+    const begun = runs.slice(0, atOnce);
+    const pids = await Promise.all(begun.map(async (run) => {
       await first.seeFile(`${run}/metrics.jsonl`);
       const [pid] = await ranksOf(run);
       Deno.kill(pid!, "SIGSTOP");
@@ -82,11 +89,11 @@ Deno.test("sweep stops the runs in progress with checkpoints when it is interrup
     Deno.kill(first.pid, "SIGINT");
     const { code, stderr } = await first.end;
     strictEqual(code, 130, stderr);
-    strictEqual(stderr.match(/^stopped +seed-/gm)?.length, 2, stderr);
+    strictEqual(stderr.match(/^stopped +seed-/gm)?.length, atOnce, stderr);
 
     const again = await start(...args).end;
     strictEqual(again.code, 0, again.stderr);
-    for (const run of runs) {
+    for (const run of begun) {
       const lives = (await eventsOf(run))
         .filter(({ event }) => event === "started");
       deepStrictEqual(lives.map(({ resumed }) => resumed), [false, true]);
