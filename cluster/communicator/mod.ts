@@ -13,7 +13,7 @@ export {
 export type { TransportCounts } from "./transport.ts";
 export { init, type InitOptions, runRanks } from "./init.ts";
 export { PLACE_VARIABLES, TUNING_VARIABLES } from "./place.ts";
-export { type Algorithm, ALGORITHMS } from "./selection.ts";
+export { type Algorithm, ALGORITHMS, selectAllReduce } from "./selection.ts";
 export { ANY_SOURCE, ANY_TAG, type Envelope } from "./envelope.ts";
 export type { CallOptions } from "./group.ts";
 export type {
@@ -26,3 +26,4 @@ export type { IntoOptions, RootOptions } from "./data_movement.ts";
 export type { Op, ReduceOptions } from "./global_reductions.ts";
 export type { ReduceOp, UserOp } from "./reductions.ts";
 export type { ElementType, Json, TypedArray } from "./elements.ts";
+export { TREE_SIZES } from "./sweep.ts";

@@ -15,7 +15,7 @@ export interface Situation {
   wished: Algorithm;
   bytes: number;
   nodes: readonly number[];
-  /** Up to here a tree is faster than the ring, in bytes. */
+  /** Up to here few hops are faster than the ring, in bytes. */
   treeBytes?: number | undefined;
   /** Whether operands may change places. */
   commutative: boolean;
@@ -37,12 +37,9 @@ export function selectAllReduce(
       (wished === "hierarchical" && !isContiguous(nodes));
     return reorders && !commutative ? "chain" : wished;
   }
+  if (bytes > treeBytes) return commutative ? "ring" : "chain";
   // Hops between machines are dear, but a ring passes each of them once anyway.
-  if (hasHierarchy(nodes) && commutative && bytes <= 4 * treeBytes) {
-    return "hierarchical";
-  }
-  if (bytes <= treeBytes) return "tree";
-  return commutative ? "ring" : "chain";
+  return hasHierarchy(nodes) && commutative ? "hierarchical" : "tree";
 }
 
 /** Broadcast and reduce: along a tree or a chain. */

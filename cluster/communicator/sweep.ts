@@ -15,7 +15,7 @@ const SEGMENTS = [MB / 2, MB, 2 * MB, 4 * MB]
 const WINDOWS = [WINDOW_BYTES / 2, WINDOW_BYTES]
   .map((windowBytes) => ({ windowBytes }));
 /** Sizes at which tree and ring compete, ascending. */
-const TREE_SIZES = [16, 64, 256, 1024].map((k) => k * 1024);
+export const TREE_SIZES = [16, 64, 256, 1024].map((k) => k * 1024);
 
 export interface Sweep {
   comm: Comm;

@@ -1,3 +1,4 @@
+import { selectAllReduce, TREE_SIZES } from "../communicator/mod.ts";
 import type { LinkRate, Transport } from "./link_rate.ts";
 
 /** A world as the time of its collectives depends on it. */
@@ -21,29 +22,42 @@ export interface AllReduceTime {
 }
 
 /**
- * The time of an all-reduce of `bytes` bytes by the fastest algorithm, in the
- * alpha-beta model (Thakur, Rabenseifner, Gropp 2005): a message of b bytes takes
- * alpha + b / rate, and what shares a link waits for it.
- *
- * @param inFlight All-reduces on their way together, which share the waiting.
+ * The time of an all-reduce of `bytes` bytes in the alpha-beta model (Thakur,
+ * Rabenseifner, Gropp 2005): a message of b bytes takes alpha + b / rate, and what
+ * shares a link waits for it. By the algorithm that ranks choose by themselves.
  */
-export function allReduceTime(
-  bytes: number,
-  world: World,
-  inFlight = 1,
-): AllReduceTime {
-  const { ranks, ranksPerNode, transport } = world;
+export function allReduceTime(bytes: number, world: World): AllReduceTime {
+  const { ranks, ranksPerNode } = world;
   if (ranks === 1) return { algorithm: "none", latencyMs: 0, transferMs: 0 };
-  const flat = { ...world, link: linkOf(world) };
-  const candidates = [ring(bytes, flat), tree(bytes, flat)];
-  // Through one server for all, a message within another node leaves it twice.
-  const saves = transport !== "central" && ranksPerNode > 1;
-  if (saves && ranks % ranksPerNode === 0 && ranks > ranksPerNode) {
-    candidates.push(hierarchical(bytes, world));
+  const choose = (bytes: number, treeBytes: number) => {
+    const algorithm = selectAllReduce({
+      wished: "auto",
+      bytes,
+      nodes: Array.from(
+        { length: ranks },
+        (_, rank) => Math.floor(rank / ranksPerNode),
+      ),
+      treeBytes,
+      commutative: true,
+    });
+    return algorithm === "hierarchical"
+      ? hierarchical(bytes, world)
+      : algorithm === "tree"
+      ? tree(bytes, world)
+      : ring(bytes, world);
+  };
+  // Up to which size it is not the ring, ranks measure before their first run.
+  let treeBytes = 0;
+  for (const size of TREE_SIZES) {
+    const [small, large] = [choose(size, size), choose(size, 0)];
+    if (durationOf(large) < durationOf(small)) break;
+    treeBytes = size;
   }
-  const cost = ({ latencyMs, transferMs }: AllReduceTime) =>
-    transferMs + latencyMs / inFlight;
-  return candidates.reduce((a, b) => cost(a) <= cost(b) ? a : b);
+  return choose(bytes, treeBytes);
+}
+
+function durationOf({ latencyMs, transferMs }: AllReduceTime): number {
+  return latencyMs + transferMs;
 }
 
 /**
@@ -80,41 +94,46 @@ function linkOf({ ranks, ranksPerNode, link, local }: World): LinkRate {
 
 /** 2 (n - 1) steps of a chunk each, from all ranks at once. */
 function ring(bytes: number, world: World): AllReduceTime {
-  const { ranks, link } = world;
+  const { ranks } = world;
+  const link = linkOf(world);
   const steps = 2 * (ranks - 1);
   return {
     algorithm: "ring",
     latencyMs: steps * link.alphaMs,
-    transferMs: steps * bytes / ranks * msPerByte(world, ranks),
-  };
-}
-
-/** Reduced to the root and handed out again: a whole message a level. */
-function tree(bytes: number, world: World): AllReduceTime {
-  const { ranks, link } = world;
-  const levels = 2 * Math.ceil(Math.log2(ranks));
-  // On the widest level half of the ranks send at once.
-  const senders = Math.max(1, ranks / 2);
-  return {
-    algorithm: "tree",
-    latencyMs: levels * link.alphaMs,
-    transferMs: levels * bytes * msPerByte(world, senders),
+    transferMs: steps * bytes / ranks * msPerByte({ ...world, link }, ranks),
   };
 }
 
 /**
- * Ring within a node, rings of equal places over the nodes, ring within again. All
- * ranks of a node send at once through its network.
+ * Recursive doubling: the whole array to a partner twice as far away in each round.
+ * What is no power of two pairs up before and after. Several nodes of several ranks
+ * go node by node instead.
  */
+function tree(bytes: number, world: World): AllReduceTime {
+  const { ranks } = world;
+  const link = linkOf(world);
+  const doublings = Math.floor(Math.log2(ranks));
+  const rounds = doublings + (ranks === 2 ** doublings ? 0 : 2);
+  return {
+    algorithm: "tree",
+    latencyMs: rounds * link.alphaMs,
+    transferMs: bytes * rounds * msPerByte({ ...world, link }, ranks),
+  };
+}
+
+/** To the first rank of each node level by level, a tree of these, and back. */
 function hierarchical(bytes: number, world: World): AllReduceTime {
-  const { ranks, ranksPerNode, local, link } = world;
-  const nodes = ranks / ranksPerNode;
-  const within = 2 * (ranksPerNode - 1);
-  const between = 2 * (nodes - 1);
+  const { ranks, ranksPerNode, transport, local } = world;
+  const leaders = Math.ceil(ranks / ranksPerNode);
+  const between = tree(bytes, { ...world, ranks: leaders, ranksPerNode: 1 });
+  const levels = 2 * Math.ceil(Math.log2(ranksPerNode));
+  // On the widest level half of the ranks send at once.
+  const within = transport === "central"
+    ? msPerByte(world, ranks / 2)
+    : 1 / local.bytesPerMs;
   return {
     algorithm: "hierarchical",
-    latencyMs: within * local.alphaMs + between * link.alphaMs,
-    transferMs: within * bytes / ranksPerNode / local.bytesPerMs +
-      between * bytes / nodes / link.bytesPerMs,
+    latencyMs: levels * local.alphaMs + between.latencyMs,
+    transferMs: levels * bytes * within + between.transferMs,
   };
 }

@@ -77,7 +77,7 @@ export function stepTime(shape: StepShape, world: World): StepTime {
       ? backwardFrom + BACKWARD * computeMs * sent / total
       : compute;
     const copy = copyMs(wire);
-    const time = allReduceTime(wire, world, bucketBytes.length);
+    const time = allReduceTime(wire, world);
     algorithms.add(time.algorithm);
     transferMs += time.transferMs;
     latencyMs = Math.max(latencyMs, time.latencyMs);

@@ -15,8 +15,11 @@ import { stepTimes } from "../../cluster/commands/step_times.ts";
 import { parseConfig } from "../../src/config/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import type { Plan } from "../../src/phases/mod.ts";
+import { assertClose } from "../helpers/mod.ts";
 
 const RATE = { alphaMs: 0.5, bytesPerMs: 1000 };
+/** So fast that waiting decides up to a megabyte. */
+const FAST = { alphaMs: 0.5, bytesPerMs: 1e6 };
 
 function world(ranks: number, more: Partial<World> = {}): World {
   return {
@@ -66,16 +69,48 @@ Deno.test("allReduceTime() of a ring is 2 (n - 1) chunks", () => {
 });
 
 Deno.test("allReduceTime() takes a tree for small messages, none for one rank", () => {
-  strictEqual(allReduceTime(8, world(64)).algorithm, "tree");
+  strictEqual(allReduceTime(8, world(64, { link: FAST })).algorithm, "tree");
   strictEqual(allReduceTime(8, world(1)).algorithm, "none");
 });
 
-Deno.test("allReduceTime() goes node by node where that saves waiting", () => {
-  const many = world(1024, {
+Deno.test("allReduceTime() goes node by node up to the size that ranks do", () => {
+  const nodes = world(1024, {
+    link: FAST,
     ranksPerNode: 8,
     local: { alphaMs: 0.01, bytesPerMs: 1e6 },
   });
-  strictEqual(allReduceTime(1e6, many).algorithm, "hierarchical");
+  const { algorithm, latencyMs, transferMs } = allReduceTime(1e6, nodes);
+  strictEqual(algorithm, "hierarchical");
+  // Three levels to the first of 8 and three back; seven rounds among 128 of them.
+  assertClose(
+    [latencyMs, transferMs],
+    [6 * 0.01 + 7 * 0.5, 6 + 7],
+    { rtol: 1e-12 },
+  );
+  deepStrictEqual(allReduceTime(2e6, nodes), {
+    algorithm: "ring",
+    latencyMs: 2 * 1023 * 0.5,
+    transferMs: 2 * 1023 / 1024 * 2,
+  });
+});
+
+Deno.test("allReduceTime() of a tree doubles the distance", () => {
+  const time = (ranks: number, ranksPerNode: number) => {
+    const { algorithm, latencyMs, transferMs } = allReduceTime(
+      1e5,
+      world(ranks, {
+        link: FAST,
+        ranksPerNode,
+        local: { alphaMs: 0.25, bytesPerMs: 2e6 },
+      }),
+    );
+    strictEqual(algorithm, "tree");
+    return [latencyMs, transferMs];
+  };
+  deepStrictEqual(time(8, 1), [3 * 0.5, 1e5 * (3 / 1e6)]);
+  // Three pair up before and after the four.
+  deepStrictEqual(time(7, 1), [4 * 0.5, 1e5 * (4 / 1e6)]);
+  deepStrictEqual(time(4, 8), [2 * 0.25, 1e5 * (2 / 2e6)]);
 });
 
 Deno.test("one server for all carries every stream", () => {
@@ -87,7 +122,7 @@ Deno.test("one server for all carries every stream", () => {
 Deno.test("one server for all is on the node of some ranks, whose messages do not pass its network", () => {
   const at = (ranks: number, ranksPerNode: number) =>
     allReduceTime(
-      160_000,
+      1_600_000,
       world(ranks, {
         transport: "central",
         ranksPerNode,
@@ -96,10 +131,10 @@ Deno.test("one server for all is on the node of some ranks, whose messages do no
     );
   // Of each rank 2 (n - 1) chunks; those of the others enter and leave the node.
   const { algorithm, transferMs } = at(4, 1);
-  deepStrictEqual([algorithm, transferMs], ["ring", 6 * 3 * 40_000 / 1000]);
-  strictEqual(at(8, 4).transferMs, 14 * 4 * 20_000 / 1000);
+  deepStrictEqual([algorithm, transferMs], ["ring", 6 * 3 * 400_000 / 1000]);
+  strictEqual(at(8, 4).transferMs, 14 * 4 * 200_000 / 1000);
   // Within one node the server alone counts.
-  strictEqual(at(8, 8).transferMs, 14 * 8 * 20_000 / 10_000);
+  strictEqual(at(8, 8).transferMs, 14 * 8 * 200_000 / 10_000);
 });
 
 Deno.test("stepTime() alone is the computation", () => {
@@ -114,20 +149,29 @@ Deno.test("stepTime() alone is the computation", () => {
 
 Deno.test("stepTime() hides what fits under backward, but for the last bucket", () => {
   const { stepMs, exposedMs } = stepTime(SHAPE, world(2));
-  // 2000 bytes of two ranks: two chunks of 1000, two waits.
-  ok(Math.abs(exposedMs - (2 + 1)) < 0.01, `${exposedMs}`);
+  // 2000 bytes of two ranks: one exchange, one wait.
+  ok(Math.abs(exposedMs - (2 + 0.5)) < 0.01, `${exposedMs}`);
   strictEqual(stepMs, 100 + exposedMs);
   const serial = stepTime({ ...SHAPE, overlap: false }, world(2));
-  ok(Math.abs(serial.exposedMs - (10 + 1)) < 0.02, `${serial.exposedMs}`);
+  ok(Math.abs(serial.exposedMs - (10 + 0.5)) < 0.02, `${serial.exposedMs}`);
 });
 
-Deno.test("stepTime() never gets slower with a narrower wire or fewer ranks", () => {
-  for (const ranks of [2, 3, 8, 64, 1024]) {
-    const wide = stepTime(SHAPE, world(ranks));
-    const narrow = stepTime({ ...SHAPE, wireShare: 0.5 }, world(ranks));
-    ok(narrow.stepMs <= wide.stepMs);
-    ok(wide.efficiency <= 1 && wide.efficiency > 0);
-    ok(stepTime(SHAPE, world(ranks + 1)).stepMs >= wide.stepMs - 1e-9);
+Deno.test("stepTime() never gets slower with a narrower wire or half of the ranks", () => {
+  const at = (ranks: number, factor: number, wireShare: number) =>
+    stepTime({
+      ...SHAPE,
+      bucketBytes: SHAPE.bucketBytes.map((bytes) => factor * bytes),
+      wireShare,
+    }, world(ranks, { link: FAST }));
+  // By trees, and around rings.
+  for (const [factor, algorithm] of [[1, "tree"], [1000, "ring"]] as const) {
+    for (const ranks of [2, 3, 8, 64, 1024]) {
+      const wide = at(ranks, factor, 1);
+      deepStrictEqual(wide.algorithms, [algorithm]);
+      ok(at(ranks, factor, 0.9).stepMs <= wide.stepMs);
+      ok(wide.efficiency <= 1 && wide.efficiency > 0);
+      ok(at(2 * ranks, factor, 1).stepMs >= wide.stepMs - 1e-9);
+    }
   }
 });
 
