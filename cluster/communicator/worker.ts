@@ -12,7 +12,8 @@ import {
   openNatsLink,
   runHash,
 } from "../links/mod.ts";
-import { HEARTBEAT_MS, heartbeatOf, LIFE, subjectsOf } from "../protocol.ts";
+import { heartbeatOf, LIFE } from "../life_words.ts";
+import { HEARTBEAT_MS, subjectsOf } from "../protocol.ts";
 import { chooseLink, type LinkChoice } from "./choose_link.ts";
 import { Comm } from "./comm.ts";
 import { RankFailedError } from "./errors.ts";

@@ -1,6 +1,7 @@
 import { type PhaseName, PHASES } from "../../src/phases/engine.ts";
 import type { Communicator, Leases } from "../../src/training/communicator.ts";
-import { ACTIVITIES, type Activity, LIFE, LIFE_WORDS } from "../protocol.ts";
+import { LIFE, LIFE_WORDS } from "../life_words.ts";
+import { ACTIVITIES, type Activity } from "../protocol.ts";
 
 /** What the main thread is doing, in memory that the comm worker beats from. */
 export class Life {

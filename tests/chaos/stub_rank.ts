@@ -7,9 +7,9 @@ import {
   openNatsLink,
   runHash,
 } from "../../cluster/links/mod.ts";
+import { heartbeatOf } from "../../cluster/life_words.ts";
 import {
   HEARTBEAT_MS,
-  heartbeatOf,
   type Subjects,
   subjectsOf,
 } from "../../cluster/protocol.ts";

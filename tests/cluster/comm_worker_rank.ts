@@ -1,6 +1,6 @@
 import { CommWorker } from "../../cluster/communicator/mod.ts";
 import { readCredentials } from "../../cluster/links/mod.ts";
-import { LIFE_WORDS } from "../../cluster/protocol.ts";
+import { LIFE_WORDS } from "../../cluster/life_words.ts";
 
 /** Rank 1 of 2 as a process of its own: adds zeros until it is killed. */
 const worker = await CommWorker.open({

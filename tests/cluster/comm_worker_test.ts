@@ -8,7 +8,8 @@ import {
   type WorkerCommunicator,
 } from "../../cluster/communicator/mod.ts";
 import { connectControl, NoAnswerError } from "../../cluster/links/mod.ts";
-import { type Heartbeat, LIFE, subjectsOf } from "../../cluster/protocol.ts";
+import { LIFE } from "../../cluster/life_words.ts";
+import { type Heartbeat, subjectsOf } from "../../cluster/protocol.ts";
 import { newLife, withServer, withWorkers } from "./comm_workers.ts";
 
 const subjects = subjectsOf("test");

@@ -8,7 +8,7 @@ import {
   type Wait,
   type WorkerCommunicator,
 } from "../../cluster/communicator/mod.ts";
-import { LIFE_WORDS } from "../../cluster/protocol.ts";
+import { LIFE_WORDS } from "../../cluster/life_words.ts";
 
 /** A server of its own for a test. */
 export async function withServer(

@@ -3,6 +3,7 @@ import { readSafetensorsFile } from "../../src/run/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import {
   assertClose,
+  copyFolder,
   PHASES,
   runTiny,
   writeTinyCifar,
@@ -221,11 +222,3 @@ Deno.test("runPhase() names phase and step when the loss is not finite, and keep
     );
   });
 });
-
-async function copyFolder(from: string, to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    if (isDirectory) await copyFolder(`${from}/${name}`, `${to}/${name}`);
-    else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
-  }
-}

@@ -13,6 +13,7 @@ export {
   viewsOnGpu,
 } from "./views.ts";
 export { contentsOf } from "./contents_of.ts";
+export { copyFolder } from "./copy_folder.ts";
 export { type Death, type MortalRun, runMortal } from "./mortal_world.ts";
 export {
   openTiny,

@@ -1,91 +1,16 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
-import {
-  type Action,
-  advance,
-  type ClusterEvent,
-  initialState,
-  type State,
-} from "../../cluster/coordinator/mod.ts";
-import { accept, type Gpu, report } from "../../cluster/protocol.ts";
-import type { PhaseName } from "../../src/phases/mod.ts";
+import { advance, initialState } from "../../cluster/coordinator/mod.ts";
+import { accept, report } from "../../cluster/protocol.ts";
 import { describeWire } from "../../src/run/mod.ts";
-
-type Unclocked<T> = T extends unknown ? Omit<T, "at"> : never;
-
-/** Feeds events, all at one time, and keeps the last answer. */
-function play(
-  size: number,
-  events: readonly Unclocked<ClusterEvent>[],
-  { phases = ["teacher"], ...options }: {
-    phases?: readonly PhaseName[];
-    allowShared?: boolean;
-    mixed?: boolean;
-    waits?: boolean;
-    onRankLoss?: State["onRankLoss"];
-  } = {},
-) {
-  let state: State = initialState({
-    at: 0,
-    size,
-    phases,
-    version: "v1",
-    config: "c1",
-    onRankLoss: "stop",
-    ...options,
-  });
-  const actions: Action[] = [];
-  for (const event of events) {
-    const [next, asked] = advance(state, { ...event, at: 1 });
-    state = next;
-    actions.push(...asked);
-  }
-  const answers = actions.flatMap((action) =>
-    action.do === "answer" ? [action.answer] : []
-  );
-  return { state, actions, answer: answers.at(-1) };
-}
-
-function gpuOf(id: number, kind: Gpu["kind"] = "discrete"): Gpu {
-  const last = String(id).padStart(12, "0");
-  return {
-    kind,
-    uuid: `00000000-0000-0000-0000-${last}`,
-    vendor: 1,
-    device: 1,
-    driver: "00000000-0000-0000-0000-00000000000a",
-  };
-}
-
-function hello(rank: number, change: Record<string, unknown> = {}) {
-  return {
-    kind: "hello" as const,
-    hello: {
-      kind: "hello" as const,
-      rank,
-      host: "h",
-      pid: 10 + rank,
-      version: "v1",
-      config: "c1",
-      deno: "2",
-      gpu: gpuOf(rank),
-      ...change,
-    },
-  };
-}
-
-function ready(rank: number, form: "register" | "tiled", data = "d1") {
-  return {
-    kind: "ready" as const,
-    ready: {
-      kind: "ready" as const,
-      rank,
-      adapter: { name: "gpu", vendor: 1, device: 1, cpu: false },
-      form,
-      data,
-      share: 8,
-    },
-  };
-}
+import {
+  exited,
+  gpuOf,
+  hello,
+  outcome,
+  play,
+  ready,
+  RUNNING,
+} from "./coordinator_events.ts";
 
 Deno.test("advance() welcomes a rank again when its hello is repeated", () => {
   const { state, answer } = play(2, [hello(0), hello(0)]);
@@ -102,74 +27,6 @@ Deno.test("advance() refuses a rank whose place is taken or does not exist", () 
   const lost = [...RUNNING, exited(1, 137, "SIGKILL"), hello(1, { pid: 99 })];
   const again = play(2, lost, { onRankLoss: "continue" });
   match(JSON.stringify(again.answer), /until the run is resumed.*outside/);
-});
-
-/** What ranks of a run in its first phase say, a second a line, and what is found. */
-function listen(limits: Partial<State["limits"]>, beats: string[][]): State {
-  const start = initialState({
-    at: 0,
-    size: 2,
-    phases: ["teacher"],
-    version: "v1",
-    config: "c1",
-    onRankLoss: "stop",
-    limits,
-  });
-  let state = start;
-  const feed = (event: Unclocked<ClusterEvent>, at: number) => {
-    [state] = advance(state, { ...event, at });
-  };
-  for (const event of RUNNING) feed(event, 0);
-  beats.forEach((line, second) => {
-    if (line.length === 0) {
-      // The network is back: the old connections end, and new ones take their time.
-      for (const kind of ["disconnected", "vanished"] as const) {
-        feed({ kind, rank: 1, connection: "1" }, 1000 * (second + 1));
-      }
-    }
-    line.forEach((beat, rank) => {
-      if (beat === "") return;
-      const [seen, step, entered, finished] = beat.split(" ").map(Number);
-      const heartbeat = {
-        rank,
-        seen: seen!,
-        activity: "training" as const,
-        phase: "teacher" as const,
-        step: step!,
-        ticks: step!,
-        entered: entered!,
-        finished: finished!,
-        connection: `${rank}`,
-      };
-      feed({ kind: "heartbeat", heartbeat }, 1000 * (second + 1));
-    });
-    feed({ kind: "tick" }, 1000 * (second + 1));
-  });
-  return state;
-}
-
-Deno.test("advance() takes no beat for a rank's that another process sends, which was started as the same", () => {
-  const state = listen({}, [["2 7 9 9", "2 7 9 9"], ["0 0 0 0", "2 8 9 9"]]);
-  deepStrictEqual([state.ranks[0]!.heard, state.ranks[1]!.heard], [1000, 2000]);
-  strictEqual(state.ranks[0]!.beat!.step, 7);
-});
-
-Deno.test("advance() waits for a rank behind a cut network as long as its silence may last, and blames nobody who waits with it", () => {
-  const start = [["2 1 5 5", "2 1 5 5"], ["2 2 6 6", "2 2 6 6"]];
-  const waiting = (n: number) => new Array(n).fill(["2 2 7 6", ""]);
-  const limits = { dead: 60_000, step: 10_000 };
-  const back = [["2 2 7 6", "2 2 7 6"], ["2 3 7 7", "2 3 7 7"]];
-  const cut = listen(
-    limits,
-    [...start, ...waiting(50), [], ...waiting(5), ...back],
-  );
-  strictEqual(cut.failure, undefined);
-  const lost = listen(limits, [...start, ...waiting(61)]).failure!;
-  deepStrictEqual([lost.rank, lost.kind], [1, "silent"]);
-  // Who is heard and does not move is found as ever.
-  const both = new Array(12).fill(["2 2 7 6", "2 2 6 6"]);
-  const stuck = listen(limits, [...start, ...waiting(20), ...both]).failure!;
-  deepStrictEqual([stuck.rank, stuck.kind], [1, "stuck"]);
 });
 
 for (const key of ["version", "config"] as const) {
@@ -273,30 +130,6 @@ Deno.test("advance() ends the run when drivers differ, unless it is mixed", () =
   strictEqual(mixed.failure, undefined);
   strictEqual(mixed.stage, "running");
 });
-
-function outcome(rank: number) {
-  return {
-    kind: "outcome" as const,
-    outcome: {
-      kind: "outcome" as const,
-      rank,
-      command: 2,
-      phase: "teacher" as const,
-      outcome: { state: "done" as const, summary: { test_accuracy: 0.5 } },
-    },
-  };
-}
-
-function exited(rank: number, code: number, signal: string | null = null) {
-  return { kind: "exited" as const, rank, code, signal };
-}
-
-const RUNNING = [
-  hello(0),
-  hello(1),
-  ready(0, "tiled"),
-  ready(1, "tiled"),
-];
 
 Deno.test("advance() keeps the results of a rank whose process crashes after its work, and says so", () => {
   for (
