@@ -10,7 +10,7 @@ import {
 import { connectControl, NoAnswerError } from "../../cluster/links/mod.ts";
 import { LIFE } from "../../cluster/life_words.ts";
 import { type Heartbeat, subjectsOf } from "../../cluster/protocol.ts";
-import { newLife, withServer, withWorkers } from "./comm_workers.ts";
+import { newLife, startPeer, withServer, withWorkers } from "./comm_workers.ts";
 
 const subjects = subjectsOf("test");
 
@@ -199,34 +199,15 @@ async function withPeer(
   }) => Promise<void>,
 ): Promise<void> {
   await withServer(async (server) => {
-    const process = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-check",
-        "tests/cluster/comm_worker_rank.ts",
-        server.credentialsFile,
-      ],
-      stdin: "null",
-      stdout: "null",
-    }).spawn();
-    try {
-      const worker = await CommWorker.open({
-        credentials: server.rank,
-        rank: 0,
-        life: newLife(),
-      });
-      const rank = await worker.join({ members: [0, 1] });
-      await test({ server, process, worker, rank });
-      await worker.close();
-    } finally {
-      try {
-        process.kill("SIGKILL");
-      } catch {
-        // The test has done it.
-      }
-      await process.status;
-    }
+    await using process = startPeer(server);
+    const worker = await CommWorker.open({
+      credentials: server.rank,
+      rank: 0,
+      life: newLife(),
+    });
+    const rank = await worker.join({ members: [0, 1] });
+    await test({ server, process, worker, rank });
+    await worker.close();
   });
 }
 

@@ -31,6 +31,21 @@ export function newLife(): Int32Array<SharedArrayBuffer> {
   return new Int32Array(new SharedArrayBuffer(LIFE_WORDS * 4));
 }
 
+/** Rank 1 in a process of its own, which sums without end; its scope ends it. */
+export function startPeer(server: NatsServer): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      "--no-check",
+      "tests/cluster/comm_worker_rank.ts",
+      server.credentialsFile,
+    ],
+    stdin: "null",
+    stdout: "null",
+  }).spawn();
+}
+
 interface Started {
   workers: CommWorker[];
   ranks: WorkerCommunicator[];

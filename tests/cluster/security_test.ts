@@ -20,6 +20,7 @@ import {
 import { subjectsOf } from "../../cluster/protocol.ts";
 import { eventsOf, teacherOnly, withTraining } from "./train_process.ts";
 import { openNatsWorld } from "../helpers/nats_world.ts";
+import { startPeer } from "./comm_workers.ts";
 
 async function withFolder(
   test: (folder: string) => Promise<void>,
@@ -68,17 +69,7 @@ async function refused(credentials: Credentials): Promise<void> {
 Deno.test("passwords stand in no process's arguments or environment", async () => {
   await withFolder(async (folder) => {
     await using server = await serverIn(folder);
-    const rank = new Deno.Command(Deno.execPath(), {
-      args: [
-        "run",
-        "-A",
-        "--no-check",
-        "tests/cluster/comm_worker_rank.ts",
-        server.credentialsFile,
-      ],
-      stdin: "null",
-      stdout: "null",
-    }).spawn();
+    await using rank = startPeer(server);
     await using control = await connectControl(server.coordinator, {
       name: "coordinator",
     });
@@ -106,8 +97,6 @@ Deno.test("passwords stand in no process's arguments or environment", async () =
     const listed = new TextDecoder().decode(stdout);
     for (const secret of secrets) ok(!listed.includes(secret));
     ok(seen > 4 && listed.includes("nats.conf"));
-    rank.kill("SIGKILL");
-    await rank.status;
   });
 });
 
