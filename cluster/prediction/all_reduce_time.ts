@@ -29,14 +29,15 @@ export interface AllReduceTime {
 export function allReduceTime(bytes: number, world: World): AllReduceTime {
   const { ranks, ranksPerNode } = world;
   if (ranks === 1) return { algorithm: "none", latencyMs: 0, transferMs: 0 };
+  const nodes = Array.from(
+    { length: ranks },
+    (_, rank) => Math.floor(rank / ranksPerNode),
+  );
   const choose = (bytes: number, treeBytes: number) => {
     const algorithm = selectAllReduce({
       wished: "auto",
       bytes,
-      nodes: Array.from(
-        { length: ranks },
-        (_, rank) => Math.floor(rank / ranksPerNode),
-      ),
+      nodes,
       treeBytes,
       commutative: true,
     });
