@@ -24,8 +24,9 @@ export interface Acknowledgement {
 interface Sent {
   parcel: Parcel;
   sequence: number;
-  /** Numbers of its first and its latest transmission. */
+  /** Its first and its latest transmission: their numbers, and when they left. */
   first: number;
+  firstAt: number;
   transmission: number;
   sentAt: number;
   /** Nothing had come from the other rank yet: it may not have listened. */
@@ -113,6 +114,7 @@ export class Outbox {
     for (const [sequence, sent] of this.#flying) {
       if (!hasArrived(ack, sequence)) continue;
       if (sent.transmission === ack.echo) this.#measure(now - sent.sentAt);
+      else if (sent.first === ack.echo) this.#measure(now - sent.firstAt);
       const lane = sequence % lanes;
       this.#arrivals[lane] = Math.max(this.#arrivals[lane] ?? 0, sent.first);
       this.#flying.delete(sequence);
@@ -144,15 +146,15 @@ export class Outbox {
       this.#resend(oldest);
     }
     this.#probedAt = now;
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+    this.#wait = Math.min(
+      this.#wait * 2,
+      Math.max(LONGEST_WAIT, 3 * this.#roundTrip),
+    );
   }
 
   /** Patience as the link deserves it, not as it has grown while nothing came back. */
   hurry(): void {
-    this.#wait = Math.min(
-      Math.max(SHORTEST_WAIT, 3 * this.#roundTrip),
-      LONGEST_WAIT,
-    );
+    this.#wait = Math.max(SHORTEST_WAIT, 3 * this.#roundTrip);
   }
 
   /** Something has come from the other rank. */
@@ -217,6 +219,7 @@ export class Outbox {
       parcel,
       sequence: ++this.#sequence,
       first: this.#transmission + 1,
+      firstAt: this.#options.now(),
       transmission: 0,
       sentAt: 0,
       early: !this.#heard,

@@ -317,3 +317,37 @@ Deno.test("Exchange.fail() rejects what waits and what comes, naming the rank", 
   }
   await world.close();
 });
+
+/** A wire from each rank that carries so many bytes a second, one frame after the other. */
+function slowNetwork(time: VirtualTime, bytesPerSecond: number) {
+  const free: number[] = [];
+  const network = {
+    bytes: 0,
+    fate(from: number, _to: number, frame: Uint8Array): Fate {
+      const now = time.clock.now();
+      const end = Math.max(now, free[from] ?? 0) +
+        frame.length * 1000 / bytesPerSecond;
+      free[from] = end;
+      network.bytes += frame.length;
+      return { arrivals: [end - now + 1] };
+    },
+  };
+  return network;
+}
+
+Deno.test("Communicator sends nothing twice over a network that loses nothing, however slow it is", async () => {
+  for (const bytesPerSecond of [20e3, 200e3, 10e6]) {
+    const time = new VirtualTime();
+    const network = slowNetwork(time, bytesPerSecond);
+    const world = openWorld({ size: 2, time, fate: network.fate });
+    const buffers = world.ranks.map((rank) => rank.allocate(1_000_000));
+    await world.until(
+      Promise.all(world.ranks.map((rank, r) => rank.allReduce(buffers[r]!))),
+    );
+    const payload = 2 * buffers[0]!.byteLength;
+    const share = network.bytes / payload;
+    ok(share < 1.05, `${bytesPerSecond} B/s: ${share}`);
+    strictEqual(world.ranks[0]!.exchange.counts.resent, 0);
+    await world.close();
+  }
+});
