@@ -242,7 +242,6 @@ async function classifyOther(
   const outputs = await runAll(
     classifier,
     batchesFor(info, set.part, {
-      fixed: set.fixed,
       rows: classifier.rows,
       skipped,
     }),

@@ -53,7 +53,6 @@ export async function lookAtPictures(
   const outputs = await runAll(
     classifier,
     batchesFor(model.info, part, {
-      fixed: model.info.images.padded,
       rows: classifier.rows,
       skipped,
     }),

@@ -44,21 +44,20 @@ export async function runAll(
   };
 }
 
-/** The batches of a part of a set, brought to the size the model was trained with. */
+/** The batches of a part of a set, brought to the model's size as in its training. */
 export function batchesFor(
-  { images }: ModelInfo,
+  { images }: Pick<ModelInfo, "images">,
   part: SourcePart,
-  { fixed, rows, skipped, signal }: {
-    fixed: boolean;
+  { rows, skipped, signal }: {
     rows: number;
     skipped: SkippedImage[];
     signal?: AbortSignal;
   },
 ): AsyncGenerator<ImageSet> {
-  const { channels, width, height } = images;
+  const { channels, width, height, padded } = images;
   return readBatches(part, {
     size: { width, height },
-    fixed,
+    fixed: padded,
     channels,
     rows,
     signal,

@@ -15,8 +15,6 @@ export interface LabelledPart {
   readonly part: SourcePart;
   /** Images of the part that are left out, since their class is unknown. */
   readonly unlabelled: number;
-  /** The format fixes the size of its images. */
-  readonly fixed: boolean;
 }
 
 /**
@@ -80,6 +78,5 @@ function labelledOf(
     split: source.test === undefined && split === undefined ? "all" : chosen,
     part: pickFrom(found, known),
     unlabelled: found.labels.length - known.length,
-    fixed: source.size !== undefined,
   };
 }

@@ -14,7 +14,7 @@ export interface SkippedImage {
 export interface ReadOptions {
   /** Size that all images are brought to. */
   size: Size;
-  /** The format fixes the size of its images, so that small ones are padded. */
+  /** Images that pad to the size are padded, not enlarged. */
   fixed: boolean;
   channels: number;
   /** Most images of a batch. */

@@ -93,7 +93,6 @@ Deno.test("Classifier has the run's own test accuracy, from the run folder and f
       const outputs = await runAll(
         classifier,
         batchesFor(stored.info, set.part, {
-          fixed: set.fixed,
           // Batches that do not divide the set.
           rows: 40,
           skipped: [],

@@ -1,4 +1,5 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert";
+import { batchesFor } from "../../src/classifier/mod.ts";
 import {
   findDuplicates,
   openLabelled,
@@ -9,7 +10,7 @@ import {
 } from "../../src/data/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import { Provenance } from "../../src/phases/mod.ts";
-import { plainPng, withFiles } from "../helpers/mod.ts";
+import { idxFile, plainPng, withFiles } from "../helpers/mod.ts";
 
 const { disk } = realEnv;
 const RED = plainPng(4, 4, [200, 0, 0]);
@@ -54,6 +55,33 @@ Deno.test("openLabelled() opens class folders, the test part, or a table", async
     );
     await rejects(() => open("bare", "test"), /no folders train and test/);
     await rejects(() => open("bare/cat"), /none of its 1 images has a label/);
+  });
+});
+
+Deno.test("batchesFor() pads images as the model's training did, wherever they are from", async () => {
+  const white = idxFile([1, 28, 28], new Uint8Array(784).fill(255));
+  const label = idxFile([1], Uint8Array.of(0));
+  await withFiles({
+    "folder/cat/a.png": plainPng(28, 28, [255, 255, 255]),
+    ...Object.fromEntries(
+      ["train", "t10k"].flatMap((prefix) => [
+        [`idx/${prefix}-images-idx3-ubyte`, white],
+        [`idx/${prefix}-labels-idx1-ubyte`, label],
+      ]),
+    ),
+  }, async (folder) => {
+    for (const place of ["folder", "idx"]) {
+      const { part } = await openLabelled(disk, { path: `${folder}/${place}` });
+      for (const padded of [true, false]) {
+        const images = { channels: 1, width: 32, height: 32, padded } as const;
+        const [batch] = await Array.fromAsync(
+          batchesFor({ images }, part, { rows: 2, skipped: [] }),
+        );
+        const corner = batch!.pixels[0];
+        strictEqual(corner, padded ? 0 : 255, `${place}, ${padded}`);
+        strictEqual(batch!.pixels[16 * 32 + 16], 255);
+      }
+    }
   });
 });
 
