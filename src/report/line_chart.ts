@@ -47,6 +47,7 @@ export function lineChart(chart: LineChart): Html {
   const series = chart.series.map((line) => ({
     ...line,
     points: thin(line.points.filter(([x]) => Number.isFinite(x))),
+    last: line.points.findLast(([, y]) => Number.isFinite(y))?.[1],
   })).filter((line) => line.points.some(([, y]) => Number.isFinite(y)));
   if (series.length === 0) {
     return html`
@@ -170,13 +171,14 @@ function drawSeries(line: Series, unit: Unit, x: Scale, y: Scale): Html {
 }
 
 function legendEntry(
-  { name, tone, points }: Series,
+  { name, tone, last }: Pick<Series, "name" | "tone"> & {
+    last: number | undefined;
+  },
   unit: Unit,
   withValue: boolean,
 ): Html {
-  const last = points.findLast(([, value]) => Number.isFinite(value));
-  const value = withValue && last && tone !== "gray" &&
-    html`<b>${format(last[1], unit)}</b>`;
+  const value = withValue && tone !== "gray" &&
+    html`<b>${format(last, unit)}</b>`;
   return html`
     <span class="key ${tone}"
     ><svg viewBox="0 0 22 8" aria-hidden="true"><path class="line" d="M1 4H21" /></svg>${name}

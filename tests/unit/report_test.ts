@@ -239,6 +239,21 @@ Deno.test("writeReport() says which rank the others wait for", async () => {
   doesNotMatch(alone, /id="cluster"/);
 });
 
+Deno.test("writeReport() names a curve's last value, however many points it is drawn by", async () => {
+  // More than 240 points are drawn as means of two.
+  const page = await report({
+    "metrics.jsonl": Array.from({ length: 242 }, (_, step) =>
+      JSON.stringify({
+        phase: "distill",
+        step,
+        epoch: step,
+        split: "train",
+        loss: step === 241 ? 1 : 2,
+      })).join("\n"),
+  });
+  match(page, /training\s*<b>1\.000<\/b>/);
+});
+
 Deno.test("writeReport() counts labels by hand and collapses, and draws no empty chart", async () => {
   const page = await report({
     "config.json": JSON.stringify({ data: { labelsPerClass: 4 } }),
