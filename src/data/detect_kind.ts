@@ -22,17 +22,23 @@ export async function detectKind(disk: Disk, path: string): Promise<DataKind> {
       }`,
     );
   }
+  const isFolder = info.kind === "folder";
   const base = path.replace(/\/+$/, "").replace(/^.*\//, "");
-  // `data/<kind>` is where sets are put.
-  const named = DATA_KINDS.find((kind) => kind === base);
-  if (named && info.kind === "folder") return named;
-  const names = info.kind === "folder"
-    ? (await disk.list(path)).map(({ name }) => name)
-    : [base];
-  for (const [sign, kind] of SIGNS) {
-    if (names.some((name) => sign.test(name))) return kind;
+  const entries = isFolder
+    ? await disk.list(path)
+    : [{ name: base, kind: "file" }];
+  const found = SIGNS.find(([sign]) =>
+    entries.some(({ name }) => sign.test(name))
+  )?.[1];
+  // `data/<kind>` is where sets are put: it tells sets in the same files apart, and
+  // what an empty folder lacks.
+  const named = isFolder ? DATA_KINDS.find((kind) => kind === base) : undefined;
+  if (found === "idx" && named?.endsWith("mnist")) return named;
+  if (found !== undefined) return found;
+  if (isFolder) {
+    const parted = entries.some(({ kind }) => kind === "folder");
+    return parted ? "folder" : named ?? "folder";
   }
-  if (info.kind === "folder") return "folder";
   if (/\.csv$/i.test(path)) return "csv";
   throw new ConfigError(`Cannot read ${path}: its kind is not clear`, {
     hint: "Say it with --kind cifar10 or --kind cifar100",

@@ -85,8 +85,24 @@ Deno.test("checkDataSet() guesses the kind from the names", async () => {
     "t/a.png": plainPng(2, 2, [1, 2, 3]),
     "t/list.csv": "a.png,x\n",
     "x.bin": record,
+    // A name alone tells sets in the same files apart.
+    "mnist/train-images-idx3-ubyte": image,
+    "mnist/train-labels-idx1-ubyte": labels,
+    "mnist/t10k-images-idx3-ubyte": image,
+    "mnist/t10k-labels-idx1-ubyte": labels,
+    "cifar10/train/cat/a.png": plainPng(2, 2, [1, 2, 3]),
+    "cifar100/cat/a.png": plainPng(2, 2, [1, 2, 3]),
+    "empty/cifar10/notes.txt": "",
   }, async (folder) => {
-    const kinds = { i: "idx", c: "cifar10", d: "cifar100", t: "csv" };
+    const kinds = {
+      i: "idx",
+      c: "cifar10",
+      d: "cifar100",
+      t: "csv",
+      mnist: "mnist",
+      cifar10: "folder",
+      cifar100: "folder",
+    };
     for (const [name, kind] of Object.entries(kinds)) {
       const report = await checkDataSet(disk, { path: `${folder}/${name}` });
       strictEqual(report.kind, kind);
@@ -98,6 +114,7 @@ Deno.test("checkDataSet() guesses the kind from the names", async () => {
       const [name, reason] of [
         ["x.bin", /kind is not clear/],
         ["none", /does not exist/],
+        ["empty/cifar10", /has no data_batch_1.bin/],
       ] as const
     ) {
       await rejects(
