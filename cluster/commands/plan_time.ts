@@ -153,6 +153,7 @@ async function paceOf(
     link: linkRate(transport, parseBitRate(link)),
     local: linkRate(transport, LOCAL_BITS),
     ranksPerNode,
+    collectives: config.collectives,
   };
   const measured = measure
     ? await measureSteps(env, plan, {

@@ -27,3 +27,4 @@ export type { Op, ReduceOptions } from "./global_reductions.ts";
 export type { ReduceOp, UserOp } from "./reductions.ts";
 export type { ElementType, Json, TypedArray } from "./elements.ts";
 export { TREE_SIZES } from "./sweep.ts";
+export { segmentBytesFor } from "./segments.ts";

@@ -21,6 +21,7 @@ import {
   selectAllReduce,
   selectDivided,
   selectRooted,
+  TREE_BYTES,
 } from "./selection.ts";
 
 type Plain<T> = Omit<Call<T>, "signal">;
@@ -52,7 +53,6 @@ const IN_PLACE = {
   ring: ringAllReduce,
   tree: treeAllReduce,
   gather: gatherAllReduce,
-  hierarchical: hierarchicalAllReduce,
 } as const;
 
 /** The reducing collectives as calls. */
@@ -61,7 +61,7 @@ export const reducingCalls = {
     values: TypedArray,
     into: TypedArray,
     reduction: Reduction,
-    { algorithm, nodes, treeBytes }: Wish,
+    { algorithm, nodes, treeBytes = TREE_BYTES }: Wish,
   ): Plain<void> {
     const how = selectAllReduce({
       wished: algorithm,
@@ -79,7 +79,9 @@ export const reducingCalls = {
       memory: [values, into],
       async algorithm(port) {
         prepare(values, into);
-        await IN_PLACE[how](port, into, reduction);
+        if (how === "hierarchical") {
+          await hierarchicalAllReduce(port, into, reduction, treeBytes);
+        } else await IN_PLACE[how](port, into, reduction);
         await finish(port, into, reduction, port.size);
       },
     };

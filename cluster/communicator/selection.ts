@@ -16,7 +16,7 @@ export interface Situation {
   bytes: number;
   nodes: readonly number[];
   /** Up to here few hops are faster than the ring, in bytes. */
-  treeBytes?: number | undefined;
+  treeBytes: number;
   /** Whether operands may change places. */
   commutative: boolean;
 }
@@ -26,11 +26,11 @@ export interface Situation {
  * and 4 ranks over one NATS server the tree took half the time of the ring at 1
  * and 16 KB and as long at 256 KB.
  */
-const SMALL = 64 * 1024;
+export const TREE_BYTES = 64 * 1024;
 
 /** All-reduce: the only one that has all algorithms. */
 export function selectAllReduce(
-  { wished, bytes, nodes, treeBytes = SMALL, commutative }: Situation,
+  { wished, bytes, nodes, treeBytes, commutative }: Situation,
 ): Exclude<Algorithm, "auto"> {
   if (wished !== "auto") {
     const reorders = wished === "ring" ||
@@ -47,7 +47,7 @@ export function selectRooted(
   { wished, bytes }: Pick<Situation, "wished" | "bytes">,
 ): "tree" | "chain" {
   if (wished === "ring" || wished === "chain") return "chain";
-  return wished === "auto" && bytes > SMALL ? "chain" : "tree";
+  return wished === "auto" && bytes > TREE_BYTES ? "chain" : "tree";
 }
 
 /** All-gather and reduce-scatter: around the ring or directly, in few hops. */
@@ -56,7 +56,7 @@ export function selectDivided(
 ): "ring" | "direct" {
   if (!commutative) return "direct";
   if (wished === "ring" || wished === "chain") return "ring";
-  return wished === "auto" && bytes > SMALL ? "ring" : "direct";
+  return wished === "auto" && bytes > TREE_BYTES ? "ring" : "direct";
 }
 
 /** More than one machine, and one that holds several ranks. */

@@ -13,6 +13,7 @@ export interface MemoryNetworkOptions {
   size: number;
   timers: Timers;
   maxFrame?: number;
+  treeBytes?: number;
   /** Decides about a frame; by default each arrives at once. */
   fate?: (from: number, to: number, frame: Uint8Array) => Fate;
 }
@@ -30,12 +31,14 @@ export class MemoryNetwork {
   }
 
   link(rank: number): Link {
+    const { size, maxFrame = 1024 * 1024, treeBytes } = this.#options;
     return {
       rank,
-      size: this.#options.size,
+      size,
       lanes: 1,
       usefulFrame: 1024 * 1024,
-      maxFrame: this.#options.maxFrame ?? 1024 * 1024,
+      maxFrame,
+      ...(treeBytes === undefined ? {} : { treeBytes }),
       counts: { oversized: 0, reconnects: 0 },
       listen: (receiver) => {
         this.#receivers[rank] = receiver;

@@ -1,4 +1,9 @@
-import { selectAllReduce, TREE_SIZES } from "../communicator/mod.ts";
+import {
+  type Algorithm,
+  segmentBytesFor,
+  selectAllReduce,
+  TREE_SIZES,
+} from "../communicator/mod.ts";
 import type { LinkRate, Transport } from "./link_rate.ts";
 
 /** A world as the time of its collectives depends on it. */
@@ -10,11 +15,13 @@ export interface World {
   readonly ranksPerNode: number;
   /** Between ranks of one node: with one server for all, what that moves. */
   readonly local: LinkRate;
+  /** What ranks are told to use; `auto` by default: they choose by size and world. */
+  readonly collectives?: Algorithm;
 }
 
 /** An algorithm of all-reduce with what it takes. */
 export interface AllReduceTime {
-  readonly algorithm: "none" | "ring" | "tree" | "hierarchical";
+  readonly algorithm: "none" | Exclude<Algorithm, "auto">;
   /** Of waiting for messages on their way: those of several buckets run at once. */
   readonly latencyMs: number;
   /** Of bytes on the busiest link: those of several buckets queue up. */
@@ -24,10 +31,10 @@ export interface AllReduceTime {
 /**
  * The time of an all-reduce of `bytes` bytes in the alpha-beta model (Thakur,
  * Rabenseifner, Gropp 2005): a message of b bytes takes alpha + b / rate, and what
- * shares a link waits for it. By the algorithm that ranks choose by themselves.
+ * shares a link waits for it. By the algorithm that ranks take.
  */
 export function allReduceTime(bytes: number, world: World): AllReduceTime {
-  const { ranks, ranksPerNode } = world;
+  const { ranks, ranksPerNode, collectives = "auto" } = world;
   if (ranks === 1) return { algorithm: "none", latencyMs: 0, transferMs: 0 };
   const nodes = Array.from(
     { length: ranks },
@@ -35,17 +42,13 @@ export function allReduceTime(bytes: number, world: World): AllReduceTime {
   );
   const choose = (bytes: number, treeBytes: number) => {
     const algorithm = selectAllReduce({
-      wished: "auto",
+      wished: collectives,
       bytes,
       nodes,
       treeBytes,
       commutative: true,
     });
-    return algorithm === "hierarchical"
-      ? hierarchical(bytes, world)
-      : algorithm === "tree"
-      ? tree(bytes, world)
-      : ring(bytes, world);
+    return TIMES[algorithm](bytes, world, treeBytes);
   };
   // Up to which size it is not the ring, ranks measure before their first run.
   let treeBytes = 0;
@@ -122,11 +125,18 @@ function tree(bytes: number, world: World): AllReduceTime {
   };
 }
 
-/** To the first rank of each node level by level, a tree of these, and back. */
-function hierarchical(bytes: number, world: World): AllReduceTime {
+/** To the first rank of each node level by level, a tree or ring of these, and back. */
+function hierarchical(
+  bytes: number,
+  world: World,
+  treeBytes: number,
+): AllReduceTime {
   const { ranks, ranksPerNode, transport, local } = world;
   const leaders = Math.ceil(ranks / ranksPerNode);
-  const between = tree(bytes, { ...world, ranks: leaders, ranksPerNode: 1 });
+  const between = (bytes <= treeBytes ? tree : ring)(
+    bytes,
+    { ...world, ranks: leaders, ranksPerNode: 1 },
+  );
   const levels = 2 * Math.ceil(Math.log2(ranksPerNode));
   // On the widest level half of the ranks send at once.
   const within = transport === "central"
@@ -138,3 +148,35 @@ function hierarchical(bytes: number, world: World): AllReduceTime {
     transferMs: levels * bytes * within + between.transferMs,
   };
 }
+
+const NO_LIMITS = { maxPayload: Infinity, usefulPayload: () => Infinity };
+
+/** From rank to rank to the last one and back, each segment passed on as it comes. */
+function chain(bytes: number, world: World): AllReduceTime {
+  const { ranks } = world;
+  const link = linkOf(world);
+  const hops = 2 * (ranks - 1);
+  const segment = Math.min(bytes, segmentBytesFor(bytes, NO_LIMITS));
+  const perByte = msPerByte({ ...world, link }, ranks);
+  return {
+    algorithm: "chain",
+    // The first segment passes all hops before the last one does.
+    latencyMs: hops * link.alphaMs + (hops - 2) * segment * perByte,
+    // Those between the ends send the array on and the result back.
+    transferMs: 2 * bytes * perByte,
+  };
+}
+
+/** All arrays to the first rank, which they enter one after the other; then a tree. */
+function gather(bytes: number, world: World): AllReduceTime {
+  const { ranks } = world;
+  const link = linkOf(world);
+  const rounds = Math.ceil(Math.log2(ranks));
+  return {
+    algorithm: "gather",
+    latencyMs: (1 + rounds) * link.alphaMs,
+    transferMs: (ranks - 1 + rounds) * bytes * msPerByte({ ...world, link }, 1),
+  };
+}
+
+const TIMES = { ring, tree, hierarchical, chain, gather };

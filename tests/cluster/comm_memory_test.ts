@@ -1,3 +1,4 @@
+import { strictEqual } from "node:assert";
 import type { Fate } from "../../cluster/links/mod.ts";
 import { uniform } from "../helpers/mod.ts";
 import { openMemoryWorld } from "./comm_memory_world.ts";
@@ -29,3 +30,27 @@ testComm(
     ),
   { runs: 50, maxSize: 5, maxLength: 5000 },
 );
+
+Deno.test("Comm.allReduce() among the first ranks of nodes goes along a tree up to the link's treeBytes, around a ring above", async () => {
+  const hops = async (treeBytes: number) => {
+    const world = openMemoryWorld({
+      size: 16,
+      nodes: Array.from({ length: 16 }, (_, rank) => rank >> 1),
+      algorithm: "hierarchical",
+      treeBytes,
+      fate: () => ({ arrivals: [1] }),
+    });
+    await world.until(
+      Promise.all(
+        world.comms.map((comm) => comm.allReduce(new Float32Array(25_000))),
+      ),
+    );
+    const ms = world.time.clock.now();
+    await world.close();
+    return ms;
+  };
+  // A hop takes a millisecond: one within each node before and after those between,
+  // and the acknowledgement of the last.
+  strictEqual(await hops(100_000), 1 + 3 + 1 + 1);
+  strictEqual(await hops(99_999), 1 + 2 * 7 + 1 + 1);
+});

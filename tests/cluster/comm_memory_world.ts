@@ -13,6 +13,7 @@ export interface MemoryWorldOptions {
   algorithm?: Algorithm;
   nodes?: number[];
   segmentBytes?: number | undefined;
+  treeBytes?: number;
   fate?: (from: number, to: number, frame: Uint8Array) => Fate;
   onWarning?: (rank: number, wait: Wait) => void;
 }
@@ -22,12 +23,14 @@ export function openMemoryWorld(
   options: MemoryWorldOptions,
 ): CommWorld & { exchanges: Exchange[]; time: VirtualTime } {
   const { size, segmentBytes, fate, onWarning, algorithm = "auto" } = options;
+  const { treeBytes } = options;
   const nodes = options.nodes ?? new Array<number>(size).fill(0);
   const time = new VirtualTime();
   const network = new MemoryNetwork({
     size,
     timers: time.timers,
     ...(fate === undefined ? {} : { fate }),
+    ...(treeBytes === undefined ? {} : { treeBytes }),
   });
   const exchanges = Array.from({ length: size }, (_, rank) =>
     new Exchange({

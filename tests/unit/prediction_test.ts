@@ -108,6 +108,29 @@ Deno.test("allReduceTime() of a tree doubles the distance", () => {
   deepStrictEqual(time(4, 8), [2 * 0.25, 1e5 * (2 / 2e6)]);
 });
 
+Deno.test("allReduceTime() is of the algorithm that ranks are told to use", () => {
+  const time = (bytes: number, more: Partial<World>) => {
+    const { latencyMs, transferMs } = allReduceTime(bytes, world(4, more));
+    return [latencyMs, transferMs];
+  };
+  const large = 4 * 1024 * 1024;
+  const ms = large / RATE.bytesPerMs;
+  deepStrictEqual(time(large, { collectives: "ring" }), [6 * 0.5, 1.5 * ms]);
+  deepStrictEqual(time(large, { collectives: "tree" }), [2 * 0.5, 2 * ms]);
+  // Six hops; the first of four segments passes four of them alone.
+  deepStrictEqual(time(large, { collectives: "chain" }), [
+    6 * 0.5 + ms,
+    2 * ms,
+  ]);
+  // Three arrays enter the first rank, which then reaches all in two rounds.
+  deepStrictEqual(time(large, { collectives: "gather" }), [3 * 0.5, 5 * ms]);
+  // Two nodes: to the first rank of each and back, and a ring of the two between.
+  deepStrictEqual(
+    time(large, { collectives: "hierarchical", ranksPerNode: 2 }),
+    [2 * 0.5 + 2 * 0.5, 2 * ms + ms],
+  );
+});
+
 Deno.test("one server for all carries every stream", () => {
   const central = allReduceTime(90_000, world(4, { transport: "central" }));
   const direct = allReduceTime(90_000, world(4));

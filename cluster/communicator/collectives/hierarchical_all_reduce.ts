@@ -6,19 +6,17 @@ import { treeAllReduce } from "./tree_all_reduce.ts";
 import { treeBroadcast } from "./tree_broadcast.ts";
 import { treeReduce } from "./tree_reduce.ts";
 
-/** Below this the leaders of the nodes exchange whole arrays, in bytes. */
-const LEADERS_TREE = 256 * 1024;
-
 /**
  * Combines `values` over all ranks, in place, in three parts: the ranks of each
  * node to their first one, these leaders among each other, and back within each
  * node. The network between the nodes carries one array per node instead of one
- * per rank, over fewer hops.
+ * per rank, over fewer hops: along a tree up to `treeBytes`.
  */
 export async function hierarchicalAllReduce(
   port: Port,
   values: TypedArray,
   reduction: Reduction,
+  treeBytes: number,
 ): Promise<void> {
   const { rank, nodes } = port;
   const everyone = nodes.map((_, other) => other);
@@ -29,7 +27,7 @@ export async function hierarchicalAllReduce(
   await treeReduce(subPort(port, mates, 1), values, reduction);
   if (leaders.includes(rank)) {
     const between = subPort(port, leaders, 2);
-    if (values.byteLength < LEADERS_TREE) {
+    if (values.byteLength <= treeBytes) {
       await treeAllReduce(between, values, reduction);
     } else {
       await ringAllReduce(between, values, reduction);
