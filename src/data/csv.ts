@@ -129,6 +129,7 @@ export async function openCsv(
     picturePart(disk, root, toFiles(rows, { file, classNames }));
   return {
     name: path.slice(cut + 1).replace(/\.csv$/i, ""),
+    root,
     classNames,
     channels: 3,
     size: undefined,

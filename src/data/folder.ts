@@ -105,6 +105,7 @@ export async function openFolder(
     : undefined;
   return {
     name: root.slice(root.lastIndexOf("/") + 1),
+    root,
     classNames,
     channels: 3,
     size: undefined,
@@ -141,6 +142,7 @@ export async function openClassFolders(
   }
   return {
     name: root.slice(root.lastIndexOf("/") + 1),
+    root,
     classNames,
     channels: 3,
     size: undefined,

@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { ConfigError } from "../env/mod.ts";
 import { parseCsv } from "../run/mod.ts";
 import type { DataSet, Split } from "./image_set.ts";
@@ -8,19 +9,15 @@ export type HandLabels = ReadonlyMap<number, number>;
 
 /**
  * Parses a table with the columns `name` (or `path`) and `label`, as the page of
- * `label-queue` and `pseudo-label` write it. Lines without a label say nothing.
+ * `label-queue` and `pseudo-label` write it: names in the set, or paths to its files.
+ * Lines without a label say nothing.
  *
  * @param options.path Of the table, for messages.
- * @param options.root Place of the data set: paths below it are names in it.
  * @throws {ConfigError} If a name or a class is not in the set.
  */
 export function readHandLabels(
   text: string,
-  { path, data, root }: {
-    path: string;
-    data: DataSet;
-    root: string | undefined;
-  },
+  { path, data }: { path: string; data: DataSet },
 ): HandLabels {
   const [header = [], ...rows] = parseCsv(text);
   const nameColumn = header.findIndex((name) => /^(name|path)$/.test(name));
@@ -36,17 +33,16 @@ export function readHandLabels(
     );
   }
   const places = new Map<string, number>();
-  const { train, test, classNames } = data;
+  const { root, train, test, classNames } = data;
   for (let i = 0; i < train.count; i++) places.set(train.nameOf(i), i);
-  const prefix = root === undefined ? "" : `${root.replace(/\/+$/, "")}/`;
   const labels = new Map<number, number>();
   rows.forEach((row, line) => {
     const text = row[labelColumn] ?? "";
     if (text === "") return;
     const full = row[nameColumn] ?? "";
-    const name = prefix !== "" && full.startsWith(prefix)
-      ? full.slice(prefix.length)
-      : full;
+    const name = root === undefined || places.has(full)
+      ? full
+      : relative(root, full);
     const refuse = (reason: string, hint?: string): never => {
       throw new ConfigError(
         `Cannot read data.labels ${path}: line ${line + 2}: ${reason}`,
@@ -76,6 +72,15 @@ export function readHandLabels(
   return labels;
 }
 
+/** The labels by hand without those of images that are held back, which keep their own. */
+export function withoutHeld(
+  labels: HandLabels,
+  { validation }: Split,
+): HandLabels {
+  const held = new Set(validation);
+  return new Map([...labels].filter(([index]) => !held.has(index)));
+}
+
 /** The set with classes given by hand in the place of its own. */
 export function withHandLabels(data: DataSet, labels: HandLabels): DataSet {
   if (labels.size === 0) return data;
@@ -84,14 +89,10 @@ export function withHandLabels(data: DataSet, labels: HandLabels): DataSet {
   return { ...data, train: { ...data.train, labels: own } };
 }
 
-/** The split with the images labelled by hand among the labelled ones; those held back stay so. */
+/** The split with the images labelled by hand among the labelled ones. */
 export function joinHandLabels(split: Split, labels: HandLabels): Split {
-  const held = new Set(split.validation);
   const labelled = Int32Array.from(
-    new Set([
-      ...split.labelled,
-      ...[...labels.keys()].filter((index) => !held.has(index)),
-    ]),
+    new Set([...split.labelled, ...labels.keys()]),
   ).sort();
   const count = split.labelled.length + split.unlabelled.length +
     split.validation.length;

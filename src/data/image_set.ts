@@ -16,6 +16,8 @@ export interface ImageSet {
 /** What a data source holds: the published train and test parts. */
 export interface DataSet {
   readonly name: string;
+  /** Folder that names of images are seen from; absent where these are no files. */
+  readonly root?: string;
   readonly classNames: readonly string[];
   readonly train: ImageSet;
   readonly test: ImageSet;

@@ -177,6 +177,7 @@ export async function loadDataSet(
       },
     );
   }
-  const { classNames } = source;
-  return { name: source.name, classNames, train, test, skipped };
+  const { name, root, classNames } = source;
+  const set = { name, classNames, train, test, skipped };
+  return root === undefined ? set : { ...set, root };
 }

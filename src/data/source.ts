@@ -1,5 +1,4 @@
 import type { Picture, Size } from "./picture.ts";
-import { PictureError } from "./picture_error.ts";
 
 /** One published part of a data set, its images not yet decoded or resized. */
 export interface SourcePart {
@@ -14,6 +13,8 @@ export interface SourcePart {
 /** A data set on disk. */
 export interface Source {
   readonly name: string;
+  /** Folder that names of images are seen from; absent where these are no files. */
+  readonly root?: string;
   readonly classNames: readonly string[];
   readonly channels: 1 | 3;
   readonly train: SourcePart;
@@ -23,17 +24,6 @@ export interface Source {
   readonly size: Size | undefined;
   /** Size of an image from its header alone, for sources without a fixed one. */
   sizeOf?(part: SourcePart, index: number): Promise<Size>;
-}
-
-/** The part that holds nothing. */
-export function emptyPart(): SourcePart {
-  return {
-    labels: new Int32Array(),
-    nameOf: (index) => `[${index}]`,
-    read() {
-      throw new PictureError("there is no such image");
-    },
-  };
 }
 
 /** Several parts of one format, one after the other. */

@@ -4,6 +4,7 @@ import {
   joinHandLabels,
   readHandLabels,
   withHandLabels,
+  withoutHeld,
 } from "./hand_labels.ts";
 import { hashDataSet } from "./hash_data_set.ts";
 import type { DataSet, Split } from "./image_set.ts";
@@ -30,8 +31,9 @@ export interface SplitData {
 
 /**
  * Loads a set and splits it: as the run folder says, or anew. Labels given by hand
- * are taken after the set is split, so that they leave validation as it is. A run
- * keeps its own copy of their table, which may have got more lines since.
+ * are taken after the set is split, and leave validation as it is: what a model has
+ * labelled must not judge the next one. A run keeps its own copy of their table,
+ * which may have got more lines since.
  *
  * @param run The run folder, which need not hold a split; left out, there is none.
  */
@@ -49,15 +51,15 @@ export async function loadSplitData(
   const fresh = run === undefined || await disk.stat(saved) === undefined;
   const place = !fresh && await disk.stat(copy) ? copy : options.labels;
   const table = place === undefined ? undefined : await readTable(disk, place);
-  const byHand = table === undefined ? new Map() : readHandLabels(table, {
-    path: place!,
-    data: published,
-    root: options.path,
-  });
+  const drawn = splitDataSet(published, options);
+  const byHand = table === undefined ? new Map() : withoutHeld(
+    readHandLabels(table, { path: place!, data: published }),
+    drawn,
+  );
   const data = withHandLabels(published, byHand);
   const dataHash = hashDataSet(data);
   const split = fresh
-    ? joinHandLabels(splitDataSet(published, options), byHand)
+    ? joinHandLabels(drawn, byHand)
     : splitFromJson(await disk.readText(saved), {
       dataSet: data,
       dataHash,
