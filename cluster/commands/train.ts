@@ -130,10 +130,10 @@ export async function train(args: readonly string[]): Promise<number> {
   }
   const terminal = new Console(realEnv, { quiet: options.boolean("quiet") });
   const request = requestOf(options);
-  const guest = await joinAsRank(options);
-  if (guest !== undefined) return guest;
   const gpus = gpuWishOf(options);
   exportGpuWish(gpus);
+  const guest = await joinAsRank(options);
+  if (guest !== undefined) return guest;
   // Another process lists the devices meanwhile.
   const survey = beginSurvey(options, gpus);
   const code = codeHash(realEnv.disk);

@@ -168,6 +168,17 @@ Deno.test("train takes the place that mpirun gave it: the first process coordina
     const lost = await command(["train", config], place(1));
     strictEqual(lost.code, 2);
     match(lost.stderr, /^hint: add --run-dir DIR/m);
+    // What the ranks are to compute on is for each of them.
+    const { variables } = await surveyGpus(realEnv, {
+      wish: "cpu",
+      lookup: (name) => Deno.env.get(name),
+    });
+    const blind = await command(
+      [...words, "--adapter=gpu"],
+      { ...place(1), ...variables },
+    );
+    strictEqual(blind.code, 3, blind.stderr);
+    match(blind.stderr, /^error: Cannot find a GPU: /m);
   });
 });
 
