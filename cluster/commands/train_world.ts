@@ -140,7 +140,7 @@ export async function chooseWorld(
   }
   switch (launcher) {
     case "slurm":
-      return await slurmWorld(config, options, { own, say });
+      return await slurmWorld(config, options, { own, host, say });
     case "ssh": {
       const hosts = await hostsOf(options);
       const all = hosts.reduce((sum, { ranks }) => sum + ranks, 0);
@@ -244,7 +244,11 @@ function agreed(config: Config, size: number, launcher: string): number {
 async function slurmWorld(
   config: Config,
   options: Options,
-  { own, say }: { own: number | undefined; say: (line: string) => void },
+  { own, host, say }: {
+    own: number | undefined;
+    host: string | undefined;
+    say: (line: string) => void;
+  },
 ): Promise<World> {
   const job = jobOf((name) => Deno.env.get(name));
   const idle = idleGpus(job);
@@ -259,7 +263,7 @@ async function slurmWorld(
   const place = number("SIGNET_JOB") ?? job.restarts + 1;
   return {
     size: agreed(config, job.size, `job ${job.id}`),
-    starter: await slurmStarter(job),
+    starter: await slurmStarter(job, host),
     requeue: true,
     ...(ends === Infinity ? {} : {
       time: {

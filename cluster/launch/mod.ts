@@ -41,7 +41,7 @@ export { type Host, parseHosts, sshStarter } from "./ssh_ranks.ts";
 export { groupStarter } from "./group_ranks.ts";
 export { Places } from "./places.ts";
 export { takePlace, waitingStarter } from "./workers.ts";
-export { findOwnPlace, type OwnPlace } from "./own_place.ts";
+export { findOwnPlace, isTask, type OwnPlace } from "./own_place.ts";
 export { type Joined, type JoinRequest, joinRun } from "./join_run.ts";
 export {
   GPU_DEFAULTS,

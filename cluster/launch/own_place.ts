@@ -24,8 +24,20 @@ interface Dialect {
   localSize?: string;
   /** … or else this is 1. */
   nodes?: string;
-  /** Must be set too. */
-  only?: string;
+  /** Must hold too. */
+  only?: (lookup: Lookup) => boolean;
+}
+
+/** Looks an environment variable up. */
+type Lookup = (name: string) => string | undefined;
+
+/** Steps from this number on are SLURM's own, as the one that is the shell of salloc. */
+const OWN_STEPS = 0xfffffff0;
+
+/** Whether srun has made this process one of its tasks. */
+export function isTask(lookup: Lookup): boolean {
+  const step = lookup("SLURM_STEP_ID");
+  return step !== undefined && Number(step) < OWN_STEPS;
 }
 
 /**
@@ -55,7 +67,7 @@ const DIALECTS: readonly Dialect[] = [
     localRank: "SLURM_LOCALID",
     node: "SLURMD_NODENAME",
     nodes: "SLURM_STEP_NUM_NODES",
-    only: "SLURM_STEP_ID",
+    only: isTask,
   },
 ];
 
@@ -65,40 +77,42 @@ const DIALECTS: readonly Dialect[] = [
  *
  * @throws {ConfigError} If the launcher's variables make no sense.
  */
-export function findOwnPlace(
-  lookup: (name: string) => string | undefined,
-): OwnPlace | undefined {
-  for (const dialect of DIALECTS) {
-    const { launcher, only } = dialect;
-    const text = lookup(dialect.rank);
-    if (text === undefined) continue;
-    if (only !== undefined && lookup(only) === undefined) continue;
-    const number = (name: string) => {
-      const value = lookup(name) ?? "";
-      if (/^\d{1,4}$/.test(value)) return Number(value);
-      throw new ConfigError(
-        `Cannot find this rank's place: ${launcher} gave ${name}="${value}"`,
-      );
-    };
-    const [rank, size] = [number(dialect.rank), number(dialect.size)];
-    if (rank >= size) {
-      throw new ConfigError(
-        `Cannot find this rank's place: ${launcher} gave rank ${rank} of ${size}`,
-      );
-    }
-    const node = dialect.node && lookup(dialect.node);
-    const { localSize, nodes } = dialect;
-    return {
-      rank,
-      size,
-      launcher,
-      together: localSize !== undefined && lookup(localSize) === String(size) ||
-        nodes !== undefined && lookup(nodes) === "1",
-      ...(lookup(dialect.localRank) === undefined
-        ? {}
-        : { localRank: number(dialect.localRank) }),
-      ...(node ? { node } : {}),
-    };
+export function findOwnPlace(lookup: Lookup): OwnPlace | undefined {
+  const spoken = DIALECTS.filter(({ rank, only }) =>
+    lookup(rank) !== undefined && (only?.(lookup) ?? true)
+  );
+  const [inner] = spoken;
+  if (inner === undefined) return undefined;
+  // srun --mpi=pmi2 speaks PMI, and tells the rest in words of its own.
+  const dialect =
+    spoken.find(({ rank, size, localRank }) =>
+      lookup(localRank) !== undefined && lookup(rank) === lookup(inner.rank) &&
+      lookup(size) === lookup(inner.size)
+    ) ?? inner;
+  const { launcher, localSize, nodes } = dialect;
+  const number = (name: string) => {
+    const value = lookup(name) ?? "";
+    if (/^\d{1,4}$/.test(value)) return Number(value);
+    throw new ConfigError(
+      `Cannot find this rank's place: ${launcher} gave ${name}="${value}"`,
+    );
+  };
+  const [rank, size] = [number(dialect.rank), number(dialect.size)];
+  if (rank >= size) {
+    throw new ConfigError(
+      `Cannot find this rank's place: ${launcher} gave rank ${rank} of ${size}`,
+    );
   }
-  return undefined;
+  const node = dialect.node && lookup(dialect.node);
+  return {
+    rank,
+    size,
+    launcher,
+    together: localSize !== undefined && lookup(localSize) === String(size) ||
+      nodes !== undefined && lookup(nodes) === "1",
+    ...(lookup(dialect.localRank) === undefined
+      ? {}
+      : { localRank: number(dialect.localRank) }),
+    ...(node ? { node } : {}),
+  };
 }

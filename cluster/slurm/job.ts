@@ -1,4 +1,5 @@
 import { ConfigError, EnvironmentError } from "../../src/env/mod.ts";
+import { isTask } from "../launch/mod.ts";
 import { expandCounts, expandHostlist } from "./hostlist.ts";
 
 /** Looks an environment variable up. */
@@ -25,8 +26,8 @@ export interface Job {
   components: number;
   /** Ranks of all nodes. */
   size: number;
-  /** Node of the batch script. */
-  node: string;
+  /** Where this process runs, if on one of the nodes: salloc has a shell elsewhere too. */
+  node?: string;
   /** Earlier lives of the job: it was requeued so often. */
   restarts: number;
   /** Each task has a GPU of its own. */
@@ -37,8 +38,8 @@ export interface Job {
 
 /** Whether this is a batch script, or the shell of salloc, that has tasks to start. */
 export function isAllocation(lookup: Lookup): boolean {
-  return lookup("SLURM_JOB_ID") !== undefined &&
-    ["SLURM_STEP_ID", "OMPI_COMM_WORLD_RANK", "PMI_RANK"].every((name) =>
+  return lookup("SLURM_JOB_ID") !== undefined && !isTask(lookup) &&
+    ["OMPI_COMM_WORLD_RANK", "PMI_RANK"].every((name) =>
       lookup(name) === undefined
     ) &&
     ["SLURM_NTASKS", "SLURM_JOB_NUM_NODES", "SLURM_HET_SIZE"].some((name) =>
@@ -48,8 +49,8 @@ export function isAllocation(lookup: Lookup): boolean {
 
 /** What is odd about a job in which each rank is to have a GPU. */
 export function idleGpus({ node, nodes, gpusHere }: Job): string | undefined {
-  const tasks = nodes.find(({ name }) => name === node)?.tasks ?? 0;
-  return gpusHere === undefined || gpusHere <= tasks
+  const tasks = nodes.find(({ name }) => name === node)?.tasks;
+  return gpusHere === undefined || tasks === undefined || gpusHere <= tasks
     ? undefined
     : `${node} has ${gpusHere} GPUs for ${tasks} rank${
       tasks === 1 ? "" : "s"
@@ -116,13 +117,14 @@ export function jobOf(lookup: Lookup): Job {
       size += tasks[i]!;
     });
   }
+  const node = lookup("SLURMD_NODENAME");
   const gpusHere = lookup("SLURM_GPUS_ON_NODE");
   return {
     id,
     nodes,
     components,
     size,
-    node: lookup("SLURMD_NODENAME") ?? nodes[0]!.name,
+    ...(node === undefined ? {} : { node }),
     restarts: Number(lookup("SLURM_RESTART_COUNT") ?? 0),
     gpus: lookup("SLURM_JOB_GPUS") !== undefined ||
       Number(gpusHere ?? 0) > 0,

@@ -2,7 +2,7 @@ import { ConfigError } from "../../src/env/mod.ts";
 import type { Elsewhere } from "../launch/mod.ts";
 import { slurm } from "./command.ts";
 import type { Job } from "./job.ts";
-import { addressesOf } from "./step.ts";
+import { addressesOf, addressHere } from "./step.ts";
 
 /**
  * Where `launch` puts the ranks of a program in a job: in its tasks, each by an
@@ -17,10 +17,10 @@ export async function slurmProgram(job: Job, size: number): Promise<Elsewhere> {
       { hint: `-n ${job.size}, or a job with --ntasks=${size}` },
     );
   }
-  const hosts = await addressesOf(job.nodes.map(({ name }) => name));
+  const hosts = await addressesOf(job);
   const warning = await sharing(job);
   return {
-    host: hosts[job.node]!,
+    host: addressHere(job, hosts),
     command: (rank) => stepOf(job, rank),
     ...(warning === undefined ? {} : { warning }),
   };

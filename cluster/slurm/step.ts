@@ -1,5 +1,10 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
-import type { StartAbout, StartedRank, Starter } from "../launch/mod.ts";
+import {
+  ownAddress,
+  type StartAbout,
+  type StartedRank,
+  type Starter,
+} from "../launch/mod.ts";
 import { askSlurm, slurm } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 import { expandHostlist } from "./hostlist.ts";
@@ -107,29 +112,38 @@ export function taskEnds(line: string, job: Job): TaskEnd[] {
   }));
 }
 
-/** Starts the ranks of a job as one step of srun, which this process holds. */
-export async function slurmStarter(job: Job): Promise<Starter> {
-  const hosts = await addressesOf(job.nodes.map(({ name }) => name));
-  const several = job.nodes.some(({ name }) => name !== job.node);
+/**
+ * Starts the ranks of a job as one step of srun, which this process holds.
+ *
+ * @param host Where the nodes reach this machine; left out, it is found out.
+ */
+export async function slurmStarter(job: Job, host?: string): Promise<Starter> {
+  const { id, node, nodes, size } = job;
+  const hosts = await addressesOf(job);
+  const several = nodes.some(({ name }) => name !== node);
   return {
-    about: `${job.size} by srun on ${job.nodes.length} nodes of job ${job.id}`,
-    node: job.node,
-    host: several ? hosts[job.node] : undefined,
+    about: `${size} by srun on ${nodes.length} nodes of job ${id}`,
+    ...(node === undefined ? {} : { node }),
+    host: several ? host ?? addressHere(job, hosts) : undefined,
     hosts,
     start: (about) => Promise.resolve(startStep(job, about)),
   };
 }
 
-/** Addresses of nodes, as SLURM itself reaches them. */
+/** Where the nodes reach this machine, which may be the login node. */
+export function addressHere(
+  { node }: Job,
+  hosts: Readonly<Record<string, string>>,
+): string {
+  return (node && hosts[node]) ?? ownAddress();
+}
+
+/** Addresses of a job's nodes, as SLURM itself reaches them. */
 export async function addressesOf(
-  nodes: readonly string[],
+  { nodes }: Job,
 ): Promise<Record<string, string>> {
-  const text = await askSlurm("scontrol", [
-    "show",
-    "node",
-    "-o",
-    nodes.join(","),
-  ]);
+  const names = nodes.map(({ name }) => name).join(",");
+  const text = await askSlurm("scontrol", ["show", "node", "-o", names]);
   return Object.fromEntries(
     text.split("\n").flatMap((line) => {
       const name = /\bNodeName=(\S+)/.exec(line)?.[1];
@@ -142,13 +156,17 @@ export async function addressesOf(
 }
 
 /** The step's options and command, once for each part of the job. */
-export function stepArguments(job: Job, command: readonly string[]): string[] {
+export function stepArguments(
+  job: Job,
+  { name, command }: { name: string; command: readonly string[] },
+): string[] {
   const parts = Array.from({ length: job.components }, (_, component) => {
     const nodes = job.nodes.filter((node) => node.component === component);
     const tasks = nodes.reduce((sum, node) => sum + node.tasks, 0);
     const cpus = nodes[0]!.cpusPerTask;
     return [
       ...(job.components > 1 ? [`--het-group=${component}`] : []),
+      `--job-name=${name}`,
       // Ranks that stay decide with the coordinator what follows from a loss.
       "--no-kill",
       "--kill-on-bad-exit=0",
@@ -169,18 +187,20 @@ export function stepArguments(job: Job, command: readonly string[]): string[] {
 
 function startStep(job: Job, about: StartAbout): StartedRank[] {
   const { env, life, runFolder, cacheFolder } = about;
+  const name = `signet-${life}`;
+  const command = [
+    "sh",
+    "-c",
+    RANK_SCRIPT,
+    "rank",
+    runFolder,
+    job.id,
+    `--run-dir=${runFolder}`,
+    `--cache-dir=${cacheFolder}`,
+    `--life=${life}`,
+  ];
   const child = new Deno.Command("srun", {
-    args: stepArguments(job, [
-      "sh",
-      "-c",
-      RANK_SCRIPT,
-      "rank",
-      runFolder,
-      job.id,
-      `--run-dir=${runFolder}`,
-      `--cache-dir=${cacheFolder}`,
-      `--life=${life}`,
-    ]),
+    args: stepArguments(job, { name, command }),
     stdin: "null",
     stdout: "null",
     stderr: "piped",
@@ -228,7 +248,7 @@ function startStep(job: Job, about: StartAbout): StartedRank[] {
       doomed.add(rank);
       if (killed || ![...left].every((one) => doomed.has(one))) return;
       killed = true;
-      killSteps(job).catch(() => {
+      killStep(job, name).catch(() => {
         // It has ended by itself.
       }).then(() => {
         // srun would wait for a node that is gone.
@@ -238,11 +258,11 @@ function startStep(job: Job, about: StartAbout): StartedRank[] {
   }));
 }
 
-/** SIGKILL for all that runs in the job but its batch script. */
-async function killSteps({ id }: Job): Promise<void> {
-  const text = await slurm("squeue", ["-h", "-s", "-j", id, "-o", "%i"]);
-  const steps = text.split("\n").map((step) => step.trim())
-    .filter((step) => /\.\d+$/.test(step));
+/** SIGKILL for the step of this name; others of the job are not ours. */
+async function killStep({ id }: Job, name: string): Promise<void> {
+  const text = await slurm("squeue", ["-h", "-s", "-j", id, "-o", "%i %j"]);
+  const steps = text.split("\n").map((line) => line.trim().split(" "))
+    .filter(([, other]) => other === name).map(([step]) => step!);
   if (steps.length > 0) await slurm("scancel", ["--signal=KILL", ...steps]);
 }
 

@@ -1,6 +1,6 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert";
 import { findOwnPlace } from "../../cluster/launch/mod.ts";
-import { jobOf } from "../../cluster/slurm/mod.ts";
+import { isAllocation, jobOf } from "../../cluster/slurm/mod.ts";
 import { SlurmCluster, until } from "./slurm_cluster.ts";
 
 /** In the place of a checkout's own: says that it runs, and obeys a signal. */
@@ -98,20 +98,28 @@ async function checkVariables(cluster: SlurmCluster): Promise<void> {
       `#!/bin/sh
 ${header}
 env | grep SLURM >"${file(name)}.env"
-srun ${srun} sh -c 'env | grep SLURM >"${file(name)}.$SLURM_PROCID"'
+srun ${srun} sh -c 'env | grep -E "SLURM|PMI" >"${file(name)}.$SLURM_PROCID"'
 `,
     );
+  const task = async (name: string, rank: number) =>
+    variables(await Deno.readTextFile(`${file(name)}.${rank}`));
   const place = async (name: string, rank: number) =>
-    findOwnPlace(
-      variables(await Deno.readTextFile(`${file(name)}.${rank}`)),
-    );
-  await dump("plain", "#SBATCH -N2 --ntasks-per-node=2", "-n4");
+    findOwnPlace(await task(name, rank));
+  const twoEach = "#SBATCH -N2 --ntasks-per-node=2";
+  await dump("plain", twoEach, "-n4");
+  await dump("pmi2", twoEach, "--mpi=pmi2 -n4");
+  // What salloc starts its shell with (InteractiveStepOptions), but for the terminal.
+  await dump(
+    "shell",
+    twoEach,
+    "-n1 -N1 --mem-per-cpu=0 --interactive --preserve-env --mpi=none",
+  );
   await dump(
     "mixed",
     "#SBATCH -N1 -n1\n#SBATCH hetjob\n#SBATCH -N1 -n2 --cpus-per-task=1",
     "--het-group=0 true : --het-group=1 true\nsrun --het-group=0,1",
   );
-  for (const name of ["plain", "mixed"]) {
+  for (const name of ["plain", "pmi2", "shell", "mixed"]) {
     const job = await cluster.run(
       "sbatch",
       "--parsable",
@@ -139,14 +147,23 @@ srun ${srun} sh -c 'env | grep SLURM >"${file(name)}.$SLURM_PROCID"'
     ]),
     [["n1", 0, 0, 1], ["n2", 1, 1, 2]],
   );
-  deepStrictEqual(await place("plain", 3), {
-    rank: 3,
-    size: 4,
-    localRank: 1,
-    node: "n2",
-    together: false,
-    launcher: "srun",
-  });
+  for (const name of ["plain", "pmi2"]) {
+    deepStrictEqual(await place(name, 3), {
+      rank: 3,
+      size: 4,
+      localRank: 1,
+      node: "n2",
+      together: false,
+      launcher: "srun",
+    });
+  }
+  strictEqual((await task("pmi2", 3))("PMI_RANK"), "3");
+  strictEqual(await place("shell", 0), undefined);
+  const shell = await task("shell", 0);
+  deepStrictEqual(
+    [isAllocation(shell), jobOf(shell).size, jobOf(shell).node],
+    [true, 4, "n1"],
+  );
   deepStrictEqual(await place("mixed", 2), {
     rank: 2,
     size: 3,

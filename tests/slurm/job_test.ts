@@ -1,11 +1,13 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert";
-import { RANK_SCRIPT } from "../../cluster/slurm/mod.ts";
+import { ownAddress } from "../../cluster/launch/mod.ts";
+import { jobOf, RANK_SCRIPT, slurmStarter } from "../../cluster/slurm/mod.ts";
 import {
   CommandProcess,
   eventsOf,
   ranksOf,
   readJson,
   teacherOnly,
+  untilNoneLeft,
   withTinyRun,
 } from "../cluster/train_process.ts";
 
@@ -17,6 +19,7 @@ async function withJob(
     train: (...words: string[]) => CommandProcess,
     run: string,
   ) => Promise<void>,
+  others: Record<string, string> = {},
 ): Promise<void> {
   await withTinyRun(async ({ folder, config }) => {
     await Deno.mkdir(`${folder}/bin`);
@@ -24,9 +27,10 @@ async function withJob(
       // A busy controller: nothing comes of the first question.
       squeue:
         `mkdir '${folder}/asked' && echo "error: Socket timed out" >&2 && exit 1
-case "$*" in *%L) echo ${left} ;; esac`,
+case "$*" in *%L) echo ${left} ;; *" -s "*) cat '${folder}/steps' ;; esac`,
       scontrol: "echo NodeName=n1 NodeAddr=127.0.0.1",
       srun,
+      ...others,
     };
     for (const [name, body] of Object.entries(programs)) {
       const path = `${folder}/bin/${name}`;
@@ -117,6 +121,71 @@ Deno.test("train that went on with fewer ranks and failed asks for a requeue, an
     strictEqual(state, "done");
     strictEqual(JSON.stringify(ranks).includes("lost"), false);
   });
+});
+
+/** As {@linkcode SRUN}, with a shell beside it that somebody has in the same job. */
+const SRUN_BESIDE = `steps=\${0%/*}/../steps
+for word in "$@"; do
+  case $word in --job-name=*) printf '1.0 %s\\n1.1 bash\\n' "\${word#*=}" >"$steps" ;; esac
+done
+echo $$ >"$steps.group"
+${SRUN}`;
+
+Deno.test("train that is to end at once ends its own step of the job, and no other", async () => {
+  await withJob(SRUN_BESIDE, "10:00", async (train, run) => {
+    const started = train(
+      "timeouts.heartbeatSeconds=60",
+      "timeouts.progressSeconds=60",
+      ...teacherOnly(900),
+    );
+    await started.see(/^teacher +\d+/);
+    // No rank saves a checkpoint before the second signal.
+    for (const pid of await ranksOf(run)) Deno.kill(pid, "SIGSTOP");
+    started.signal("SIGINT");
+    await started.see(/^stop {3}SIGINT: saving/);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    started.signal("SIGINT");
+    const { code, stderr } = await started.end;
+    strictEqual(code, 130, stderr);
+    strictEqual(
+      await Deno.readTextFile(`${run}/../ended`),
+      "--signal=KILL 1.0\n",
+    );
+    await untilNoneLeft(run);
+  }, {
+    scancel: `echo "$*" >"\${0%/*}/../ended"
+kill -KILL -- "-$(cat "\${0%/*}/../steps.group")"`,
+  });
+});
+
+Deno.test("slurmStarter() has nodes come to the address of a machine that is none of them", async () => {
+  const folder = await Deno.makeTempDir();
+  const path = Deno.env.get("PATH")!;
+  try {
+    const scontrol =
+      '#!/bin/sh\nfor n in 1 2; do echo "NodeName=n$n NodeAddr=192.0.2.$n"; done\n';
+    await Deno.writeTextFile(`${folder}/scontrol`, scontrol, { mode: 0o755 });
+    Deno.env.set("PATH", `${folder}:${path}`);
+    const starter = (variables: Record<string, string>, host?: string) => {
+      const known: Record<string, string> = {
+        SLURM_JOB_ID: "1",
+        SLURM_JOB_NODELIST: "n[1-2]",
+        SLURM_TASKS_PER_NODE: "1(x2)",
+        SLURM_NTASKS: "2",
+        ...variables,
+      };
+      return slurmStarter(jobOf((name) => known[name]), host);
+    };
+    const onNode = await starter({ SLURMD_NODENAME: "n2" });
+    deepStrictEqual([onNode.node, onNode.host], ["n2", "192.0.2.2"]);
+    // As salloc leaves its shell on the login node.
+    const outside = await starter({});
+    deepStrictEqual([outside.node, outside.host], [undefined, ownAddress()]);
+    strictEqual((await starter({}, "10.0.0.7")).host, "10.0.0.7");
+  } finally {
+    Deno.env.set("PATH", path);
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("a task whose coordinator is gone gives its job back, once", async () => {

@@ -144,7 +144,11 @@ Deno.test("isAllocation() and jobOf() take a task a node where a job says no num
   strictEqual(isAllocation(lookupIn(parts)), true);
   const one = { ...two, SLURM_JOB_NUM_NODES: "1", SLURM_TASKS_PER_NODE: "64" };
   strictEqual(isAllocation(lookupIn(one)), false);
-  strictEqual(isAllocation(lookupIn({ ...two, SLURM_STEP_ID: "0" })), false);
+  const within = (step: string) =>
+    isAllocation(lookupIn({ ...two, SLURM_STEP_ID: step }));
+  strictEqual(within("0"), false);
+  // The shell of salloc, where LaunchParameters=use_interactive_step.
+  strictEqual(within("4294967290"), true);
 });
 
 Deno.test("idleGpus() tells of GPUs of a job that no rank is for", () => {
@@ -174,16 +178,16 @@ Deno.test("stepArguments() gives each part of a job its own tasks and cores", ()
     SLURM_JOB_GPUS: "0,1,2,3",
   }));
   const shown = (job: Job) =>
-    stepArguments(job, ["x"]).filter((word) =>
-      /^(:|x|--(het|nodes|nt|cpus|gpus))/.test(word)
+    stepArguments(job, { name: "a", command: ["x"] }).filter((word) =>
+      /^(:|x|--(het|job|nodes|nt|cpus|gpus))/.test(word)
     ).join(" ");
   strictEqual(
     shown(plain),
-    "--nodes=2 --ntasks=8 --cpus-per-task=8 --gpus-per-task=1 x",
+    "--job-name=a --nodes=2 --ntasks=8 --cpus-per-task=8 --gpus-per-task=1 x",
   );
   strictEqual(
     shown(jobOf(lookupIn(HET))),
-    "--het-group=0 --nodes=1 --ntasks=1 x : --het-group=1 --nodes=2 --ntasks=4 x",
+    "--het-group=0 --job-name=a --nodes=1 --ntasks=1 x : --het-group=1 --job-name=a --nodes=2 --ntasks=4 x",
   );
 });
 
@@ -271,6 +275,30 @@ Deno.test("findOwnPlace() recognises mpirun, PMI and srun, and no batch script",
     launcher: "Open MPI",
   });
   strictEqual(place({ PMI_RANK: "1", PMI_SIZE: "2" })!.localRank, undefined);
+  // srun --mpi=pmi2 has both.
+  deepStrictEqual(
+    place({
+      ...step,
+      SLURM_PROCID: "3",
+      SLURM_LOCALID: "1",
+      PMI_RANK: "3",
+      PMI_SIZE: "4",
+    }),
+    {
+      rank: 3,
+      size: 4,
+      localRank: 1,
+      node: "n1",
+      together: false,
+      launcher: "srun",
+    },
+  );
+  // Daemons of an MPI without a local rank.
+  strictEqual(
+    place({ ...step, PMI_RANK: "5", PMI_SIZE: "8" })!.localRank,
+    undefined,
+  );
+  strictEqual(place({ ...step, SLURM_STEP_ID: "4294967290" }), undefined);
   throws(() => place({ PMI_RANK: "2", PMI_SIZE: "2" }), /rank 2 of 2/);
   throws(() => place({ PMI_RANK: "1" }), /PMI_SIZE=""/);
 });
