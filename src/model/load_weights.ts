@@ -11,7 +11,7 @@ export interface WeightReport {
   /**
    * `loaded` as it was; `resized` to another grid; `copied` from another token;
    * `initialised` because the file has none of that shape; `ignored` because the
-   * model has none of that name.
+   * backbone does not need it: a pooler, or blocks that the model has not.
    */
   action: "loaded" | "resized" | "copied" | "initialised" | "ignored";
   detail?: string;
@@ -26,7 +26,8 @@ interface WeightsModel {
 /**
  * What {@linkcode fitWeights} would do with tensors of these shapes.
  *
- * @throws {ConfigError} If a tensor of the backbone is missing or has another shape.
+ * @throws {ConfigError} If a tensor of the backbone is missing, has another shape or
+ * is not the model's.
  */
 export function matchWeights(
   file: NamedShapes,
@@ -69,7 +70,17 @@ export function matchWeights(
     }
   }
   for (const name of found.keys()) {
-    if (!used.has(name)) report.push({ name, action: "ignored" });
+    if (used.has(name)) continue;
+    if (isComputed(name, config)) {
+      throw new ConfigError(
+        `Cannot load weights: the file has ${name}, the model has none`,
+        {
+          hint:
+            "such as LayerScale, registers or norms of queries and keys: without it the weights compute something else",
+        },
+      );
+    }
+    report.push({ name, action: "ignored" });
   }
   return report;
 }
@@ -81,7 +92,7 @@ export function matchWeights(
  * embeddings of another grid are resized, and a distillation token that the
  * file lacks starts as the class token.
  *
- * @throws {ConfigError} If a tensor of the backbone is missing or has another shape.
+ * @throws {ConfigError} As {@linkcode matchWeights}.
  */
 export function fitWeights(
   file: NamedValues,
@@ -108,6 +119,13 @@ export function fitWeights(
     }
   }
   return { values, report };
+}
+
+/** Whether what the backbone computes depends on a tensor that the model has no place for. */
+function isComputed(name: string, { depth }: VitConfig): boolean {
+  const block = /^(?:blocks|encoder\.layer)\.(\d+)\./.exec(name)?.[1];
+  if (block !== undefined) return Number(block) < depth;
+  return /^(norm_pre|reg_token)\b/.test(name);
 }
 
 /** Position embeddings for the model's prefix and grid. */

@@ -122,6 +122,27 @@ Deno.test("fitWeights() refuses a file whose backbone lacks a tensor or has anot
   );
 });
 
+Deno.test("fitWeights() refuses tensors of the backbone for which the model has no place", () => {
+  for (
+    const name of [
+      "blocks.1.ls1.gamma",
+      "blocks.0.attn.q_norm.weight",
+      "vit.encoder.layer.0.layer_scale1.lambda1",
+      "reg_token",
+      "norm_pre.weight",
+    ]
+  ) {
+    const file = valuesOf(SMALL, 1);
+    file.set(name, { shape: [6], data: new Float32Array(6) });
+    throws(
+      () => fit(file, SMALL),
+      (error: Error) =>
+        error instanceof ConfigError &&
+        error.message.includes(name.replace("vit.", "")),
+    );
+  }
+});
+
 Deno.test("checkWeights() reads names and shapes of a file and no tensor", async () => {
   const path = "tests/fixtures/deit.hf.safetensors";
   const { size } = await realEnv.disk.stat(path) ?? { size: 0 };
