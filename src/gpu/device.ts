@@ -258,6 +258,7 @@ export class Device {
   /**
    * Queues new values for the tensor, from element `start` on; f16 is rounded here.
    *
+   * @throws {RangeError} If they do not fit, or of f16 are no pairs.
    * @throws {TypeError} If reals are for integers, or integers for reals.
    */
   write(
@@ -277,6 +278,16 @@ export class Device {
     }
     // Deno 2.9.6 panics on an empty array.
     if (data.length === 0) return;
+    // The queue writes whole words.
+    const end = start + data.length;
+    if (
+      tensor.type === "f16" &&
+      (start % 2 !== 0 || (end % 2 !== 0 && end < tensor.length))
+    ) {
+      throw new RangeError(
+        `Cannot write ${data.length} values at ${start} of a tensor [${tensor.shape}] of type f16: they go in pairs`,
+      );
+    }
     this.gpu.queue.writeBuffer(
       tensor.buffer,
       tensor.offset + bytesOf(start, tensor.type),

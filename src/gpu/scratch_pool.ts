@@ -118,17 +118,17 @@ export class ScratchPool {
     if (this.#plan === undefined) return undefined;
     const { sizes, tensors } = this.#plan;
     const place = tensors[this.#lifetimes.length];
-    if (place?.bytes !== bytes) {
+    const made = this.#planned[place?.buffer ?? -1];
+    if (place?.bytes !== bytes || (made && this.#taken.has(made))) {
       // A phase may find, when it really opens, that it must record other things.
       this.#plan = undefined;
       return undefined;
     }
-    const buffer = this.#planned[place.buffer] ??= this.#create(
-      sizes[place.buffer]!,
-    );
-    const free = this.#free.indexOf(buffer);
-    if (free >= 0) this.#free.splice(free, 1);
-    return buffer;
+    if (made === undefined) {
+      return this.#planned[place.buffer] = this.#create(sizes[place.buffer]!);
+    }
+    this.#free.splice(this.#free.indexOf(made), 1);
+    return made;
   }
 
   #create(bytes: number): GPUBuffer {

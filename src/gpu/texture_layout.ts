@@ -16,6 +16,8 @@ export interface TextureLayout {
   readonly height: number;
   /** What lies past the elements must be zeros. */
   readonly exact: boolean;
+  /** Texels in a row of a matrix: zeros at their ends depend on it. */
+  readonly quads?: number;
 }
 
 /**

@@ -59,7 +59,8 @@ export class TexturePool {
       holds !== undefined && holds.buffer === tensor.buffer &&
       holds.offset === tensor.offset && holds.length === tensor.length &&
       holds.type === tensor.type && its.width === layout.width &&
-      its.texels === layout.texels && its.exact === layout.exact
+      its.texels === layout.texels && its.exact === layout.exact &&
+      its.quads === layout.quads
     );
     if (entry !== undefined) entry.used = ++this.#uses;
     return entry;

@@ -37,6 +37,23 @@ Deno.test("Device says what is wrong with how a tensor is used", async (t) => {
     );
   });
 
+  await t.step("half a pair of f16 among others", async () => {
+    const halves = device.tensor([5], Float32Array.of(1, 2, 3, 4, 5), "f16");
+    device.write(halves, Float32Array.of(6), 4);
+    device.write(halves, Float32Array.of(7, 8), 2);
+    for (
+      const [values, start] of [[[9], 0], [[9], 1], [[9, 9, 9], 0]] as const
+    ) {
+      throws(
+        () => device.write(halves, Float32Array.from(values), start),
+        new RegExp(
+          `Cannot write ${values.length} values at ${start} of a tensor \\[5\\] of type f16: they go in pairs`,
+        ),
+      );
+    }
+    deepStrictEqual([...await device.read(halves)], [1, 2, 7, 8, 6]);
+  });
+
   await t.step("a buffer that is read and written", () => {
     const both = device.tensor([128]);
     for (const output of [both, view(both, [64], 64)]) {

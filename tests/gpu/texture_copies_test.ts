@@ -71,6 +71,31 @@ Deno.test("Program copies a view again when the tensor around it was written", a
   assertClose(await device.read(after), expected, CLOSE);
 });
 
+Deno.test("Program copies a matrix again when rows of another length fill as many texels", async () => {
+  using device = await Device.open({ form: "register" });
+  const rows = 2 * device.limits.maxTextureDimension2D;
+  const narrow = device.tensor(
+    [rows, 3],
+    Float32Array.from({ length: 3 * rows }, (_, i) => i % 7),
+  );
+  const outputs = [device.tensor([rows, 1]), device.tensor([rows / 2, 1])];
+  device.run((program) =>
+    [narrow, view(narrow, [rows / 2, 6])].forEach((input, i) => {
+      const inner = input.shape[1]!;
+      const ones = new Float32Array(inner).fill(1);
+      const weight = device.tensor([1, inner], ones);
+      linearForward(program, { input, weight, output: outputs[i]! });
+    })
+  );
+  const [ofThree, ofSix] = await Promise.all(
+    outputs.map((output) => device.read(output)),
+  );
+  deepStrictEqual(
+    ofSix,
+    ofSix!.map((_, i) => ofThree![2 * i]! + ofThree![2 * i + 1]!),
+  );
+});
+
 Deno.test("matrixLayout() puts rows side by side where a copy or the height needs it", () => {
   const of = (
     rows: number,

@@ -1,5 +1,6 @@
-import { deepStrictEqual, ok } from "node:assert";
+import { deepStrictEqual, notStrictEqual, ok, strictEqual } from "node:assert";
 import * as fc from "fast-check";
+import { Device, Program } from "../../src/gpu/mod.ts";
 import { type Lifetime, planScratch } from "../../src/gpu/scratch_plan.ts";
 
 const lifetimes = fc.array(
@@ -47,4 +48,25 @@ Deno.test("planScratch() needs no more than what lives at once when small tensor
     { bytes: 30, start: 5, end: 7 },
   ]);
   deepStrictEqual(sizes, [100, 20]);
+});
+
+Deno.test("Program.scratch() leaves the plan where a tensor is still in the buffer that it names", () => {
+  using device = Device.dry({
+    adapter: { name: "dry", vendor: 0, device: 0, cpu: false },
+    form: "tiled",
+  });
+  using first = new Program(device);
+  first.release(first.scratch([8]));
+  first.release(first.scratch([8]));
+  const { scratchPlan } = first;
+  strictEqual(scratchPlan.sizes.length, 1);
+
+  using same = new Program(device, scratchPlan);
+  const taken = same.scratch([8]);
+  same.release(taken);
+  strictEqual(same.scratch([8]).buffer, taken.buffer);
+
+  using other = new Program(device, scratchPlan);
+  const kept = other.scratch([8]);
+  notStrictEqual(other.scratch([8]).buffer, kept.buffer);
 });
