@@ -83,6 +83,14 @@ export function readPictureHeader(bytes: Uint8Array): PictureHeader {
   }
   if (startsWith(bytes, 0, "BM")) {
     need(26, "BMP");
+    // The header of OS/2, 12 bytes, holds its sides in words.
+    if (view.getUint32(14, true) === 12) {
+      return {
+        type: "bmp",
+        width: view.getUint16(18, true),
+        height: view.getUint16(20, true),
+      };
+    }
     return {
       type: "bmp",
       width: Math.abs(view.getInt32(18, true)),

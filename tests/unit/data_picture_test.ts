@@ -136,3 +136,31 @@ Deno.test("decodePicture() refuses a cut JPEG that holds a whole thumbnail", asy
     /ends before its end marker/,
   );
 });
+
+/** A BMP of 2x2 pixels with 24 bits; a header of 12 bytes is that of OS/2. */
+function bitmapFile(headerBytes: 12 | 40): Uint8Array<ArrayBuffer> {
+  const start = 14 + headerBytes;
+  const bytes = new Uint8Array(start + 16);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x42, 0x4d]);
+  view.setUint32(2, bytes.length, true);
+  view.setUint32(10, start, true);
+  view.setUint32(14, headerBytes, true);
+  const numbers = [2, 2, 1, 24];
+  if (headerBytes === 12) {
+    numbers.forEach((value, i) => view.setUint16(18 + 2 * i, value, true));
+  } else {
+    view.setUint32(18, 2, true);
+    view.setUint32(22, 2, true);
+    view.setUint16(26, 1, true);
+    view.setUint16(28, 24, true);
+  }
+  for (let i = 0; i < 16; i++) bytes[start + i] = 10 * i;
+  return bytes;
+}
+
+Deno.test("decodePicture() reads BMP files with the short header of OS/2", async () => {
+  const long = await decodePicture(bitmapFile(40));
+  deepStrictEqual(long.pixels.subarray(0, 4), Uint8Array.of(100, 130, 20, 50));
+  deepStrictEqual(await decodePicture(bitmapFile(12)), long);
+});
