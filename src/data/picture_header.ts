@@ -1,3 +1,4 @@
+import { gifSize } from "./gif.ts";
 import { jpegSize } from "./jpeg.ts";
 import { PictureError } from "./picture_error.ts";
 
@@ -75,11 +76,7 @@ export function readPictureHeader(bytes: Uint8Array): PictureHeader {
   }
   if (startsWith(bytes, 0, "GIF8")) {
     need(13, "GIF");
-    return {
-      type: "gif",
-      width: view.getUint16(6, true),
-      height: view.getUint16(8, true),
-    };
+    return { type: "gif", ...gifSize(bytes) };
   }
   if (startsWith(bytes, 0, "BM")) {
     need(26, "BMP");

@@ -164,3 +164,22 @@ Deno.test("decodePicture() reads BMP files with the short header of OS/2", async
   deepStrictEqual(long.pixels.subarray(0, 4), Uint8Array.of(100, 130, 20, 50));
   deepStrictEqual(await decodePicture(bitmapFile(12)), long);
 });
+
+Deno.test("decodePicture() refuses a GIF whose first image is huge, whatever its screen is", async () => {
+  const claim = (...before: number[]) =>
+    new Uint8Array([
+      ...new TextEncoder().encode("GIF89a"),
+      ...[10, 0, 10, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255],
+      ...before,
+      ...[0x2c, 0, 0, 0, 0, 255, 255, 255, 255, 0, 2, 2, 0x4c, 1, 0, 0x3b],
+    ]);
+  const comment = [0x21, 0xfe, 2, 0x2c, 0x2c, 1, 0x2c, 0];
+  for (const file of [claim(), claim(...comment)]) {
+    await rejects(decodePicture(file), {
+      name: "PictureError",
+      message: /claims 65535x65535/,
+    });
+  }
+  const cut = claim(0x21, 0xfe, 255, 1);
+  await rejects(decodePicture(cut), { name: "PictureError" });
+});
