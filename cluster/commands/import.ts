@@ -4,6 +4,7 @@ import {
   isDescribed,
   type ModelInfo,
   readTheirConfig,
+  readTheirNormalisation,
   toMetadata,
 } from "../../src/classifier/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
@@ -34,8 +35,7 @@ preprocessor_config.json beside the file are taken where they are.
                      of a model.safetensors
   --out FILE         (default: imported.safetensors)
   --classes FILE     names of the classes, one a line
-  --normalise NAME   imagenet | half | image (default: preprocessor_config.json, else
-                     half)
+  --normalise NAME   imagenet | half | image (default: what those files say, else half)
   --heads N          attention heads (default: config.json, else width / 64)
   --json             the report as one JSON object on stdout
 
@@ -80,8 +80,9 @@ export async function importModel(args: readonly string[]): Promise<number> {
   const folder = path.includes("/")
     ? path.slice(0, path.lastIndexOf("/"))
     : ".";
+  const config = await readJson(`${folder}/config.json`);
   const theirs = own === undefined
-    ? readTheirConfig(await readJson(`${folder}/config.json`))
+    ? readTheirConfig(config)
     : { ...own.model, classNames: own.classNames };
   const heads = options.number("heads") ?? theirs.heads;
   const model = inferModel(file, { ...theirs, heads }, path);
@@ -105,7 +106,10 @@ export async function importModel(args: readonly string[]): Promise<number> {
   const asked = options.string("normalise");
   const normalisation = asked === undefined && own !== undefined
     ? own.normalisation
-    : await normalisationOf(folder, asked);
+    : namedNormalisation(asked) ?? readTheirNormalisation(
+      await readJson(`${folder}/preprocessor_config.json`),
+      config,
+    );
   const info: ModelInfo = {
     feature: "class",
     images: {
@@ -182,25 +186,13 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
   throw new ConfigError(`Cannot read ${path}: it is no JSON object`);
 }
 
-/** As asked for, or as the file beside the weights says. */
-async function normalisationOf(
-  folder: string,
+function namedNormalisation(
   name: string | undefined,
-): Promise<Normalisation | undefined> {
+): Normalisation | undefined {
+  if (name === undefined) return undefined;
   if (name === "image") return { kind: "image" };
   if (name === "imagenet" || name === "half") return CONSTANTS[name];
-  if (name !== undefined) {
-    throw new ConfigError(
-      `Cannot use --normalise ${name}: imagenet, half or image`,
-    );
-  }
-  const { image_mean: mean, image_std: deviation } = await readJson(
-    `${folder}/preprocessor_config.json`,
+  throw new ConfigError(
+    `Cannot use --normalise ${name}: imagenet, half or image`,
   );
-  const three = (value: unknown): value is number[] =>
-    Array.isArray(value) && value.length === 3 &&
-    value.every((each) => typeof each === "number");
-  return three(mean) && three(deviation)
-    ? { kind: "constant", mean, deviation }
-    : undefined;
 }

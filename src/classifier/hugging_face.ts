@@ -1,3 +1,4 @@
+import type { Normalisation } from "../training/mod.ts";
 import type { ModelInfo } from "./model_info.ts";
 import type { TheirConfig } from "./infer_model.ts";
 
@@ -51,15 +52,17 @@ export function toTheirPreprocessor(
   };
 }
 
-/** What a Hugging Face `config.json` says; other keys are not looked at. */
-export function readTheirConfig(
-  json: Readonly<Record<string, unknown>>,
-): TheirConfig {
+type Json = Readonly<Record<string, unknown>>;
+
+/** What a `config.json` of Hugging Face or timm says; other keys are not looked at. */
+export function readTheirConfig(json: Json): TheirConfig {
   const number = (key: string) => {
     const value = json[key];
     return typeof value === "number" && value > 0 ? value : undefined;
   };
-  const labels = Object.entries(Object(json.id2label))
+  const names = json.id2label ?? json.label_names ??
+    timmPart(json).label_names ?? json.labels;
+  const labels = Object.entries(Object(names))
     .sort(([a], [b]) => Number(a) - Number(b))
     .map(([, name]) => String(name));
   return {
@@ -68,4 +71,32 @@ export function readTheirConfig(
     image: number("image_size"),
     classNames: labels.length > 0 ? labels : undefined,
   };
+}
+
+/**
+ * How images are to be normalised: by `preprocessor_config.json`, or by a `config.json`
+ * of timm. Undefined where neither says it.
+ */
+export function readTheirNormalisation(
+  preprocessor: Json,
+  config: Json,
+): Normalisation | undefined {
+  const timm = timmPart(config);
+  const found = [
+    [preprocessor.image_mean, preprocessor.image_std],
+    [timm.mean, timm.std],
+  ].find((pair) => pair.every(isThree));
+  if (found === undefined) return undefined;
+  const [mean, deviation] = found as [number[], number[]];
+  return { kind: "constant", mean, deviation };
+}
+
+/** Where timm says what images a model was trained with; early files have no such group. */
+function timmPart(config: Json): Json {
+  return Object(config.pretrained_cfg ?? config);
+}
+
+function isThree(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 3 &&
+    value.every((each) => typeof each === "number");
 }

@@ -21,6 +21,7 @@ export { farApart, leastCertain } from "./uncertain.ts";
 export { inferModel, type TheirConfig } from "./infer_model.ts";
 export {
   readTheirConfig,
+  readTheirNormalisation,
   toTheirConfig,
   toTheirPreprocessor,
 } from "./hugging_face.ts";

@@ -169,6 +169,41 @@ Deno.test("what is exported with Hugging Face names is still a classifier, with 
   });
 });
 
+Deno.test("import takes means, deviations and classes from timm's config.json, of all its ages", async () => {
+  await withFolder(async (folder) => {
+    const said = {
+      input_size: [3, 32, 32],
+      mean: [0.485, 0.456, 0.406],
+      std: [0.229, 0.224, 0.225],
+    };
+    const names = Array.from({ length: 10 }, (_, c) => `n0${c}`);
+    const configs = [
+      { label_names: names, pretrained_cfg: said },
+      { pretrained_cfg: { ...said, label_names: names } },
+      { ...said, labels: { ...names } },
+    ];
+    await disk.write(
+      `${folder}/model.safetensors`,
+      await disk.read("tests/fixtures/deit.hf.safetensors"),
+    );
+    const out = `${folder}/own.safetensors`;
+    for (const config of configs) {
+      await disk.write(`${folder}/config.json`, JSON.stringify(config));
+      const end = await command(["import", folder, "--heads=3", "--out", out]);
+      strictEqual(end.code, 0, end.stderr);
+      doesNotMatch(end.stderr, /nothing says how/);
+      const { metadata } = await readSafetensorsFile(disk, out);
+      const { normalisation, classNames } = fromMetadata(metadata, out);
+      deepStrictEqual(normalisation, {
+        kind: "constant",
+        mean: said.mean,
+        deviation: said.std,
+      });
+      deepStrictEqual(classNames, names);
+    }
+  });
+});
+
 Deno.test("import says what is wrong with a file that is no ViT", async () => {
   const end = await command(["import", "tests/fixtures/schedule.safetensors"]);
   strictEqual(end.code, 2);
