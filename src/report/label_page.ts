@@ -41,9 +41,10 @@ export function renderLabelPage({ title, classNames, given, images }: {
       .slice(0, Math.max(SUGGESTED, classNames.length <= 10 ? 10 : 0))
       .map(([c, share]) => [c, Number(share.toFixed(4))]),
   }));
+  // Labels are kept in the browser by numbers of images and classes.
+  const named = JSON.stringify([classNames, items.map(({ name }) => name)]);
   const store = `signet-labels-${
-    createHash("sha256").update(JSON.stringify(items.map(({ name }) => name)))
-      .digest("hex").slice(0, 16)
+    createHash("sha256").update(named).digest("hex").slice(0, 16)
   }`;
   const queue = JSON.stringify({ classes: classNames, given, items, store })
     .replaceAll("<", "\\u003c");

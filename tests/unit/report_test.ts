@@ -2,13 +2,14 @@ import {
   deepStrictEqual,
   doesNotMatch,
   match,
+  notStrictEqual,
   ok,
   rejects,
   strictEqual,
 } from "node:assert";
 import { compareRuns } from "../../cluster/commands/compare.ts";
 import { realEnv } from "../../src/env/mod.ts";
-import { writeReport } from "../../src/report/mod.ts";
+import { renderLabelPage, writeReport } from "../../src/report/mod.ts";
 import { toCsv } from "../../src/run/mod.ts";
 import { niceScale } from "../../src/report/scale.ts";
 import { format } from "../../src/report/format.ts";
@@ -252,6 +253,29 @@ Deno.test("writeReport() names a curve's last value, however many points it is d
       })).join("\n"),
   });
   match(page, /training\s*<b>1\.000<\/b>/);
+});
+
+Deno.test("renderLabelPage() keeps labels apart where images or classes are others", () => {
+  const place = (classNames: string[], name: string) => {
+    const picture = {
+      channels: 1,
+      width: 1,
+      height: 1,
+      pixels: Uint8Array.of(0),
+    };
+    const images = [{ name, picture, probabilities: [0.5, 0.5] }];
+    const page = renderLabelPage({
+      title: "",
+      classNames,
+      given: [],
+      images,
+    });
+    return /signet-labels-[0-9a-f]{16}/.exec(page)![0];
+  };
+  const first = place(["cat", "dog"], "a.png");
+  strictEqual(place(["cat", "dog"], "a.png"), first);
+  notStrictEqual(place(["ant", "cat"], "a.png"), first);
+  notStrictEqual(place(["cat", "dog"], "b.png"), first);
 });
 
 Deno.test("writeReport() counts labels by hand and collapses, and draws no empty chart", async () => {
