@@ -4,6 +4,7 @@ import { realEnv } from "../../src/env/mod.ts";
 import {
   assertClose,
   copyFolder,
+  openTiny,
   PHASES,
   runTiny,
   writeTinyCifar,
@@ -114,40 +115,41 @@ for (const phase of ["distill", "selfTrain"] as const) {
         },
       };
       const common = { ranks: 2, data, config };
-      const start = `${folder}/start`;
-      await runTiny({ ...common, folder: start, phases: before });
-      const runs: Record<string, unknown>[][] = [];
-      for (const stopAfter of [undefined, 9]) {
-        const own = `${folder}/${stopAfter ?? "whole"}`;
-        await copyFolder(start, own);
-        let run = await runTiny({
-          ...common,
-          folder: own,
-          phases: [phase],
-          ...(stopAfter === undefined ? {} : { stopAfter }),
-        });
-        if (stopAfter !== undefined) {
-          deepStrictEqual(run.outcomes, [{
-            state: "stopped",
-            checkpoint: `${phase}-9`,
-          }]);
-          run = await runTiny({ ...common, folder: own, phases: [phase] });
-        }
-        deepStrictEqual(run.outcomes[0]!.state, "done");
-        runs.push(
-          run.metrics.filter((line) => line.phase === phase)
-            .map(({ split, step, loss, accuracy }) => ({
-              split,
-              step,
-              loss,
-              accuracy,
-            })),
-        );
-      }
+      const [whole, own] = [`${folder}/whole`, `${folder}/9`] as const;
+      const engines = await openTiny({ ...common, folder: whole });
+      await engines.run(before);
+      await copyFolder(whole, own);
+      const uninterrupted = await engines.run([phase]);
+      await engines.close();
+      const stopped = await runTiny({
+        ...common,
+        folder: own,
+        phases: [phase],
+        stopAfter: 9,
+      });
+      deepStrictEqual(stopped.outcomes, [{
+        state: "stopped",
+        checkpoint: `${phase}-9`,
+      }]);
+      const resumed = await runTiny({
+        ...common,
+        folder: own,
+        phases: [phase],
+      });
+      const runs = [uninterrupted, resumed].map(({ outcomes, metrics }) => {
+        deepStrictEqual(outcomes[0]!.state, "done");
+        return metrics.filter((line) => line.phase === phase)
+          .map(({ split, step, loss, accuracy }) => ({
+            split,
+            step,
+            loss,
+            accuracy,
+          }));
+      });
       deepStrictEqual(runs[1], runs[0]);
       deepStrictEqual(
-        await modelOf(`${folder}/9`, `${phase}-20`),
-        await modelOf(`${folder}/whole`, `${phase}-20`),
+        await modelOf(own, `${phase}-20`),
+        await modelOf(whole, `${phase}-20`),
       );
     });
   });
