@@ -53,8 +53,11 @@ export function advance(
   return [state, turn.actions];
 }
 
-/** After a pause of this process every rank gets the lost time back. */
+/** After a pause of this process everybody gets the lost time back. */
 function forgive({ state }: Turn, gap: number): void {
+  state.since += gap;
+  if (state.stop) state.stop = { ...state.stop, at: state.stop.at + gap };
+  if (state.killed !== undefined) state.killed += gap;
   for (const rank of state.ranks) {
     rank.heard += gap;
     rank.moved += gap;
@@ -200,8 +203,8 @@ function onStop(turn: Turn, request: StopRequest): void {
   const again = before !== undefined && !before.automatic;
   journal(turn, { event: "stop_requested", cause, code, now: again });
   if (again) {
-    // The second request: at once.
-    state.code = state.failure?.exitCode ?? code;
+    // The second request: at once. What the run has come to stands.
+    if (!ended(state)) state.code = code;
     return killAll(turn, true);
   }
   if (before !== undefined) {

@@ -86,9 +86,8 @@ function checkAlways(options: ClusterOptions, end: ClusterEnd): void {
   }
   if (end.code === undefined) return;
   deepStrictEqual(end.alive, [], "nobody is left behind");
-  if (end.code === 0) {
-    deepStrictEqual(done.length, options.phases.length, "all done");
-  }
+  const all = done.length === options.phases.length;
+  deepStrictEqual(all, end.code === 0, "0 says that all is done");
 }
 
 /** A second life finishes what is left, and nothing twice. */

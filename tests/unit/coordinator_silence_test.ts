@@ -74,3 +74,27 @@ Deno.test("advance() waits for a rank behind a cut network as long as its silenc
   const stuck = listen(limits, [...start, ...waiting(20), ...both]).failure!;
   deepStrictEqual([stuck.rank, stuck.kind], [1, "stuck"]);
 });
+
+Deno.test("advance() counts no time in which its own process stood still", () => {
+  const waits = { kind: "stop", request: { code: 75, cause: "x" } } as const;
+  // For ranks to join, to open, to save a checkpoint.
+  for (
+    const events of [RUNNING.slice(0, 1), RUNNING.slice(0, 3), [
+      ...RUNNING,
+      waits,
+    ]]
+  ) {
+    let state = initialState({
+      at: 0,
+      size: 2,
+      phases: ["teacher"],
+      version: "v1",
+      config: "c1",
+      onRankLoss: "stop",
+    });
+    for (const event of events) [state] = advance(state, { ...event, at: 1 });
+    // A job is suspended for an hour.
+    [state] = advance(state, { kind: "tick", at: 3_600_000 });
+    strictEqual(state.failure, undefined);
+  }
+});
