@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
 import type { Variables } from "../gpus/mod.ts";
-import { netPermission } from "./rank_net.ts";
+import { netPermission, writePermission } from "./rank_permissions.ts";
 
 /** Lines of a rank's output that a failure report shows. */
 const TAIL_LINES = 20;
@@ -90,7 +90,7 @@ export function spawnRank(options: SpawnOptions): RankProcess {
       // What a rank needs: data and code to read, its run and cache folder to write,
       // the server, and the other ranks on this machine for the direct link.
       "--allow-read",
-      `--allow-write=${runFolder},${cacheFolder}`,
+      writePermission(runFolder, cacheFolder),
       netPermission(server, elsewhere),
       "--allow-env",
       "--allow-sys=hostname,networkInterfaces",

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { netPermission } from "./rank_net.ts";
+import { netPermission, writePermission } from "./rank_permissions.ts";
 import { TextLineStream } from "@std/streams/text-line-stream";
 
 /** What a rank prints where. */
@@ -68,7 +68,7 @@ function permissions(
     netPermission(server, elsewhere),
     "--allow-env",
     "--allow-sys=hostname,networkInterfaces",
-    ...(tuningFolder === undefined ? [] : [`--allow-write=${tuningFolder}`]),
+    ...(tuningFolder === undefined ? [] : [writePermission(tuningFolder)]),
   ];
 }
 

@@ -10,7 +10,7 @@ import { PHASES } from "../helpers/mod.ts";
 
 Deno.test("train leaves a complete run folder when two ranks run all phases", async () => {
   await withTinyRun(async ({ folder, config }) => {
-    const run = `${folder}/run`;
+    const run = `${folder}/lr=0.1, wd=0/run`;
     const process = new CommandProcess([
       "train",
       config,

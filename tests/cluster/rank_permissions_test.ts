@@ -1,5 +1,5 @@
 import { strictEqual } from "node:assert";
-import { netPermission } from "../../cluster/launch/rank_net.ts";
+import { netPermission } from "../../cluster/launch/rank_permissions.ts";
 
 /** Another address of this machine stands for another machine. */
 const OTHER = "127.0.0.2";

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { isLoopback } from "../links/mod.ts";
 
 /**
@@ -11,4 +12,16 @@ export function netPermission(server: string, elsewhere: boolean): string {
   if (elsewhere && !local) return "--allow-net";
   const everywhere = local ? [] : ["0.0.0.0", "[::]"];
   return `--allow-net=${[server, "127.0.0.1", ...everywhere].join(",")}`;
+}
+
+/**
+ * What a rank may write. A comma parts the paths of a permission: for one that has
+ * some, the nearest folder above it without.
+ */
+export function writePermission(...paths: readonly string[]): string {
+  const allowed = paths.map((path) => {
+    while (path.includes(",")) path = dirname(path);
+    return path;
+  });
+  return `--allow-write=${allowed.join(",")}`;
 }
