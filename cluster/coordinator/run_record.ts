@@ -32,6 +32,7 @@ export class RunRecord {
   readonly #env: Env;
   readonly #folder: RunFolder;
   readonly #fixed: Record<string, unknown>;
+  readonly #earlier: Record<string, unknown>;
   #ranks: RankEntry[] = [];
   #phases: PhaseEntry[];
   #state = "running";
@@ -55,6 +56,7 @@ export class RunRecord {
     this.#env = env;
     this.#folder = folder;
     this.#fixed = fixed;
+    this.#earlier = earlier ?? {};
     this.#summaries = new Map(done);
     this.#warnings = Array.isArray(earlier?.warnings)
       ? earlier.warnings.map(String)
@@ -81,6 +83,23 @@ export class RunRecord {
   /** The run has gone on without a rank. */
   get lossy(): boolean {
     return this.#ranks.some((entry) => entry?.lost !== undefined);
+  }
+
+  /** Writes what the journal says is done: a crash may have come before that was. */
+  async begin(): Promise<void> {
+    if (this.#summaries.size === 0) return;
+    await this.#writeSummary();
+    if (this.#phases.some(({ state }) => state !== "done")) return;
+    if (this.#earlier.state === "done") return;
+    await this.#folder.writeJson("run.json", {
+      ...this.#fixed,
+      ranks: [],
+      ...this.#earlier,
+      state: "done",
+      phases: this.#phases,
+      ended: new Date(this.#env.clock.wall()).toISOString(),
+      exit_code: 0,
+    });
   }
 
   /** Takes a decision in and writes what it changes. */

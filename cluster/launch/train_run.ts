@@ -148,18 +148,6 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
           phases.indexOf(b.phase as PhaseName) || a.step - b.step
       )
       .map(({ name }) => name);
-  if (left.length === 0) {
-    return {
-      code: 0,
-      tail: [],
-      checkpoints: await checkpoints(),
-      summaries: done,
-      lossy: false,
-      progressed: false,
-      gone: false,
-    };
-  }
-
   const before = await checkpoints();
   const earlier = await folder.readJson("run.json");
   const life = env.randomBytes(6).toHex();
@@ -183,6 +171,19 @@ export async function trainRun(options: TrainRunOptions): Promise<TrainRunEnd> {
       },
     },
   });
+  await record.begin();
+  if (left.length === 0) {
+    return {
+      code: 0,
+      tail: [],
+      checkpoints: before,
+      summaries: done,
+      lossy: false,
+      progressed: false,
+      gone: false,
+    };
+  }
+
   const starter = options.starter ?? localStarter();
   const teams = await readTeams(env.disk, path, size);
   const state = initialState({

@@ -118,3 +118,39 @@ Deno.test("train ends at once with code 130 when it is interrupted twice", async
     await checkNoneLeft(run);
   });
 });
+
+Deno.test("train writes what a run has come to that was killed after its last phase", async () => {
+  await withTinyRun(async ({ folder, config }) => {
+    const run = `${folder}/run`;
+    const train = (...words: string[]) =>
+      command(["train", config, `--run-dir=${run}`, ...words]);
+    const words = ["--ranks=1", ...teacherOnly(3)];
+    strictEqual((await train(...words)).code, 0);
+    const summary = await readJson(`${run}/summary.json`);
+    // As one is whose coordinator ended when the journal alone had it.
+    const lines = await Deno.readTextFile(`${run}/events.jsonl`);
+    const done = lines.indexOf("\n", lines.indexOf('"phase_done"')) + 1;
+    await Deno.writeTextFile(`${run}/events.jsonl`, lines.slice(0, done));
+    await Deno.remove(`${run}/summary.json`);
+    const told = await readJson(`${run}/run.json`);
+    const [phase] = told.phases as Record<string, unknown>[];
+    const { exit_code: _, ended: __, ...before } = told;
+    await Deno.writeTextFile(
+      `${run}/run.json`,
+      JSON.stringify({
+        ...before,
+        state: "running",
+        phases: [{ ...phase, state: "running" }],
+      }),
+    );
+    const { code, stdout, stderr } = await train("--resume=auto", ...words);
+    strictEqual(code, 0, stderr);
+    match(stdout, /^shipped {2}teacher: /m);
+    deepStrictEqual(await readJson(`${run}/summary.json`), summary);
+    const { state, phases, ranks, exit_code } = await readJson(
+      `${run}/run.json`,
+    );
+    deepStrictEqual([state, exit_code, ranks], ["done", 0, before.ranks]);
+    strictEqual(Object((phases as unknown[])[0]).state, "done");
+  });
+});
