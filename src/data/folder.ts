@@ -41,20 +41,21 @@ async function classesIn(
     classNames: readonly string[];
   },
 ): Promise<PictureFile[]> {
-  const files: PictureFile[] = [];
+  const files: PictureFile[][] = [];
+  const labels = new Map(classNames.map((name, label) => [name, label]));
   for (const name of await foldersIn(disk, `${root}/${part}`)) {
-    const label = classNames.indexOf(name);
-    if (label < 0) {
+    const label = labels.get(name);
+    if (label === undefined) {
       throw new ConfigError(
         `Cannot read ${root}/${part}/${name}: there is no class ${name} in ${root}/train`,
         { hint: `Rename the folder, or remove it` },
       );
     }
     files.push(
-      ...await picturesIn(disk, { root, folder: `${part}/${name}`, label }),
+      await picturesIn(disk, { root, folder: `${part}/${name}`, label }),
     );
   }
-  return files;
+  return files.flat();
 }
 
 /**
@@ -91,11 +92,9 @@ export async function openFolder(
       { hint: "Pictures belong in train/<class>/ and test/<class>/" },
     );
   }
-  if (await has(UNLABELLED)) {
-    train.push(
-      ...await picturesIn(disk, { root, folder: UNLABELLED, label: -1 }),
-    );
-  }
+  const unlabelled = await has(UNLABELLED)
+    ? await picturesIn(disk, { root, folder: UNLABELLED, label: -1 })
+    : [];
   const test = await has("test")
     ? picturePart(
       disk,
@@ -109,7 +108,7 @@ export async function openFolder(
     classNames,
     channels: 3,
     size: undefined,
-    train: picturePart(disk, root, train),
+    train: picturePart(disk, root, train.concat(unlabelled)),
     test,
     sizeOf: (part, index) => pictureSize(disk, root, part.nameOf(index)),
   };
@@ -127,14 +126,15 @@ export async function openClassFolders(
   const isFolder = info.kind === "folder";
   const folders = isFolder ? await foldersIn(disk, root) : [];
   const classNames = folders.filter((name) => name !== UNLABELLED);
-  const files: PictureFile[] = [];
+  const found: PictureFile[][] = [];
   for (const [label, folder] of classNames.entries()) {
-    files.push(...await picturesIn(disk, { root, folder, label }));
+    found.push(await picturesIn(disk, { root, folder, label }));
   }
   const without = folders.includes(UNLABELLED) ? ["", UNLABELLED] : [""];
   for (const folder of isFolder ? without : []) {
-    files.push(...await picturesIn(disk, { root, folder, label: -1 }));
+    found.push(await picturesIn(disk, { root, folder, label: -1 }));
   }
+  const files = found.flat();
   if (files.length === 0) {
     throw new ConfigError(
       `Cannot read pictures from ${root}: there are none in it, in <class>/ or in train/<class>/`,

@@ -1,6 +1,7 @@
 import { ConfigError } from "../env/mod.ts";
 import { shuffle } from "../random.ts";
 import type { ImageSet, Split } from "./image_set.ts";
+import { membersOf } from "./members.ts";
 import { SPLIT_PURPOSE } from "./purposes.ts";
 
 export interface SplitOptions {
@@ -51,8 +52,7 @@ export function splitDataSet(
   checkCount("labelsPerClass", labelsPerClass);
   checkCount("validationPerClass", validationPerClass);
   const { train, test, classNames } = dataSet;
-  const members: number[][] = classNames.map(() => []);
-  train.labels.forEach((label, i) => members[label]?.push(i));
+  const members = membersOf(train.labels, classNames.length);
   const validation: number[] = [];
   const labelled: number[] = [];
   const tooFew: string[] = [];

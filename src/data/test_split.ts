@@ -1,5 +1,6 @@
 import { ConfigError } from "../env/mod.ts";
 import { shuffle } from "../random.ts";
+import { membersOf } from "./members.ts";
 import { TEST_SPLIT_PURPOSE } from "./purposes.ts";
 import { pickFrom, type Source } from "./source.ts";
 
@@ -24,9 +25,7 @@ export function withTestPart(
     });
   }
   const held = new Uint8Array(train.labels.length);
-  classNames.forEach((_, label) => {
-    const members: number[] = [];
-    train.labels.forEach((value, i) => value === label && members.push(i));
+  membersOf(train.labels, classNames.length).forEach((members, label) => {
     const order = shuffle(members.length, seed, TEST_SPLIT_PURPOSE, label);
     const count = Math.round(members.length * testFraction);
     for (const i of order.subarray(0, count)) held[members[i]!] = 1;

@@ -1,10 +1,11 @@
 import { deepStrictEqual, match, ok, rejects, strictEqual } from "node:assert";
 import {
+  checkLayout,
   type DataOptions,
   loadDataSet,
   openLabelled,
 } from "../../src/data/mod.ts";
-import { ConfigError, realEnv } from "../../src/env/mod.ts";
+import { ConfigError, type Disk, realEnv } from "../../src/env/mod.ts";
 import { contentsOf, plainPng, withFiles } from "../helpers/mod.ts";
 
 const { disk } = realEnv;
@@ -329,4 +330,46 @@ Deno.test("loadDataSet() refuses tables with lines it cannot read", async () => 
       },
     );
   }
+});
+
+Deno.test("checkLayout() takes folders of more pictures than fit on the stack", async () => {
+  const many = Array.from({ length: 200_000 }, (_, i) => ({
+    name: `${i}.png`,
+    kind: "file" as const,
+  }));
+  await withFiles({
+    "parted/train/cat/a.png": "",
+    "parted/train/dog/a.png": "",
+    "parted/test/cat/a.png": "",
+    "parted/unlabelled/a.png": "",
+    "bare/cat/a.png": "",
+    "bare/cat/b.png": "",
+    "bare/cat/c.png": "",
+    "bare/dog/a.png": "",
+  }, async (folder) => {
+    const crowded: Disk = {
+      ...disk,
+      list: (path) =>
+        /(unlabelled|dog)$/.test(path)
+          ? Promise.resolve(many)
+          : disk.list(path),
+    };
+    const options = {
+      kind: "folder",
+      testFraction: 0.5,
+      seed: 1,
+      labelsPerClass: 1,
+      validationPerClass: 0,
+    } as const;
+    const parted = await checkLayout(crowded, {
+      ...options,
+      path: `${folder}/parted`,
+    });
+    strictEqual(parted!.split.unlabelled.length, 2 * many.length - 1);
+    const bare = await checkLayout(crowded, {
+      ...options,
+      path: `${folder}/bare`,
+    });
+    strictEqual(bare!.split.test.length, 2 + many.length / 2);
+  });
 });
