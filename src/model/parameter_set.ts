@@ -121,7 +121,6 @@ export class ParameterSet implements NamedTensors {
     this.#renewCopies();
   }
 
-  /** Overwrites the parameters that `values` names. */
   /** Sets every value to 0. */
   clear(): void {
     for (const tensor of this.tensors) {
@@ -130,6 +129,7 @@ export class ParameterSet implements NamedTensors {
     this.#renewCopies();
   }
 
+  /** Overwrites the parameters that `values` names. */
   writeAll(values: NamedValues): void {
     for (const [name, { data }] of values) {
       this.#device.write(this.get(name), data);

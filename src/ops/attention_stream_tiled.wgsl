@@ -1,5 +1,6 @@
-// Streamed rows of attention for GPUs: in tiles of workgroup memory. All lanes read one address at a time and neighbours write neighbouring
-// quads, so no two meet in a bank. Same names as attention_stream_register.wgsl.
+// Streamed rows of attention for GPUs: in tiles of workgroup memory. All lanes read one
+// address at a time and neighbours write neighbouring quads, so no two meet in a bank.
+// Same names as attention_stream_register.wgsl.
 
 const LANES: u32 = 64;
 

@@ -50,6 +50,17 @@ export async function firstWeights(
     );
   }
   model.parameters.writeAll(values);
+  const left = new Set(
+    report.filter(({ action }) => action === "ignored")
+      .flatMap(({ name }) => /^blocks\.\d+/.exec(name) ?? []),
+  );
+  if (left.size > 0) {
+    const all = size.depth + left.size;
+    log(
+      "warn",
+      `${role}.depth=${size.depth} leaves out the last of ${all} blocks of ${weights}`,
+    );
+  }
   const counts: Record<string, number> = {};
   for (const { action } of report) counts[action] = (counts[action] ?? 0) + 1;
   log("info", `weights of the ${role} from ${weights}`, counts);

@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, rejects } from "node:assert";
+import { deepStrictEqual, match, ok, rejects } from "node:assert";
 import { readSafetensorsFile } from "../../src/run/mod.ts";
 import { realEnv } from "../../src/env/mod.ts";
 import {
@@ -160,7 +160,7 @@ Deno.test("runPhase() starts from a weights file and needs no training when it i
     const data = `${folder}/data`;
     await writeTinyCifar(data, { train: 12, test: 8 });
     const common = { ranks: 1, data, phases: ["teacher"] as const };
-    const config = { student: { feature: "class" } };
+    const config = { student: { feature: "class" }, teacher: { depth: 2 } };
     const trained = await runTiny({
       ...common,
       folder: `${folder}/trained`,
@@ -174,15 +174,17 @@ Deno.test("runPhase() starts from a weights file and needs no training when it i
     });
     const weights =
       `${folder}/trained/checkpoints/teacher-40/model.safetensors`;
-    const loaded = await runTiny({
-      ...common,
-      folder: `${folder}/loaded`,
-      config: {
-        ...config,
-        teacher: { weights },
-        phases: { teacher: { images: 0 } },
-      },
-    });
+    const load = (depth: number) =>
+      runTiny({
+        ...common,
+        folder: `${folder}/depth-${depth}`,
+        config: {
+          ...config,
+          teacher: { weights, depth },
+          phases: { teacher: { images: 0 } },
+        },
+      });
+    const loaded = await load(2);
     const accuracy = [trained, loaded].map(({ outcomes }) => {
       const [outcome] = outcomes;
       return outcome?.state === "done" && outcome.summary.test_accuracy;
@@ -190,9 +192,12 @@ Deno.test("runPhase() starts from a weights file and needs no training when it i
     ok(Number(accuracy[0]) > 0.2, `${accuracy[0]}`);
     deepStrictEqual(accuracy[1], accuracy[0]);
     const report = await Deno.readTextFile(
-      `${folder}/loaded/weights_teacher.csv`,
+      `${folder}/depth-2/weights_teacher.csv`,
     );
     ok(report.includes("blocks.0.attn.qkv.weight,loaded"), report);
+    deepStrictEqual(loaded.warnings, []);
+    const { warnings } = await load(1);
+    match(warnings[0]!, /^teacher.depth=1 leaves out the last of 2 blocks of /);
   });
 });
 
