@@ -42,8 +42,7 @@ export function hear(state: State, beat: Heartbeat, at: number): void {
   const before = rank.beat;
   // Of another process that was started as this rank, and is being refused.
   if (before !== undefined && beat.seen < before.seen) return;
-  if (isUnheard(rank, at)) excuse(state, beat.rank, at);
-  rank.heard = at;
+  showLife(state, beat.rank, at);
   // What was on its way when the connection ended is no sign of a new one.
   if (beat.connection !== rank.disconnected?.connection) {
     delete rank.disconnected;
@@ -66,9 +65,11 @@ export function hear(state: State, beat: Heartbeat, at: number): void {
   rank.unseen = rank.unseen.filter((command) => command.sequence > beat.seen);
 }
 
-/** A rank is heard again: its team could not move without it. */
-function excuse(state: State, index: number, at: number): void {
-  const silence = at - state.ranks[index]!.heard;
+/** A rank is heard, perhaps again: its team could not move without it. */
+export function showLife(state: State, index: number, at: number): void {
+  const shown = state.ranks[index]!;
+  const silence = isUnheard(shown, at) ? at - shown.heard : 0;
+  shown.heard = at;
   for (const member of teamOf(state, index)?.members ?? []) {
     const rank = state.ranks[member]!;
     rank.moved = Math.min(at, rank.moved + silence);

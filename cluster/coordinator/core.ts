@@ -1,5 +1,5 @@
 import type { Failed, Outcome } from "../protocol.ts";
-import { disconnect, hear } from "./clocks.ts";
+import { disconnect, hear, showLife } from "./clocks.ts";
 import { onExit, onVanished } from "./exits.ts";
 import { fail, killAll, leave, watch } from "./ending.ts";
 import { onHello, onReady } from "./joining.ts";
@@ -84,7 +84,7 @@ function handle(turn: Turn, event: ClusterEvent): void {
       const rank = rankOf(turn, event.outcome.rank);
       if (rank === undefined || rank.lost) return;
       if (state.stage !== "running") return;
-      rank.heard = at;
+      showLife(state, event.outcome.rank, at);
       if (event.outcome.command !== rank.phaseCommand) return;
       if ((event.outcome.generation ?? 1) < rank.generation) {
         return orderPhase(turn, event.outcome.rank);

@@ -1,6 +1,6 @@
 import { disconnectedRank, silentRank, stuckRank } from "./clocks.ts";
 import { awaitAgain, mayComeAgain } from "./awaiting.ts";
-import type { Failure } from "./state.ts";
+import type { Failure, State } from "./state.ts";
 import { lose, mayGoOn } from "./losing.ts";
 import {
   blame,
@@ -76,6 +76,19 @@ export function watch(turn: Turn): void {
   }
 }
 
+/** Failures after which the rank ends by itself; after others it is killed. */
+const OWN_ENDS: readonly Failure["kind"][] = ["reported", "device", "refused"];
+
+/** Whether the end of a rank is one that we have made. */
+export function isOurs(
+  { killed, failure }: State,
+  { rank, signal }: { rank: number; signal: string | null },
+): boolean {
+  return signal === "SIGKILL" &&
+    (killed !== undefined ||
+      failure?.rank === rank && !OWN_ENDS.includes(failure.kind));
+}
+
 /**
  * Another takes the place of the rank, or the others go on without it, where that
  * may be. Else the first failure wins: it is kept, the others are told to leave.
@@ -96,7 +109,7 @@ export function fail(turn: Turn, failure: Failure): void {
     if (rank.exit || rank.lost) return;
     if (index !== failure.rank) {
       order(turn, index, { kind: "abort", reason: reason.slice(0, 4096) });
-    } else if (!["reported", "device", "refused"].includes(failure.kind)) {
+    } else if (!OWN_ENDS.includes(failure.kind)) {
       turn.actions.push({ do: "kill", rank: index });
     }
   });

@@ -1,5 +1,5 @@
 import { isUnheard } from "./clocks.ts";
-import { fail } from "./ending.ts";
+import { fail, isOurs } from "./ending.ts";
 import { AGAIN, coordinatorLostMs } from "../protocol.ts";
 import type { Failure, State } from "./state.ts";
 import { blame, ended, isGone, journal, rankOf, type Turn } from "./turn.ts";
@@ -23,11 +23,7 @@ export function onExit(
     ...(warning === undefined ? {} : { warning }),
   });
   if (ended(state)) {
-    // The signal of a rank that was ended for its silence is our own.
-    const own = state.killed !== undefined ||
-      state.failure?.kind === "silent" ||
-      state.failure?.kind === "stuck";
-    if (state.failure?.rank === event.rank && !own) {
+    if (state.failure?.rank === event.rank && !isOurs(state, event)) {
       state.failure = { ...state.failure, ...status(event) };
     }
     return;

@@ -1,4 +1,5 @@
 import type { LeaseRequest } from "../protocol.ts";
+import { showLife } from "./clocks.ts";
 import type { RankState } from "./state.ts";
 import { answer, rankOf, type Turn } from "./turn.ts";
 
@@ -54,7 +55,8 @@ export function onLease(turn: Turn, request: LeaseRequest): void {
     // It meets the others before it works on.
     return answer(turn, { kind: "leased", first: 0, end: 0, over: true });
   }
-  rank.heard = rank.moved = at;
+  showLife(state, request.rank, at);
+  rank.moved = at;
   // A question that is repeated has the same answer, whoever asked in between.
   if (rank.lease === undefined || isNewer(request, rank.lease)) {
     const piece = known?.work === work

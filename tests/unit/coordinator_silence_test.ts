@@ -5,7 +5,7 @@ import {
   initialState,
   type State,
 } from "../../cluster/coordinator/mod.ts";
-import { RUNNING, type Unclocked } from "./coordinator_events.ts";
+import { outcome, RUNNING, type Unclocked } from "./coordinator_events.ts";
 
 /** What ranks of a run in its first phase say, a second a line, and what is found. */
 function listen(limits: Partial<State["limits"]>, beats: string[][]): State {
@@ -69,6 +69,13 @@ Deno.test("advance() waits for a rank behind a cut network as long as its silenc
   strictEqual(cut.failure, undefined);
   const lost = listen(limits, [...start, ...waiting(61)]).failure!;
   deepStrictEqual([lost.rank, lost.kind], [1, "silent"]);
+  // It may be done, and say so before its heart beats again.
+  let [done] = advance(listen(limits, [...start, ...waiting(50)]), {
+    ...outcome(1),
+    at: 53_000,
+  });
+  [done] = advance(done, { kind: "tick", at: 53_250 });
+  strictEqual(done.failure, undefined);
   // Who is heard and does not move is found as ever.
   const both = new Array(12).fill(["2 2 7 6", "2 2 6 6"]);
   const stuck = listen(limits, [...start, ...waiting(20), ...both]).failure!;

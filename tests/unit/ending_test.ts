@@ -74,7 +74,11 @@ Deno.test("advance() does not wait for ranks that come by themselves and have no
 });
 
 Deno.test("advance() says that no checkpoint came in time of a stop, and asks for another life", () => {
-  const stopping = play(runOf(2, "running"), [LIMIT]).state;
+  let stopping = play(runOf(2, "running"), [LIMIT]).state;
+  for (let at = 1001; at <= LIMITS.stop + 1; at += 1000) {
+    [stopping] = advance(stopping, { kind: "tick", at });
+    strictEqual(stopping.stage, "running");
+  }
   const late = { kind: "tick" as const, at: LIMITS.stop + 2 };
   const [{ stage, failure, code }] = advance(stopping, late);
   strictEqual(stage, "failing");
@@ -84,6 +88,20 @@ Deno.test("advance() says that no checkpoint came in time of a stop, and asks fo
     failure!.cause,
     /^no checkpoint 120 s after .*: the time limit is near$/,
   );
+});
+
+Deno.test("advance() tells how a rank ended by itself, not that it was killed for its failure", () => {
+  const lost = { kind: "disconnected", cause: "x", exitCode: 1 } as const;
+  const signalOf = (signal: string) => {
+    const failing = {
+      ...runOf(2, "failing"),
+      failure: { ...lost, rank: 1 },
+    };
+    const end = { kind: "exited" as const, at: 1, rank: 1, code: 1, signal };
+    return advance(failing, end)[0].failure!.signal;
+  };
+  strictEqual(signalOf("SIGKILL"), undefined);
+  strictEqual(signalOf("SIGSEGV"), "SIGSEGV");
 });
 
 Deno.test("advance() says why a rank gives up that has lost its coordinator, while that is there", () => {
