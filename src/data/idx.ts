@@ -163,25 +163,28 @@ export async function openIdx(
         `test images ${test.columns}x${test.rows}`,
     );
   }
-  const top = [train, test].reduce(
-    (most, { labels }) => labels.reduce((a, b) => Math.max(a, b), most),
-    0,
-  );
-  const classNames = kind === "idx"
-    ? Array.from({ length: top + 1 }, (_, i) => String(i))
-    : CLASS_NAMES[kind];
-  if (top >= classNames.length) {
+  const present = [
+    ...new Set([train, test].flatMap(({ labels }) => [...new Set(labels)])),
+  ].sort((a, b) => a - b);
+  // The classes of a set without names are the numbers that occur: some begin at 1.
+  const classNames = kind === "idx" ? present.map(String) : CLASS_NAMES[kind];
+  const top = present.at(-1)!;
+  if (kind !== "idx" && top >= classNames.length) {
     throw new ConfigError(
       `Cannot read ${path}: a label is ${top}, ${kind} has ${classNames.length} classes`,
       { hint: "For other sets in this layout set data.kind=idx" },
     );
   }
+  const part = (own: SourcePart): SourcePart =>
+    kind === "idx"
+      ? { ...own, labels: own.labels.map((label) => present.indexOf(label)) }
+      : own;
   return {
     name: kind,
     classNames,
     channels: 1,
     size: { width: train.columns, height: train.rows },
-    train,
-    test,
+    train: part(train),
+    test: part(test),
   };
 }

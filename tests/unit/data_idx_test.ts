@@ -1,6 +1,10 @@
 import { deepStrictEqual, ok, rejects, strictEqual } from "node:assert";
 import fc from "fast-check";
-import { type DataOptions, loadDataSet } from "../../src/data/mod.ts";
+import {
+  type DataOptions,
+  loadDataSet,
+  splitDataSet,
+} from "../../src/data/mod.ts";
 import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { contentsOf, gzip, idxFile, withFiles } from "../helpers/mod.ts";
 
@@ -92,10 +96,14 @@ Deno.test("loadDataSet() pads 28x28 to 32x32 with zeros around", async () => {
   });
 });
 
-Deno.test("loadDataSet() counts the classes of an idx set from its labels", async () => {
-  await withFiles(filesOf(4, [0, 1, 11]), async (path) => {
-    const { classNames } = await loadDataSet(disk, { ...OPTIONS, path });
-    strictEqual(classNames.length, 12);
+Deno.test("loadDataSet() takes the labels that occur in an idx set for its classes", async () => {
+  await withFiles(filesOf(4, [11, 1, 2, 1]), async (path) => {
+    const set = await loadDataSet(disk, { ...OPTIONS, path });
+    deepStrictEqual(set.classNames, ["1", "2", "11"]);
+    deepStrictEqual([...set.train.labels], [2, 0, 1, 0]);
+    deepStrictEqual(set.test.labels, set.train.labels);
+    const options = { seed: 1, labelsPerClass: 1, validationPerClass: 0 };
+    strictEqual(splitDataSet(set, options).labelled.length, 3);
     await rejects(
       loadDataSet(disk, { ...OPTIONS, kind: "mnist", path }),
       /a label is 11, mnist has 10 classes/,
