@@ -119,7 +119,10 @@ export async function labelQueue(args: readonly string[]): Promise<number> {
       output: "logits" | "feature",
       indices: Int32Array,
     ) => {
-      using classifier = new Classifier(device, stored, output);
+      using classifier = new Classifier(device, stored, {
+        output,
+        images: indices.length,
+      });
       return (await runAll(
         classifier,
         batchesOf(data.train, indices, classifier.rows),

@@ -48,7 +48,10 @@ export async function lookAtPictures(
   const part = await picturesAt(disk, paths);
   const model = await loadModel(disk, place, options);
   using device = await Device.open();
-  using classifier = new Classifier(device, model, output);
+  using classifier = new Classifier(device, model, {
+    output,
+    images: part.labels.length,
+  });
   const skipped: SkippedImage[] = [];
   const outputs = await runAll(
     classifier,

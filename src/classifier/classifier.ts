@@ -10,6 +10,14 @@ import type { StoredModel } from "./load_model.ts";
 const MOST_ROWS = 128;
 const MOST_BYTES = 64 << 20;
 
+/** How a {@linkcode Classifier} works. */
+export interface ClassifierOptions {
+  /** What {@linkcode Classifier.run} gives: logits, the default, or the features below the head. */
+  output?: "logits" | "feature";
+  /** Images that there are: a batch is computed whole. Default: many. */
+  images?: number;
+}
+
 /** A model on the GPU that looks at images a batch at a time. */
 export class Classifier {
   /** Most images of one call. */
@@ -20,11 +28,10 @@ export class Classifier {
   readonly #store: ImageStore;
   readonly #inference: Inference;
 
-  /** @param output What {@linkcode Classifier.run} gives: logits, or the features below the head. */
   constructor(
     device: Device,
     { info, values, name }: StoredModel,
-    output: "logits" | "feature" = "logits",
+    { output = "logits", images: most = MOST_ROWS }: ClassifierOptions = {},
   ) {
     const { images, model, feature, normalisation } = info;
     if (output === "logits") refuseBlankHead(name, { info, values });
@@ -32,7 +39,7 @@ export class Classifier {
     this.#device = device;
     this.rows = Math.max(
       1,
-      Math.min(MOST_ROWS, Math.floor(MOST_BYTES / bytes)),
+      Math.min(MOST_ROWS, most, Math.floor(MOST_BYTES / bytes)),
     );
     this.#parameters = new ParameterSet(device, vitSegments(model));
     this.#parameters.writeAll(values);

@@ -76,10 +76,12 @@ export async function writeTrace(
 
 /** The parts as Chrome trace events: times in microseconds from the first span on. */
 export function traceOf(parts: readonly ProfilePart[]) {
-  const start = Math.min(
-    ...parts.flatMap(({ spans }) => spans.map((span) => span.start)),
-  );
-  const ranks = [...new Set(parts.map(({ rank }) => rank))].sort();
+  let first = Infinity;
+  for (const { spans } of parts) {
+    for (const { start } of spans) first = Math.min(first, start);
+  }
+  const ranks = [...new Set(parts.map(({ rank }) => rank))]
+    .sort((a, b) => a - b);
   const names = ranks.flatMap((pid) => [
     { ph: "M", name: "process_name", pid, args: { name: `rank ${pid}` } },
     ...Object.entries(THREADS).map(([name, tid]) => ({
@@ -91,13 +93,13 @@ export function traceOf(parts: readonly ProfilePart[]) {
     })),
   ]);
   const events = parts.flatMap(({ rank, phase, spans }) =>
-    spans.map(({ track, name, start: at, ms }) => ({
+    spans.map(({ track, name, start, ms }) => ({
       ph: "X",
       name,
       cat: phase,
       pid: rank,
       tid: THREADS[track],
-      ts: Math.round((at - start) * 1000),
+      ts: Math.round((start - first) * 1000),
       dur: Math.round(ms * 1000),
     }))
   );

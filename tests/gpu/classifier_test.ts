@@ -83,11 +83,18 @@ Deno.test("Classifier has the run's own test accuracy, from the run folder and f
     deepStrictEqual(tensors.get("head.fc1.weight")!.shape, [16, 36]);
     deepStrictEqual(tensors.get("head_dist.fc3.weight")!.shape, [10, 8]);
     using device = await Device.open({ form: "register" });
-    for (const place of [run, `${run}/checkpoints/${checkpoint!.name}`, file]) {
+    const places = [run, `${run}/checkpoints/${checkpoint!.name}`, file];
+    for (const [i, place] of places.entries()) {
       const stored = await loadModel(disk, place);
       strictEqual(stored.info.classNames[3], "square_3");
       strictEqual(stored.info.images.padded, true);
-      using classifier = new Classifier(device, stored);
+      // Of 40 images a batch is not the 128 of many.
+      using classifier = new Classifier(
+        device,
+        stored,
+        i === 0 ? {} : { images: 40 },
+      );
+      strictEqual(classifier.rows, i === 0 ? 128 : 40);
       const set = await openLabelled(disk, { path: data, kind: "cifar10" });
       strictEqual(set.split, "test");
       const outputs = await runAll(
@@ -134,7 +141,7 @@ Deno.test("Classifier has the run's own test accuracy, from the run folder and f
       () => new Classifier(device, stored),
       /its head has not learned any class/,
     );
-    new Classifier(device, stored, "feature")[Symbol.dispose]();
+    new Classifier(device, stored, { output: "feature" })[Symbol.dispose]();
 
     const pictures = `${run}/pictures`;
     await disk.makeFolder(`${pictures}/below`);
