@@ -27,7 +27,11 @@ export function withTestPart(
   const held = new Uint8Array(train.labels.length);
   membersOf(train.labels, classNames.length).forEach((members, label) => {
     const order = shuffle(members.length, seed, TEST_SPLIT_PURPOSE, label);
-    const count = Math.round(members.length * testFraction);
+    // One at least is left to learn from.
+    const count = Math.min(
+      Math.round(members.length * testFraction),
+      members.length - 1,
+    );
     for (const i of order.subarray(0, count)) held[members[i]!] = 1;
   });
   const indices = Array.from(held, (_, i) => i);

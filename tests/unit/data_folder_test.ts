@@ -162,6 +162,23 @@ Deno.test("loadDataSet() needs a test folder or testFraction", async () => {
   });
 });
 
+Deno.test("loadDataSet() leaves each class an image to learn from when it makes a test part", async () => {
+  const files = {
+    "a/1.png": picture(1),
+    "b/1.png": picture(2),
+    "b/2.png": picture(3),
+  };
+  await withFiles(files, async (path) => {
+    const set = await loadDataSet(disk, {
+      ...OPTIONS,
+      path,
+      testFraction: 0.9,
+    });
+    deepStrictEqual([...set.train.labels], [0, 1]);
+    deepStrictEqual([...set.test.labels], [1]);
+  });
+});
+
 Deno.test("loadDataSet() takes the folders of a folder without train/ and test/ as classes", async () => {
   const files: Record<string, Uint8Array> = { "loose.png": picture(200) };
   for (let i = 0; i < 4; i++) {
