@@ -268,9 +268,12 @@ export class Program {
     });
   }
 
-  /** Records the copies of what no texture has yet. */
-  #textureViews(matrices: readonly Placed[]): GPUTextureView[] {
-    const taken = new Set<TensorTexture>();
+  /** Records the copies of what no texture has yet, into none of the others. */
+  #textureViews(
+    matrices: readonly Placed[],
+    others: Iterable<TensorTexture> = [],
+  ): GPUTextureView[] {
+    const taken = new Set(others);
     // Those that are there already, before a copy of another takes their place.
     for (const { tensor, layout } of matrices) {
       const found = this.#textures.find(tensor, layout);
@@ -280,7 +283,7 @@ export class Program {
       const found = this.#textures.find(tensor, layout);
       if (found !== undefined) return found.view;
       if ("padded" in layout && layout.padded) {
-        const [flat] = this.#textureViews([asMatrix(tensor)]);
+        const [flat] = this.#textureViews([asMatrix(tensor)], taken);
         const texture = this.#textures.take(tensor, layout, taken);
         taken.add(texture);
         this.#pad(

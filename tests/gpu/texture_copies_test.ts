@@ -1,5 +1,11 @@
 import { deepStrictEqual } from "node:assert";
-import { Device, matrixLayout, Program, view } from "../../src/gpu/mod.ts";
+import {
+  defineKernel,
+  Device,
+  matrixLayout,
+  Program,
+  view,
+} from "../../src/gpu/mod.ts";
 import { linearForward } from "../../src/ops/mod.ts";
 import { linearReference } from "../../src/reference/mod.ts";
 import { assertClose, gaussian } from "../helpers/mod.ts";
@@ -94,6 +100,37 @@ Deno.test("Program copies a matrix again when rows of another length fill as man
     ofSix,
     ofSix!.map((_, i) => ofThree![2 * i]! + ofThree![2 * i + 1]!),
   );
+});
+
+Deno.test("Program.dispatch() keeps a tensor's texture when a matrix beside it is laid out", async () => {
+  using device = await Device.open({ form: "register" });
+  const kernel = defineKernel(
+    "first_of_both",
+    `@group(0) @binding(0) var plain: texture_storage_2d<rgba32float, read>;
+    @group(0) @binding(1) var rows: texture_storage_2d<rgba32float, read>;
+    @group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+    @compute @workgroup_size(1)
+    fn main() {
+      output[0] = textureLoad(plain, vec2u()).x;
+      output[1] = textureLoad(rows, vec2u(0, 1)).x;
+    }`,
+  );
+  const plain = device.tensor([8], new Float32Array(8).fill(7));
+  const rows = device.tensor([2, 3], Float32Array.of(1, 2, 3, 4, 5, 6));
+  const output = device.tensor([2]);
+  const limit = device.limits.maxTextureDimension2D;
+  device.run((program) =>
+    program.dispatch(kernel, {
+      textures: [
+        plain,
+        { tensor: rows, layout: matrixLayout([2, 3], "f32", limit) },
+      ],
+      buffers: [output],
+      workgroups: 1,
+    })
+  );
+  deepStrictEqual([...await device.read(output)], [7, 4]);
 });
 
 Deno.test("matrixLayout() puts rows side by side where a copy or the height needs it", () => {
