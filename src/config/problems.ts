@@ -69,6 +69,7 @@ function wants(issue: Issue): string {
         string: "text",
         boolean: "true or false",
         object: "a group of keys",
+        array: "a list",
       } as Record<string, string>)[issue.expected ?? ""] ?? issue.message;
     case "too_small":
       if (issue.origin === "string") return "text that is not empty";
@@ -105,16 +106,31 @@ function suggestion(value: unknown, allowed: readonly unknown[]): string {
 /** Keys of a group that are few enough to be listed. */
 const MOST_LISTED = 16;
 
+/** Keys by the names that other programs give them at the top, without signs. */
+const ALSO_CALLED: Readonly<Record<string, string>> = {
+  batch: "globalBatch",
+  batchsize: "globalBatch",
+  epochs: "phases.<phase>.images",
+  steps: "phases.<phase>.images",
+  lr: "phases.<phase>.optimizer.learningRate",
+  wd: "phases.<phase>.optimizer.weightDecay",
+};
+
 /** The nearest key beside it, else one of that name elsewhere, else all beside it. */
 function suggestKey(path: readonly string[], key: string): string {
   const beside = keysUnder(path);
   const meant = nearest(key, beside) ??
     beside.find((name) => initialsOf(name) === key.toLowerCase()) ??
-    elsewhere(key);
+    (path.length === 0 ? alsoCalled(key) : undefined) ?? elsewhere(key);
   if (meant !== undefined) return `; did you mean ${meant}?`;
   return beside.length === 0 || beside.length > MOST_LISTED
     ? ""
     : `; there are ${beside.join(", ")}`;
+}
+
+function alsoCalled(key: string): string | undefined {
+  const plain = key.toLowerCase().replace(/[^a-z]/g, "");
+  return Object.hasOwn(ALSO_CALLED, plain) ? ALSO_CALLED[plain] : undefined;
 }
 
 /** `lr` of `learningRate`. */

@@ -143,6 +143,24 @@ Deno.test("loadConfig() names file, key and the nearest key", async () => {
   });
 });
 
+Deno.test("loadConfig() knows keys by the names that other programs give them", async () => {
+  const expected = {
+    "batch_size=64": "globalBatch",
+    "batchSize=64": "globalBatch",
+    "epochs=3": "phases.<phase>.images",
+    "lr=1": "phases.<phase>.optimizer.learningRate",
+  };
+  for (const [override, key] of Object.entries(expected)) {
+    const name = override.split("=")[0];
+    await rejects(loadConfig(disk, undefined, [override]), {
+      message: `override: ${name}: unknown key; did you mean ${key}?`,
+    });
+  }
+  await rejects(loadConfig(disk, undefined, ["student.headHidden=8"]), {
+    message: "override: student.headHidden: expected a list, found 8",
+  });
+});
+
 Deno.test("loadConfig() refuses impossible pairs and says why", async () => {
   const cases: [string[], RegExp][] = [
     [["student.dim=66"], /override: student.heads: 4 heads do not divide dim/],
