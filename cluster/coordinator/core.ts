@@ -22,6 +22,7 @@ import {
   order,
   orderPhase,
   rankOf,
+  teamOf,
   type Turn,
 } from "./turn.ts";
 
@@ -67,9 +68,10 @@ function forgive({ state }: Turn, gap: number): void {
       rank.disconnected = { connection, at: at + gap };
     }
   }
-  if (state.suspicion) {
-    state.suspicion = { ...state.suspicion, at: state.suspicion.at + gap };
-  }
+  state.suspicions = state.suspicions.map((suspicion) => ({
+    ...suspicion,
+    at: suspicion.at + gap,
+  }));
 }
 
 function handle(turn: Turn, event: ClusterEvent): void {
@@ -191,7 +193,12 @@ function onFailed(turn: Turn, failed: Failed): void {
       exitCode,
     };
   if (!failed.secondary) return fail(turn, failure);
-  if (!ended(state)) state.suspicion ??= { failure, at, from: rank };
+  const team = teamOf(state, rank);
+  if (
+    ended(state) ||
+    state.suspicions.some(({ from }) => teamOf(state, from) === team)
+  ) return;
+  state.suspicions = [...state.suspicions, { failure, at, from: rank }];
 }
 
 function onStop(turn: Turn, request: StopRequest): void {

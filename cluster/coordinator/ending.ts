@@ -37,9 +37,8 @@ export function watch(turn: Turn): void {
     const about = found.rank === undefined ? {} : blame(turn, found.rank);
     return fail(turn, { ...about, ...found, exitCode: 1 });
   }
-  if (state.suspicion && at - state.suspicion.at > limits.suspicion) {
-    return fail(turn, state.suspicion.failure);
-  }
+  const due = state.suspicions.find((one) => at - one.at > limits.suspicion);
+  if (due !== undefined) return fail(turn, due.failure);
   const { stop } = state;
   if (stop !== undefined && at - stop.at > limits.stop) {
     const rank = state.ranks.findIndex((rank) =>

@@ -33,7 +33,7 @@ export function onExit(
   // The run needs nothing of it any more: the others bring it to its end.
   if (isDone(state, event.rank)) return;
   // A rank that has reported a consequence leaves because of it.
-  if (state.suspicion?.from === event.rank && signal === null) return;
+  if (hasReported(state, event.rank) && signal === null) return;
   fail(turn, {
     ...blame(turn, event.rank),
     ...status(event),
@@ -73,13 +73,18 @@ export function onVanished(turn: Turn, rank: number): void {
     return;
   }
   if (isUnheard(known, at)) return;
-  if (state.suspicion?.from === rank) return;
+  if (hasReported(state, rank)) return;
   fail(turn, {
     ...blame(turn, rank),
     kind: "disconnected",
     cause: "all its connections to the NATS server have ended at once",
     exitCode: 1,
   });
+}
+
+/** Whether the rank has told of a consequence, whose cause is still to be found. */
+function hasReported({ suspicions }: State, rank: number): boolean {
+  return suspicions.some(({ from }) => from === rank);
 }
 
 /** Whether the rank has delivered all that the run still needs of it. */

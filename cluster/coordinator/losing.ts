@@ -43,7 +43,10 @@ export function lose(turn: Turn, failure: Failure & { rank: number }): void {
   const lost = state.ranks[failure.rank]!;
   const team = teamOf(state, failure.rank);
   lost.lost = true;
-  delete state.suspicion;
+  // What its own have waited for. Those of another team may wait for someone else.
+  state.suspicions = state.suspicions.filter(({ from }) =>
+    from !== failure.rank && !team?.members.includes(from)
+  );
   const members = team?.members.filter((rank) => !isGone(state.ranks[rank]!)) ??
     [];
   const generation = state.generation + 1;

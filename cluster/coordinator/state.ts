@@ -273,8 +273,8 @@ export interface State {
   split: SplitState;
   stop?: StopRequest & { at: number };
   failure?: Failure;
-  /** A consequence that waits for its cause; `from` reported it. */
-  suspicion?: { failure: Failure; at: number; from: number };
+  /** Consequences that wait for their cause, one a team; `from` reported it. */
+  suspicions: readonly { failure: Failure; at: number; from: number }[];
   /** What was found last to hold the ranks of a phase up. */
   stragglers: Partial<Record<PhaseName, Straggler>>;
   /** SIGKILL was ordered. */
@@ -337,6 +337,7 @@ export function initialState(options: {
     teams: [],
     leased: [],
     split,
+    suspicions: [],
     stragglers: {},
     code: 0,
   };

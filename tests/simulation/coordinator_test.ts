@@ -273,6 +273,24 @@ eachSeed(
 );
 
 eachSeed(
+  "finds a rank that hangs in one of two phases though others are lost meanwhile",
+  (base, at) => [
+    { kind: "hang", rank: anyRank(base), at },
+    // While those who wait for it give it up.
+    { kind: "kill", rank: anyRank(base), at: at + 6e4 + base.next() * 1e4 },
+    { kind: "hang", rank: anyRank(base), at: at + base.next() * 1e4 },
+  ],
+  (end, faults) => {
+    const struck = faults.map((fault) => "rank" in fault && fault.rank);
+    for (const record of end.journal) {
+      if (record.event !== "rank_lost") continue;
+      ok(struck.includes(record.failure.rank!), record.failure.cause);
+    }
+  },
+  { ...DIVIDED, onRankLoss: "continue" },
+);
+
+eachSeed(
   "stops two phases with a checkpoint of each",
   (_, at) => [{ kind: "stop", at, code: 75 }],
   (end) => {
