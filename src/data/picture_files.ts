@@ -18,14 +18,19 @@ export interface PictureFile {
 const PICTURE_NAME =
   /\.(png|jpe?g|jpe|jfif|gif|bmp|webp|tiff?|avif|heic|jp2)$/i;
 
+/** Nearly all files have their size among the first bytes. */
+const HEADER_BYTES = 16 * 1024;
+
 /** Hidden names and names of other things are not meant as pictures. */
 export function isPictureName(name: string): boolean {
   return !name.startsWith(".") && PICTURE_NAME.test(name);
 }
 
+/** The bytes of a picture file, or its first ones. */
 async function readFile(
   disk: Disk,
   path: string,
+  most = Infinity,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const info = await disk.stat(path);
   if (info?.kind !== "file") throw new PictureError(whyNone(path, info?.kind));
@@ -35,7 +40,9 @@ async function readFile(
     );
   }
   try {
-    return await disk.read(path);
+    return most < info.size
+      ? await disk.readRange(path, 0, most)
+      : await disk.read(path);
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     throw new PictureError(`file cannot be opened: ${text}`);
@@ -78,5 +85,12 @@ export async function pictureSize(
   root: string,
   path: string,
 ): Promise<Size> {
-  return checkPictureHeader(await readFile(disk, resolve(root, path)));
+  const place = resolve(root, path);
+  try {
+    return checkPictureHeader(await readFile(disk, place, HEADER_BYTES));
+  } catch (error) {
+    if (!(error instanceof PictureError)) throw error;
+    // The size may lie further back, behind EXIF data.
+    return checkPictureHeader(await readFile(disk, place));
+  }
 }
