@@ -116,20 +116,22 @@ Deno.test("saveCheckpoint() refuses weights that are no numbers", async () => {
   await withRun(async (folder) => {
     await save(folder, 1);
     const bad = parts(2);
-    bad.model = new Map([[
-      "head.bias",
-      float32Tensor([2], Float32Array.of(1, NaN)),
-    ]]);
-    await rejects(
-      saveCheckpoint(disk, folder, {
-        phase: "teacher",
-        step: 2,
-        parts: bad,
-        state: null,
-        keep: 1,
-      }),
-      /teacher-2\/model: head.bias\[1\] is not a finite number/,
-    );
+    const { data, ...rest } = float32Tensor([2], Float32Array.of(1, NaN));
+    const odd = new Uint8Array(9);
+    odd.set(data, 1);
+    for (const bytes of [data, odd.subarray(1)]) {
+      bad.model = new Map([["head.bias", { ...rest, data: bytes }]]);
+      await rejects(
+        saveCheckpoint(disk, folder, {
+          phase: "teacher",
+          step: 2,
+          parts: bad,
+          state: null,
+          keep: 1,
+        }),
+        /teacher-2\/model: head.bias\[1\] is not a finite number/,
+      );
+    }
     strictEqual(await loadedStep(folder), 1);
   });
 });
