@@ -31,6 +31,7 @@ export type { ScratchPlan } from "./scratch_plan.ts";
 export { clockOffset } from "./clock_offset.ts";
 export { compileEarly } from "./compile_early.ts";
 export { type Timing, type TimingLevel } from "./timings.ts";
+export { readEach } from "./read_each.ts";
 export { Readback } from "./readback.ts";
 export {
   type Matrix,

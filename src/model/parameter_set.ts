@@ -2,6 +2,7 @@ import {
   type Device,
   type MemoryKind,
   Program,
+  readEach,
   type RealType,
   type Tensor,
   view,
@@ -139,8 +140,9 @@ export class ParameterSet implements NamedTensors {
 
   async read(): Promise<NamedValues> {
     const values: NamedValues = new Map();
-    for (const [i, { parameters }] of this.segments.entries()) {
-      const data = await this.#device.read(this.tensors[i]!);
+    let segment = 0;
+    for await (const data of readEach(this.#device, this.tensors)) {
+      const { parameters } = this.segments[segment++]!;
       for (const { name, shape, offset, length } of parameters) {
         values.set(name, { shape, data: data.slice(offset, offset + length) });
       }

@@ -5,6 +5,7 @@ import {
   DeviceLimitError,
   Program,
   Readback,
+  readEach,
   tensorBytes,
 } from "../gpu/mod.ts";
 import {
@@ -144,8 +145,7 @@ export class Inference {
   async #describe(): Promise<Work> {
     const { device, model, indices, feature, output, store } = this.#options;
     let weights = 0;
-    for (const tensor of model.parameters.tensors) {
-      const values = await device.read(tensor);
+    for await (const values of readEach(device, model.parameters.tensors)) {
       weights = crc32(new Uint8Array(values.buffer), weights);
     }
     const text = JSON.stringify({

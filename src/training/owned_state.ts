@@ -2,6 +2,7 @@ import {
   type Device,
   type Program,
   Readback,
+  readEach,
   type Tensor,
 } from "../gpu/mod.ts";
 import type { Communicator } from "./communicator.ts";
@@ -75,9 +76,9 @@ export async function takeFromOwners(
   const layout = layOut(computed, size);
   const shared = communicator.allocate(layout.offsets.at(-1)!);
   let at = layout.offsets[rank]!;
-  for (const tensor of layout.owned[rank]!) {
-    shared.set(await device.read(tensor), at);
-    at += tensor.length;
+  for await (const values of readEach(device, layout.owned[rank]!)) {
+    shared.set(values, at);
+    at += values.length;
   }
   await communicator.allGather(shared, layout.offsets);
   writeOthers(device, rank, layout, shared);

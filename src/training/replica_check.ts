@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { SignetError } from "../env/mod.ts";
-import type { Device } from "../gpu/mod.ts";
+import { type Device, readEach } from "../gpu/mod.ts";
 import type { ParameterSet } from "../model/mod.ts";
 import type { Communicator } from "./communicator.ts";
 
@@ -27,8 +27,7 @@ export class ReplicaCheck {
     const { rank, size } = this.#communicator;
     if (size === 1) return;
     let hash = 0;
-    for (const tensor of parameters.tensors) {
-      const values = await this.#device.read(tensor);
+    for await (const values of readEach(this.#device, parameters.tensors)) {
       hash = crc32(new Uint8Array(values.buffer), hash);
     }
     this.#hashes[2 * rank] = hash >>> 16;

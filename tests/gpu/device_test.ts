@@ -1,5 +1,11 @@
-import { deepStrictEqual, rejects, throws } from "node:assert";
-import { defineKernel, Device, Program, view } from "../../src/gpu/mod.ts";
+import { deepStrictEqual, ok, rejects, throws } from "node:assert";
+import {
+  defineKernel,
+  Device,
+  Program,
+  readEach,
+  view,
+} from "../../src/gpu/mod.ts";
 import { geluForward, softmaxForward } from "../../src/ops/mod.ts";
 
 Deno.test("Device says what is wrong with how a tensor is used", async (t) => {
@@ -77,6 +83,24 @@ Deno.test("Device says what is wrong with how a tensor is used", async (t) => {
       /Cannot copy a tensor \[4\] of 16 bytes to byte 12 of 24/,
     );
   });
+});
+
+Deno.test("readEach() yields all tensors in order when they are more than is staged at a time", async () => {
+  using device = await Device.open();
+  const sizes = [1, 5, 17 << 20, 3, 0, 2];
+  const tensors = sizes.map((size, i) =>
+    device.tensor([size], new Float32Array(size).fill(i + 1))
+  );
+  const found: number[][] = [];
+  for await (const values of readEach(device, tensors)) {
+    found.push([values.length, values.at(0) ?? 0, values.at(-1) ?? 0]);
+  }
+  deepStrictEqual(
+    found,
+    sizes.map((size, i) => [size, ...Array(2).fill(size > 0 ? i + 1 : 0)]),
+  );
+  const bytes = (4 * sizes.reduce((a, b) => a + b)) + 5 * 16;
+  ok(device.memory.bytes < bytes, "what is staged is given back");
 });
 
 Deno.test("Device names the tensor whose buffer was destroyed", async () => {
