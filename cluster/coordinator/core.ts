@@ -17,6 +17,7 @@ import {
   answer,
   blame,
   ended,
+  isGone,
   journal,
   membersOf,
   order,
@@ -84,15 +85,17 @@ function handle(turn: Turn, event: ClusterEvent): void {
     case "outcome": {
       answer(turn, { kind: "ok" });
       const rank = rankOf(turn, event.outcome.rank);
-      if (rank === undefined || rank.lost) return;
+      if (rank === undefined || isGone(rank)) return;
       if (state.stage !== "running") return;
       showLife(state, event.outcome.rank, at);
-      if (event.outcome.command !== rank.phaseCommand) return;
+      const { command, outcome } = event.outcome;
+      // Repeated, or of a phase before.
+      if (rank.outcome !== undefined || command !== rank.phaseCommand) return;
       if ((event.outcome.generation ?? 1) < rank.generation) {
         return orderPhase(turn, event.outcome.rank);
       }
-      if (rank.outcome === undefined) noteWire(turn, event.outcome);
-      rank.outcome ??= event.outcome.outcome;
+      noteWire(turn, event.outcome);
+      rank.outcome = outcome;
       return;
     }
     case "failed":

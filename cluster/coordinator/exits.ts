@@ -2,7 +2,15 @@ import { isUnheard } from "./clocks.ts";
 import { fail, isOurs } from "./ending.ts";
 import { AGAIN, coordinatorLostMs } from "../protocol.ts";
 import type { Failure, State } from "./state.ts";
-import { blame, ended, isGone, journal, rankOf, type Turn } from "./turn.ts";
+import {
+  blame,
+  ended,
+  isGone,
+  journal,
+  membersOf,
+  rankOf,
+  type Turn,
+} from "./turn.ts";
 
 /** A process has ended. */
 export function onExit(
@@ -33,7 +41,8 @@ export function onExit(
   // The run needs nothing of it any more: the others bring it to its end.
   if (isDone(state, event.rank)) return;
   // A rank that has reported a consequence leaves because of it.
-  if (hasReported(state, event.rank) && signal === null) return;
+  const others = membersOf(state).length > 0;
+  if (others && hasReported(state, event.rank) && signal === null) return;
   fail(turn, {
     ...blame(turn, event.rank),
     ...status(event),
