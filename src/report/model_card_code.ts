@@ -43,7 +43,10 @@ function transformers(info: ModelInfo, headless: boolean): string[] {
     `model = ${auto}.from_pretrained(folder${
       headless ? ", add_pooling_layer=False" : ""
     }).eval()`,
-    'image = Image.open("picture.png").convert("RGB")',
+    // A model of gray images sees of others their brightness.
+    `image = Image.open("picture.png")${
+      info.images.channels === 1 ? '.convert("L")' : ""
+    }.convert("RGB")`,
     ...(own
       ? [
         `image = image.resize((${model.image}, ${model.image}), Image.BILINEAR)`,

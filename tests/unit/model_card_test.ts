@@ -98,3 +98,13 @@ Deno.test("renderModelCard() of a backbone or an imported model claims nothing m
   doesNotMatch(card, /accuracy|Results|Classes|trained with|id2label/);
   ok(!card.includes("undefined"));
 });
+
+Deno.test("renderModelCard() shows pictures to a model of gray images as it was trained", () => {
+  const card = (channels: 1 | 3) =>
+    renderModelCard({
+      info: { ...INFO, images: { ...INFO.images, channels } },
+      headless: false,
+    });
+  match(card(1), /open\("picture\.png"\)\.convert\("L"\)\.convert\("RGB"\)/);
+  match(card(3), /open\("picture\.png"\)\.convert\("RGB"\)/);
+});
