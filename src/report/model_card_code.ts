@@ -5,6 +5,8 @@ const TIMM_EPSILON = 1e-6;
 
 /** How other programs load a model folder, as sections of Markdown. */
 export function loadingSnippets(info: ModelInfo, headless: boolean): string[] {
+  const { width, height } = info.images;
+  const { image } = info.model;
   return [
     "## Use with transformers",
     "",
@@ -14,7 +16,13 @@ export function loadingSnippets(info: ModelInfo, headless: boolean): string[] {
     "",
     ...(info.images.padded
       ? [
-        `Where images of the data set are smaller than ${info.images.width} x ${info.images.height} pixels, training gave them a border, and did not enlarge them.`,
+        `Where images of the data set are smaller than ${width} x ${height} pixels, training gave them a border, and did not enlarge them.`,
+        "",
+      ]
+      : []),
+    ...(width < image || height < image
+      ? [
+        `Training kept images at ${width} x ${height} pixels and enlarged them to ${image} x ${image}: shrink larger pictures to ${width} x ${height} first.`,
         "",
       ]
       : []),

@@ -99,6 +99,16 @@ Deno.test("renderModelCard() of a backbone or an imported model claims nothing m
   ok(!card.includes("undefined"));
 });
 
+Deno.test("renderModelCard() says that images were kept smaller than the model sees them", () => {
+  const card = (image: number) =>
+    renderModelCard({
+      info: { ...INFO, model: { ...INFO.model, image } },
+      headless: true,
+    });
+  match(card(224), /shrink larger pictures to 32 x 32 first/);
+  doesNotMatch(card(32), /shrink/);
+});
+
 Deno.test("renderModelCard() shows pictures to a model of gray images as it was trained", () => {
   const card = (channels: 1 | 3) =>
     renderModelCard({
