@@ -159,7 +159,7 @@ function fitPositions(
 function prefixOf(shape: readonly number[], config: VitConfig): number {
   const rows = shape.reduce((product, size) => product * size, 1) / config.dim;
   const prefix = [prefixTokens(config), 1, 2].find((p) =>
-    Number.isInteger(Math.sqrt(rows - p))
+    rows > p && Number.isInteger(Math.sqrt(rows - p))
   );
   if (shape.at(-1) !== config.dim || prefix === undefined) {
     throw new ConfigError(

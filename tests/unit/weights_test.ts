@@ -107,6 +107,22 @@ Deno.test("fitWeights() resizes positions and copies the class token when the mo
   );
 });
 
+Deno.test("fitWeights() takes the one patch of a file for all of a larger distilled model", () => {
+  const file = valuesOf({ ...SMALL, image: 4 }, 1);
+  const { values } = fit(file, { ...SMALL, distilled: true });
+  const [token, patch] = [0, 1].map((
+    row,
+  ) => [...file.get("pos_embed")!.data.slice(6 * row, 6 * row + 6)]);
+  const rows = Array.from(
+    { length: 2 + 9 },
+    (_, row) => [
+      ...values.get("pos_embed")!.data.slice(6 * row, 6 * row + 6),
+    ],
+  );
+  const places = Array.from({ length: 9 }, () => patch);
+  deepStrictEqual(rows, [token, token, ...places]);
+});
+
 Deno.test("fitWeights() refuses a file whose backbone lacks a tensor or has another width", () => {
   const file = valuesOf(SMALL, 1);
   file.delete("blocks.1.mlp.fc1.weight");
