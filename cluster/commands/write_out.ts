@@ -1,5 +1,8 @@
 import { ConfigError, realEnv, SignetError } from "../../src/env/mod.ts";
 
+/** Links to what a shell has opened for a process. */
+const OPENED = /^\/(dev\/(std(in|out|err)|fd\/)|proc\/)/;
+
 /**
  * Writes a result where the user asked for it, with the folders on the way.
  *
@@ -10,6 +13,13 @@ export async function writeOut(
   data: string | Uint8Array<ArrayBuffer>,
 ): Promise<void> {
   await writingTo(path, async () => {
+    // Files are put in place whole: that would take the device away.
+    const there = await realEnv.disk.stat(path);
+    if (there?.kind === "other" || OPENED.test(path)) {
+      throw new ConfigError(
+        `Cannot write ${path}: it is a device or a pipe, no file`,
+      );
+    }
     const cut = path.lastIndexOf("/");
     if (cut > 0) await realEnv.disk.makeFolder(path.slice(0, cut));
     await realEnv.disk.write(path, data);
