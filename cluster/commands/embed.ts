@@ -44,6 +44,7 @@ export async function embed(args: readonly string[]): Promise<number> {
     verb: "embed",
     model,
     paths,
+    out,
     output: "feature",
     phase: options.string("phase"),
   });

@@ -12,7 +12,7 @@ import { ConfigError, realEnv } from "../../src/env/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import type { Console } from "../console.ts";
 import { printable } from "../printable.ts";
-import { writeOut } from "./write_out.ts";
+import { checkPlace, writeOut } from "./write_out.ts";
 
 /** What a model made of the pictures that the command line names. */
 export interface Seen extends Outputs {
@@ -29,10 +29,12 @@ export interface Seen extends Outputs {
  */
 export async function lookAtPictures(
   terminal: Console,
-  { verb, model: place, paths, output, ...options }: LoadModelOptions & {
+  { verb, model: place, paths, out, output, ...options }: LoadModelOptions & {
     verb: string;
     model: string | undefined;
     paths: readonly string[];
+    /** File that the result is for. */
+    out: string | undefined;
     output: "logits" | "feature";
   },
 ): Promise<Seen> {
@@ -44,6 +46,7 @@ export async function lookAtPictures(
       { hint: `deno task ${verb} runs/NAME picture.png` },
     );
   }
+  if (out !== undefined) await checkPlace(out);
   const { disk } = realEnv;
   const part = await picturesAt(disk, paths);
   const model = await loadModel(disk, place, options);

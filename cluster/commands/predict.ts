@@ -51,6 +51,7 @@ export async function predict(args: readonly string[]): Promise<number> {
     verb: "predict",
     model,
     paths,
+    out,
     output: "logits",
     phase: options.string("phase"),
   });

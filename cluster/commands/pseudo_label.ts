@@ -50,6 +50,7 @@ export async function pseudoLabel(args: readonly string[]): Promise<number> {
       verb: "pseudo-label",
       model: place,
       paths,
+      out,
       output: "logits",
       phase: options.string("phase"),
     },

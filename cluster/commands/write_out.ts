@@ -13,17 +13,29 @@ export async function writeOut(
   data: string | Uint8Array<ArrayBuffer>,
 ): Promise<void> {
   await writingTo(path, async () => {
-    // Files are put in place whole: that would take the device away.
-    const there = await realEnv.disk.stat(path);
-    if (there?.kind === "other" || OPENED.test(path)) {
-      throw new ConfigError(
-        `Cannot write ${path}: it is a device or a pipe, no file`,
-      );
-    }
+    await checkPlace(path);
     const cut = path.lastIndexOf("/");
     if (cut > 0) await realEnv.disk.makeFolder(path.slice(0, cut));
     await realEnv.disk.write(path, data);
   });
+}
+
+/**
+ * Refuses places that hold no file: known before hours of work, and a file that is
+ * put in place whole would take a device away.
+ *
+ * @throws {ConfigError} If there is a folder, a device or a pipe.
+ */
+export async function checkPlace(path: string): Promise<void> {
+  const there = await realEnv.disk.stat(path);
+  if (there?.kind === "folder") {
+    throw new ConfigError(`Cannot write ${path}: it is a folder`);
+  }
+  if (there?.kind === "other" || OPENED.test(path)) {
+    throw new ConfigError(
+      `Cannot write ${path}: it is a device or a pipe, no file`,
+    );
+  }
 }
 
 /** Does something that writes to a place of the user's; what the system refuses is said plainly. */

@@ -1,4 +1,7 @@
 import { deepStrictEqual, rejects, strictEqual } from "node:assert";
+import { embed } from "../../cluster/commands/embed.ts";
+import { predict } from "../../cluster/commands/predict.ts";
+import { pseudoLabel } from "../../cluster/commands/pseudo_label.ts";
 import { writeOut } from "../../cluster/commands/write_out.ts";
 import { withFiles } from "../helpers/mod.ts";
 
@@ -17,10 +20,25 @@ Deno.test("writeOut() makes the folders on the way, and leaves pipes and devices
         exitCode: 2,
       });
     }
+    await rejects(writeOut(`${folder}/a`, "x"), {
+      message: `Cannot write ${folder}/a: it is a folder`,
+    });
     strictEqual((await Deno.stat(pipe)).isFifo, true);
     deepStrictEqual(
       [...Deno.readDirSync(folder)].map(({ name }) => name).sort(),
       ["a", "pipe"],
     );
+  });
+});
+
+Deno.test("predict, embed and pseudo-label refuse a place for their result before they begin", async () => {
+  await withFiles({ "out.csv/x": "" }, async (folder) => {
+    for (const verb of [predict, embed, pseudoLabel]) {
+      // There is no such model, which would be said next.
+      const args = ["no/model", "no.png", `--out=${folder}/out.csv`];
+      await rejects(verb(args), {
+        message: `Cannot write ${folder}/out.csv: it is a folder`,
+      });
+    }
   });
 });
