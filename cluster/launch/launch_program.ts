@@ -10,7 +10,7 @@ import {
 import { connectControl } from "../links/mod.ts";
 import { programGpus, type ProgramPlace } from "./program_gpus.ts";
 import { watchStrangers } from "./refusals.ts";
-import { temporaryFolder } from "./temporary_folder.ts";
+import { removeUnlessTold, temporaryFolder } from "./temporary_folder.ts";
 import {
   openServer,
   type RunServer,
@@ -71,11 +71,7 @@ export async function launchProgram(
   const { env, size, logFolder, elsewhere, signal } = options;
   const folder = await makeFolder(elsewhere !== undefined);
   await using _left = {
-    async [Symbol.asyncDispose]() {
-      // Of a server that did not start the log tells why.
-      const log = await env.disk.stat(`${folder}/nats-server.log`);
-      if (log === undefined) await env.disk.remove(folder);
-    },
+    [Symbol.asyncDispose]: () => removeUnlessTold(env, folder),
   };
   const logs = new RankLogs(options.onWarning);
   if (logFolder !== undefined) await logs.open(logFolder, size);

@@ -2,7 +2,7 @@ import type { Env } from "../../src/env/mod.ts";
 import { isLoopback, ownAddresses } from "../links/mod.ts";
 import { awaitShared, type Meeting, writeShared } from "./meeting.ts";
 import { type NatsServer, startNatsServer } from "./nats_server.ts";
-import { temporaryFolder } from "./temporary_folder.ts";
+import { removeUnlessTold, temporaryFolder } from "./temporary_folder.ts";
 
 /** A server of a node that ends is started again at most this often. */
 const MAX_RESTARTS = 3;
@@ -59,7 +59,10 @@ export async function serverOfNode(
       lifeline,
     }),
     hold(lifeline),
-  ]);
+  ]).catch(async (error) => {
+    await removeUnlessTold(env, folder);
+    throw error;
+  });
   keep(server);
   const own: NodeServer = { life, url: server.url, lifeline };
   await writeShared(file, own);

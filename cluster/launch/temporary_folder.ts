@@ -1,4 +1,4 @@
-import { EnvironmentError } from "../../src/env/mod.ts";
+import { type Env, EnvironmentError } from "../../src/env/mod.ts";
 
 /**
  * Makes a folder of this machine whose name begins with `prefix`.
@@ -16,4 +16,13 @@ export async function temporaryFolder(prefix: string): Promise<string> {
       { cause, hint: "set TMPDIR to a folder that can be written" },
     );
   }
+}
+
+/** Removes the folder of a server, unless its log is left to tell why it did not start. */
+export async function removeUnlessTold(
+  { disk }: Pick<Env, "disk">,
+  folder: string,
+): Promise<void> {
+  const log = await disk.stat(`${folder}/nats-server.log`);
+  if (log === undefined) await disk.remove(folder);
 }

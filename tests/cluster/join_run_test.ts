@@ -1,5 +1,7 @@
-import { strictEqual } from "node:assert";
-import { realEnv } from "../../src/env/mod.ts";
+import { deepStrictEqual, rejects, strictEqual } from "node:assert";
+import { EnvironmentError, realEnv } from "../../src/env/mod.ts";
+import { newUsers } from "../../cluster/launch/nats_server.ts";
+import { serverOfNode } from "../../cluster/launch/node_server.ts";
 import { joinRun } from "../../cluster/launch/join_run.ts";
 import {
   type Meeting,
@@ -52,4 +54,39 @@ Deno.test("joinRun() finds its run although the coordinator before was on a mach
   await writeShared(meetingFile(folder), meeting("now", url));
   strictEqual((await joining).url, url);
   await Deno.remove(folder, { recursive: true });
+});
+
+Deno.test("serverOfNode() leaves no folder with passwords where the node's server does not start", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-join-" });
+  const before = Deno.env.get("TMPDIR");
+  Deno.env.set("TMPDIR", folder);
+  try {
+    const meeting: Meeting = {
+      life: "a",
+      size: 2,
+      node: "n1",
+      url: "nats://127.0.0.1:4222",
+      servers: {
+        users: newUsers(realEnv, "a"),
+        route: "127.0.0.1:6222",
+        user: "route",
+        password: "secret",
+        // No address of this machine.
+        hosts: { n2: "192.0.2.1" },
+      },
+    };
+    await rejects(
+      serverOfNode(realEnv, meeting, {
+        runFolder: folder,
+        node: "n2",
+        localRank: 0,
+      }),
+      EnvironmentError,
+    );
+    deepStrictEqual(await Array.fromAsync(Deno.readDir(folder)), []);
+  } finally {
+    if (before === undefined) Deno.env.delete("TMPDIR");
+    else Deno.env.set("TMPDIR", before);
+    await Deno.remove(folder, { recursive: true });
+  }
 });
