@@ -116,7 +116,9 @@ function tlsBlock({ certificate, key, ca }: ServerTls, verify = false): string {
 
 /**
  * Servers tell each other of further ones, so all are connected to all, and a
- * message crosses one route. Clients are not told: each stays with its own server.
+ * message crosses one route; by the address that they listen on, for a machine of
+ * several networks may call from another one. Clients are not told: each stays with
+ * its own server.
  */
 function clusterBlock(
   run: string,
@@ -129,6 +131,7 @@ function clusterBlock(
   return `cluster {
   name: ${quote(`signet-${run}`)}
   listen: ${quote(addressOf(host, port))}
+  advertise: ${quote(addressOf(host, port))}
   no_advertise: true
   authorization { user: ${quote(user)}, password: ${
     quote(password)

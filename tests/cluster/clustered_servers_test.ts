@@ -14,7 +14,10 @@ import { openNatsWorld } from "../helpers/nats_world.ts";
 const users = newUsers(realEnv, "test");
 const word = { user: "route", password: realEnv.randomBytes(24).toHex() };
 
-/** Servers as those of several machines; all but the first know the first only. */
+/**
+ * Servers as those of several machines, each with an address of its own, from which
+ * it does not call the others; all but the first know the first only.
+ */
 async function withServers(
   count: number,
   test: (servers: NatsServer[], folder: string) => Promise<void>,
@@ -28,7 +31,7 @@ async function withServers(
       tls: await makeCertificates({
         env: realEnv,
         folder: `${folder}/tls`,
-        hosts: [],
+        hosts: Array.from({ length: count }, (_, node) => addressOf(node)),
       }),
     }
     : {};
@@ -43,13 +46,18 @@ async function withServers(
         folder: `${folder}/node-${node}`,
         run: "test",
         users,
+        host: addressOf(node),
         ...tls,
-        cluster: { host: "127.0.0.1", port: -1, routes, ...word },
+        cluster: { host: addressOf(node), port: -1, routes, ...word },
       }),
     ));
   }
   await untilJoined(servers);
   await test(servers, folder);
+}
+
+function addressOf(node: number): string {
+  return `127.0.0.${node + 1}`;
 }
 
 /** Until a message of each server's client reaches those of all others. */
