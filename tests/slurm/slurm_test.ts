@@ -287,6 +287,30 @@ Deno.test("slurm submits runs that survive the time limit, the loss of a node an
     );
 
     await step(
+      "train in a shell of salloc, which is on none of the job's nodes, starts the ranks there",
+      async () => {
+        const run = `${folder}/salloc`;
+        const said = await cluster.run(
+          "salloc",
+          "--quiet",
+          "--nodes=2",
+          "sh",
+          "-c",
+          'SIGNET_TUNING= sh cluster/run.sh train "$@" 2>&1',
+          "train",
+          config,
+          `--run-dir=${run}`,
+          ...teacherOnly(3),
+        );
+        match(said, /ranks 2 by srun on 2 nodes of job/);
+        const events = await eventsOf(run);
+        deepStrictEqual(codesOf(events), [0]);
+        const joined = events.filter(({ event }) => event === "joined");
+        deepStrictEqual(joined.map(({ rank }) => rank).toSorted(), [0, 1]);
+      },
+    );
+
+    await step(
       "launch runs a program on the nodes of a job, and ends with the code of the rank that fails",
       async () => {
         const program = `${folder}/program.ts`;
