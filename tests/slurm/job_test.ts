@@ -1,13 +1,14 @@
 import { deepStrictEqual, match, strictEqual } from "node:assert";
+import { realEnv } from "../../src/env/mod.ts";
 import { ownAddress } from "../../cluster/launch/mod.ts";
 import { jobOf, RANK_SCRIPT, slurmStarter } from "../../cluster/slurm/mod.ts";
 import {
   CommandProcess,
   eventsOf,
+  isAlive,
   ranksOf,
   readJson,
   teacherOnly,
-  untilNoneLeft,
   withTinyRun,
 } from "../cluster/train_process.ts";
 
@@ -140,7 +141,8 @@ Deno.test("train that is to end at once ends its own step of the job, and no oth
     );
     await started.see(/^teacher +\d+/);
     // No rank saves a checkpoint before the second signal.
-    for (const pid of await ranksOf(run)) Deno.kill(pid, "SIGSTOP");
+    const ranks = await ranksOf(run);
+    for (const pid of ranks) Deno.kill(pid, "SIGSTOP");
     started.signal("SIGINT");
     await started.see(/^stop {3}SIGINT: saving/);
     await new Promise((resolve) => setTimeout(resolve, 600));
@@ -151,10 +153,10 @@ Deno.test("train that is to end at once ends its own step of the job, and no oth
       await Deno.readTextFile(`${run}/../ended`),
       "--signal=KILL 1.0\n",
     );
-    await untilNoneLeft(run);
+    while (ranks.some(isAlive)) await realEnv.timers.sleep(20);
   }, {
     scancel: `echo "$*" >"\${0%/*}/../ended"
-kill -KILL -- "-$(cat "\${0%/*}/../steps.group")"`,
+kill -KILL "-$(cat "\${0%/*}/../steps.group")"`,
   });
 });
 
