@@ -16,6 +16,18 @@ async function foldersIn(disk: Disk, path: string): Promise<string[]> {
     .map(({ name }) => name);
 }
 
+/** Where the test part is: `test`, or `val`, as ImageNet calls it; it has folders of classes. */
+export async function testFolder(
+  disk: Disk,
+  root: string,
+): Promise<string | undefined> {
+  for (const name of ["test", "val"]) {
+    const path = `${root}/${name}`;
+    if ((await disk.stat(path))?.kind !== "folder") continue;
+    if ((await foldersIn(disk, path)).length > 0) return name;
+  }
+}
+
 /**
  * What is meant as a picture: also a link to nothing and a folder inside a class,
  * so that they are named as left out when they are read.
@@ -59,8 +71,8 @@ async function classesIn(
 }
 
 /**
- * Opens a folder of pictures: `train/<class>/*`, optional `test/<class>/*` and
- * `unlabelled/*`. Classes are the sorted folder names under `train`. Without `train`
+ * Opens a folder of pictures: `train/<class>/*`, optional `test/<class>/*`, or
+ * `val/<class>/*` where there is no such, and `unlabelled/*`. Classes are the sorted folder names under `train`. Without `train`
  * and `test` they are those of the folder itself.
  */
 export async function openFolder(
@@ -95,13 +107,12 @@ export async function openFolder(
   const unlabelled = await has(UNLABELLED)
     ? await picturesIn(disk, { root, folder: UNLABELLED, label: -1 })
     : [];
-  const test = await has("test")
-    ? picturePart(
-      disk,
-      root,
-      await classesIn(disk, { root, part: "test", classNames }),
-    )
-    : undefined;
+  const part = await testFolder(disk, root);
+  const test = part === undefined ? undefined : picturePart(
+    disk,
+    root,
+    await classesIn(disk, { root, part, classNames }),
+  );
   return {
     name: root.slice(root.lastIndexOf("/") + 1),
     root,

@@ -1,6 +1,6 @@
 import { ConfigError, type Disk } from "../env/mod.ts";
 import { detectKind } from "./detect_kind.ts";
-import { openClassFolders } from "./folder.ts";
+import { openClassFolders, testFolder } from "./folder.ts";
 import { openSource } from "./load_data_set.ts";
 import { type DataKind, locateData } from "./locate.ts";
 import { pickFrom, type Source, type SourcePart } from "./source.ts";
@@ -19,7 +19,7 @@ export interface LabelledPart {
 
 /**
  * Opens one labelled part of a set of any kind: its test part, or what else it
- * has. A folder of class folders without `train` is one part.
+ * has. Of a folder without `train` that is its `test`, or its own class folders.
  *
  * @throws {ConfigError} If the set is not there, or has no such part.
  */
@@ -39,12 +39,16 @@ export async function openLabelled(
   const parted = sure !== "folder" ||
     (await disk.stat(`${place.path}/train`))?.kind === "folder";
   if (!parted) {
-    if (split !== undefined) {
+    const test = await testFolder(disk, place.path);
+    if (split === "train" || (split === "test" && test === undefined)) {
       throw new ConfigError(
-        `Cannot use the ${split} part of ${place.path}: it has no folders train and test`,
+        `Cannot use the ${split} part of ${place.path}: it has no folder ${split}`,
       );
     }
-    return labelledOf(await openClassFolders(disk, place), sure, undefined);
+    const path = test === undefined ? place.path : `${place.path}/${test}`;
+    const source = await openClassFolders(disk, { ...place, path });
+    const part = labelledOf(source, sure, undefined);
+    return test === undefined ? part : { ...part, split: "test" };
   }
   return labelledOf(await openSource(disk, { kind: sure, place }), sure, split);
 }

@@ -23,6 +23,11 @@ Deno.test("openLabelled() opens class folders, the test part, or a table", async
     "parted/train/cat/a.png": RED,
     "parted/train/dog/b.png": BLUE,
     "parted/test/dog/c.png": BLUE,
+    "imagenet/train/cat/a.png": RED,
+    "imagenet/val/cat/b.png": BLUE,
+    "tested/test/dog/c.png": BLUE,
+    "tested/val/cat/b.png": BLUE,
+    "shot/test/a.png": RED,
     "table/x.png": RED,
     "table/y.png": BLUE,
     "table/list.csv": "path,label\nx.png,cat\ny.png,\n",
@@ -48,12 +53,24 @@ Deno.test("openLabelled() opens class folders, the test part, or a table", async
       await open("parted", "train"),
       ["train", "cat,dog", "0,1", "train/cat/a.png"],
     );
+    deepStrictEqual(
+      await open("imagenet"),
+      ["test", "cat", "0", "val/cat/b.png"],
+    );
+    deepStrictEqual(await open("tested"), ["test", "dog", "0", "dog/c.png"]);
+    deepStrictEqual(
+      await open("tested", "test"),
+      ["test", "dog", "0", "dog/c.png"],
+    );
+    // A class of that name.
+    deepStrictEqual(await open("shot"), ["all", "test", "0", "test/a.png"]);
     // Rows without a label are left out.
     deepStrictEqual(
       await open("table/list.csv"),
       ["all", "cat", "0", "x.png"],
     );
-    await rejects(() => open("bare", "test"), /no folders train and test/);
+    await rejects(() => open("bare", "test"), /has no folder test/);
+    await rejects(() => open("tested", "train"), /has no folder train/);
     await rejects(() => open("bare/cat"), /none of its 1 images has a label/);
   });
 });
