@@ -7,7 +7,7 @@ out=$1 level=$2 deno=$3 nats=$4
 shift 4
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" "$out.part"' EXIT
 trap 'exit 130' INT TERM
 top=$work/signet
 tools=$top/.tools
@@ -53,6 +53,6 @@ for link in node_modules/* node_modules/@*/* node_modules/.deno/node_modules/* \
 done
 cksum <deno.lock >"$tools/packages.sum"
 
-tar -C "$work" --owner=0 --group=0 -cf - signet |
-  xz -T0 "-$level" -c >"$out.part"
+# Unlike a pipe, it fails when either program does.
+tar -C "$work" --owner=0 --group=0 -I "xz -T0 -$level" -cf "$out.part" signet
 mv "$out.part" "$out"

@@ -1,4 +1,4 @@
-import { match, ok, strictEqual } from "node:assert";
+import { deepStrictEqual, match, ok, strictEqual } from "node:assert";
 import { BareRoot } from "../helpers/bare_root.ts";
 import { command, teacherOnly, withTinyRun } from "./train_process.ts";
 
@@ -65,4 +65,27 @@ Deno.test("bundle packs all that a bare machine without network needs to train",
     strictEqual(wrong.code, 2, wrong.err);
     match(wrong.err, /^hint: sh cluster\/run\.sh report runs\/NAME$/m);
   });
+});
+
+Deno.test("bundle leaves nothing on a disk that gets full", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "signet-full-" });
+  const { code, stdout, stderr } = await new Deno.Command("unshare", {
+    args: [
+      "--mount",
+      "sh",
+      "-c",
+      'mount -t tmpfs -o size=1m full "$1" && cd "$2" &&\n' +
+      '! sh cluster/task.sh bundle "$1/signet.tar.xz" --level=0 && ls -A "$1"',
+      "sh",
+      folder,
+      Deno.cwd(),
+    ],
+    stdin: "null",
+  }).output();
+  await Deno.remove(folder);
+  const decoder = new TextDecoder();
+  const said = decoder.decode(stderr);
+  match(said, /^error: Cannot write \S+\/signet\.tar\.xz: see above$/m);
+  match(said, /No space left on device/);
+  deepStrictEqual([code, decoder.decode(stdout)], [0, ""]);
 });
