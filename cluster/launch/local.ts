@@ -3,6 +3,7 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import { mergeReadableStreams } from "@std/streams/merge-readable-streams";
 import type { Variables } from "../gpus/mod.ts";
 import { netPermission, writePermission } from "./rank_permissions.ts";
+import { signalChild } from "./signal_child.ts";
 
 /** Lines of a rank's output that a failure report shows. */
 const TAIL_LINES = 20;
@@ -123,13 +124,7 @@ export function spawnRank(options: SpawnOptions): RankProcess {
       code,
       signal,
     })),
-    kill() {
-      try {
-        child.kill("SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-    },
+    kill: () => signalChild(child, "SIGKILL"),
   };
 }
 

@@ -36,6 +36,7 @@ export {
 } from "./train_run.ts";
 export { allowedCores, coresEach, ownCores } from "./core_places.ts";
 export { rankVariables } from "./local.ts";
+export { signalChild } from "./signal_child.ts";
 export { cacheFolderOf, tuningFolderOf } from "./cache_folder.ts";
 export { type Host, parseHosts, sshStarter } from "./ssh_ranks.ts";
 export { groupStarter } from "./group_ranks.ts";

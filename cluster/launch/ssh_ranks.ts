@@ -5,6 +5,7 @@ import { keepOutput } from "./local.ts";
 import { isLoopback } from "../links/mod.ts";
 import { ownAddress } from "./node_server.ts";
 import { gpuArguments } from "./own_gpu.ts";
+import { signalChild } from "./signal_child.ts";
 import type { StartAbout, StartedRank, Starter } from "./starter.ts";
 
 /** A machine that ssh reaches, and its ranks. */
@@ -128,13 +129,7 @@ function startAll(hosts: readonly Host[], about: StartAbout): StartedRank[] {
         }
         return { code, signal };
       }),
-      kill() {
-        try {
-          child.kill("SIGKILL");
-        } catch {
-          // It has ended by itself.
-        }
-      },
+      kill: () => signalChild(child, "SIGKILL"),
     };
   });
 }

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { SignetError } from "../../src/env/mod.ts";
 import { hasTerminal } from "../terminal.ts";
+import { signalChild } from "./signal_child.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -68,7 +69,8 @@ export async function endOf(child: Deno.ChildProcess): Promise<number> {
   const heeded = hasTerminal() ? [...FORWARDED, "SIGHUP" as const] : FORWARDED;
   const undo = heeded.map((signal) => {
     // The child itself may have no terminal.
-    const forward = () => child.kill(signal === "SIGHUP" ? "SIGTERM" : signal);
+    const forward = () =>
+      signalChild(child, signal === "SIGHUP" ? "SIGTERM" : signal);
     Deno.addSignalListener(signal, forward);
     return () => Deno.removeSignalListener(signal, forward);
   });

@@ -1,6 +1,7 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import {
   ownAddress,
+  signalChild,
   type StartAbout,
   type StartedRank,
   type Starter,
@@ -252,7 +253,7 @@ function startStep(job: Job, about: StartAbout): StartedRank[] {
         // It has ended by itself.
       }).then(() => {
         // srun would wait for a node that is gone.
-        if (left.size > 0) child.kill("SIGKILL");
+        if (left.size > 0) signalChild(child, "SIGKILL");
       });
     },
   }));
