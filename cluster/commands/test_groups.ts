@@ -138,7 +138,7 @@ export async function denoTest(
     ...paths,
   ], output);
   const results = await env.disk.stat(report)
-    ? parseJunit(await env.disk.readText(report))
+    ? parseJunit(await env.disk.readText(report), filter)
     : [];
   if (code !== 0 && results.every((result) => result.failure === undefined)) {
     results.push({ name, failure: `deno test ${paths[0]}: exit ${code}` });

@@ -27,6 +27,12 @@ second</failure>
     },
     { name: "./a_test.ts: i()" },
   ]);
+  // What a filter leaves out is reported as ignored.
+  deepStrictEqual(parseJunit(report, "i").map(({ name }) => name), [
+    './a_test.ts: f() <b> & "c"',
+    "./a_test.ts: g()",
+    "./a_test.ts: i()",
+  ]);
 });
 
 Deno.test("parseJunit() finds nothing in what is no report", () => {
